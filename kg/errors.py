@@ -1,0 +1,43 @@
+"""Every error that shopgraph raises on purpose.
+
+    ShopgraphError
+    ├── SettingsError        an environment variable or option has a bad value
+    ├── ServerError          the local Neo4j cannot be set up, started or reached
+    ├── GraphError           the database refused or lacks something
+    │   └── QueryFileError   a .cypher file disagrees with itself
+    ├── ManifestError        shop.toml is wrong
+    ├── IngestError          the data cannot be loaded (too many rejects, missing file)
+    ├── EncoderError         the text encoder cannot be loaded or is not the expected one
+    └── ModelError           no model, a broken model file, or vectors that do not fit
+
+Each message names the thing, the bad value and what to do. Only the command line and the API turn an
+error into words or a status.
+"""
+
+
+class ShopgraphError(Exception):
+    """Base of all errors raised on purpose; its text is meant for the person at the keyboard."""
+
+
+class SettingsError(ShopgraphError): ...
+
+
+class ServerError(ShopgraphError): ...
+
+
+class GraphError(ShopgraphError): ...
+
+
+class QueryFileError(GraphError): ...
+
+
+class ManifestError(ShopgraphError): ...
+
+
+class IngestError(ShopgraphError): ...
+
+
+class EncoderError(ShopgraphError): ...
+
+
+class ModelError(ShopgraphError): ...

@@ -1,0 +1,36 @@
+"""The command `shopgraph`: one group for each package that registers the entry point shopgraph.commands."""
+
+import sys
+from importlib.metadata import entry_points
+
+import typer
+
+from kg.console import err
+from kg.errors import ShopgraphError
+
+app = typer.Typer(
+    name="shopgraph",
+    no_args_is_help=True,
+    help="A knowledge-graph recommender for online shops: files -> graph -> vectors -> model -> recommendations."
+    "\n\nThe usual order: graph ingest FOLDER, graph encode, graph build, gnn train, gnn write-back, api serve.",
+)
+
+
+def _register() -> None:
+    order = {"graph": 0, "gnn": 1, "api": 2}
+    for point in sorted(entry_points(group="shopgraph.commands"), key=lambda p: order.get(p.name, 9)):
+        group = point.load()
+        if isinstance(group, typer.Typer):
+            app.add_typer(group, name=point.name)
+        else:
+            app.command(point.name)(group)
+
+
+def run() -> None:
+    """Entry point: words for the errors we raise on purpose, a trace for those we did not."""
+    _register()
+    try:
+        app()
+    except ShopgraphError as error:
+        err.print(f"[bold red]error:[/] {error}", highlight=False)
+        sys.exit(1)

