@@ -1,9 +1,22 @@
 """What training reads: one shop as arrays, from the graph or straight from a folder."""
 
-from typing import NamedTuple
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any, NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
+
+from kg.columns import RELATIONSHIP_OF
+from kg.driver import Graph
+from kg.encoder import cached_vectors
+from kg.errors import GraphError
+from kg.queries import load
+from kg.settings import Settings
+from kg.text import compose
+
+_TYPE_OF = {relationship: kind for kind, relationship in RELATIONSHIP_OF.items()}
 
 
 class ShopData(NamedTuple):
@@ -16,3 +29,137 @@ class ShopData(NamedTuple):
     has_time: bool  # whether `order` is seconds since 1970 rather than a position within the user
     relations: pd.DataFrame  # relation str (the shop's word), source int32, target int32
     text: np.ndarray | None  # unit-length float32 [n_items, d]
+
+
+def from_graph(graph: Graph) -> ShopData:
+    """The shop that is in the graph. Items without a text vector have an all-zero one.
+
+    Raises:
+        GraphError: the graph holds no items or no interactions.
+    """
+    queries = load("dataset")
+    rows = list(graph.stream(queries.items))
+    if not rows:
+        raise GraphError("the graph has no items. Load a shop first: shopgraph graph ingest FOLDER")
+    items = _item_frame(rows)
+    number = {item_id: n for n, item_id in enumerate(items["item_id"])}
+    users: list[str] = []
+    events: list[tuple[Any, ...]] = []
+    for row in graph.stream(queries.interactions):
+        for item_id, relationship, properties in row["edges"]:
+            events.extend(_events(len(users), number[item_id], _TYPE_OF[relationship], properties))
+        users.append(row["userId"])
+    if not events:
+        raise GraphError("the graph has no interactions. Load some: shopgraph graph ingest FOLDER")
+    columns = ["user", "item", "type", "time", "position", "basket", "weight", "splits"]
+    relations = [
+        (row["relation"], number[row["source"]], number[row["target"]])
+        for row in graph.stream(queries.declared_relations)
+    ]
+    return _shop(
+        items,
+        np.array(users),
+        pd.DataFrame(events, columns=columns),
+        pd.DataFrame(relations, columns=["relation", "source", "target"]),
+        _stacked([row["textEmbedding"] for row in rows]),
+    )
+
+
+def from_folder(folder: Path, manifest: Path | None, settings: Settings) -> ShopData:
+    """The shop in a folder of files, as `shopgraph graph ingest` would load it, without a database.
+
+    Texts are encoded once and kept under SHOPGRAPH_HOME.
+
+    Raises:
+        ManifestError: there is no shop.toml for the folder, or it is wrong.
+        IngestError: too many rows are bad.
+        EncoderError: the encoder cannot be loaded.
+    """
+    from kg.staging import stage
+
+    staged = stage(folder, manifest, settings.home)
+    items = _item_frame(staged.table("items").to_dict("records"))
+    number = pd.Series(np.arange(len(items)), index=items["item_id"])
+    events = staged.table("interactions")
+    user, users = pd.factorize(events["user_id"], sort=True)
+    events = events.assign(user=user, item=number[events["item_id"]].to_numpy())
+    relations = staged.table("relations")
+    pairs = pd.DataFrame(
+        {
+            "relation": relations["relation"],
+            "source": number[relations["source_id"]].to_numpy(),
+            "target": number[relations["target_id"]].to_numpy(),
+        }
+    )
+    texts = items["text"].tolist()
+    vectors = cached_vectors(settings.encoder, texts, settings.home / "vectors") if any(texts) else None
+    return _shop(items, np.asarray(users, dtype=str), events, pairs, vectors)
+
+
+def _shop(
+    items: pd.DataFrame,
+    users: npt.NDArray[np.str_],
+    events: pd.DataFrame,
+    relations: pd.DataFrame,
+    text: npt.NDArray[np.float32] | None,
+) -> ShopData:
+    has_time = bool(events["time"].notna().any())
+    order = events["time"] if has_time else events["position"]
+    columns: dict[str, Any] = {
+        "user": events["user"].astype(np.int32),
+        "item": events["item"].astype(np.int32),
+        "type": events["type"].astype("category"),
+        "order": order.fillna(0).astype(np.int64),
+        "basket": events["basket"].astype(object).where(events["basket"].notna(), None),
+        "weight": events["weight"].fillna(1.0).astype(np.float32),
+    }
+    splits = [dict(s) if s is not None else {} for s in events["splits"]]
+    for name in sorted({key for split in splits for key in split}):
+        columns[name] = [split.get(name) for split in splits]
+    frame = pd.DataFrame(columns).sort_values(["user", "order", "item"], kind="stable", ignore_index=True)
+    return ShopData(
+        items,
+        users,
+        frame,
+        has_time,
+        relations.astype({"source": np.int32, "target": np.int32}),
+        text,
+    )
+
+
+def _item_frame(rows: Iterable[dict[str, Any]]) -> pd.DataFrame:
+    kept = []
+    for row in rows:
+        names = _names(row.get("categories"))
+        text = compose({**row, "categories": names})
+        item_id = row.get("itemId") or row.get("item_id")
+        kept.append((item_id, text, row.get("brand"), names, row.get("price")))
+    return pd.DataFrame(kept, columns=["item_id", "text", "brand", "categories", "price"])
+
+
+def _names(categories: Any) -> list[str]:
+    """Category names without repeats, from names or from paths of names."""
+    if categories is None:
+        return []
+    flat = [n for c in categories for n in ([c] if isinstance(c, str) else c)]
+    return list(dict.fromkeys(flat))
+
+
+def _events(user: int, item: int, kind: str, properties: dict[str, Any]) -> Iterable[tuple[Any, ...]]:
+    times = properties.get("times") or [None]
+    baskets = properties.get("baskets") or [None] * len(times)
+    weight = (properties.get("weight") or len(times)) / len(times)
+    splits = dict(pair.split("=", 1) for pair in properties.get("splits") or ())
+    for time, basket in zip(times, baskets, strict=True):
+        yield user, item, kind, time, properties.get("position"), basket or None, weight, splits
+
+
+def _stacked(vectors: list[list[float] | None]) -> npt.NDArray[np.float32] | None:
+    size = max((len(v) for v in vectors if v is not None), default=0)
+    if not size:
+        return None
+    stacked = np.zeros((len(vectors), size), dtype=np.float32)
+    for row, vector in zip(stacked, vectors, strict=True):
+        if vector is not None:
+            row[:] = vector
+    return stacked

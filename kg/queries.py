@@ -47,7 +47,9 @@ class Queries:
             return self._blocks[block]
         except KeyError:
             known = ", ".join(sorted(self._blocks))
-            raise AttributeError(f"cypher/{self._name}.cypher has no block {block!r}; it has: {known}") from None
+            raise AttributeError(
+                f"cypher/{self._name}.cypher has no block {block!r}; it has: {known}"
+            ) from None
 
     def __iter__(self):  # type: ignore[no-untyped-def]
         return iter(self._blocks.values())

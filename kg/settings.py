@@ -43,9 +43,7 @@ def load_settings() -> Settings:
     try:
         settings = Settings()
     except ValidationError as error:
-        lines = [
-            f"SHOPGRAPH_{str(e['loc'][0]).upper()}={e['input']!r}: {e['msg']}" for e in error.errors()
-        ]
+        lines = [f"SHOPGRAPH_{str(e['loc'][0]).upper()}={e['input']!r}: {e['msg']}" for e in error.errors()]
         raise SettingsError("\n".join(lines)) from None
     if settings.neo4j_uri is not None and settings.neo4j_password is None:
         raise SettingsError(

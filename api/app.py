@@ -1,0 +1,57 @@
+"""The FastAPI application."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from importlib.metadata import version
+
+from fastapi import FastAPI
+from threadpoolctl import threadpool_limits
+
+from api.problems import install
+from api.routes import health, v1
+from api.serving import Keeper
+from kg.settings import Settings, load_settings
+
+_ABOUT = """What should this shopper see, given who they are, what they look at and what they just asked for, and why.
+
+Try `POST /v1/recommendations` with `{"query": "..."}`, then add a `user_id`: the same words, other items.
+Every error is an RFC 9457 problem document that says what was wrong and what to do.
+"""
+
+
+def create_app(settings: Settings) -> FastAPI:
+    """The application on one graph. It starts without a graph or a model too, and says so at /readyz."""
+    app = FastAPI(
+        title="shopgraph",
+        summary="Recommendations from a shop's knowledge graph",
+        description=_ABOUT,
+        version=version("shopgraph"),
+        lifespan=_lifespan,
+    )
+    app.state.settings = settings
+    app.state.keeper = Keeper(settings)
+    app.include_router(v1)
+    app.include_router(health)
+    install(app)
+    return app
+
+
+def from_environment() -> FastAPI:
+    """For servers that are given a factory: `uvicorn --factory api.app:from_environment`."""
+    return create_app(load_settings())
+
+
+@asynccontextmanager
+async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
+    keeper: Keeper = app.state.keeper
+    threadpool_limits(1, "blas")  # products of a request are short: more threads only get in each other's way
+    await keeper.step()
+    watcher = asyncio.create_task(keeper.run())
+    try:
+        yield
+    finally:
+        watcher.cancel()
+        with suppress(asyncio.CancelledError):
+            await watcher
+        await keeper.close()

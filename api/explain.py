@@ -1,0 +1,131 @@
+"""Reasons: the parts of a score in words, and the ways through the graph behind them."""
+
+import json
+import re
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+from api.ranking import Edge, Part, Seed
+from api.schemas import Path, Reason
+from kg.driver import Row
+from kg.queries import Query, load
+
+NAMED = 5  # reasons an item names; the small rest of each type is summed into one
+_Q = load("api")
+_DID = {"VIEWED": "viewed", "ADDED_TO_CART": "put in the cart", "BOUGHT": "bought", "RATED": "rated"}
+_TIED = {
+    "BOUGHT_WITH": "Bought together with",
+    "VIEWED_WITH": "Viewed together with",
+    "COMPLEMENTS": "Goes with",
+    "SUBSTITUTES": "Can replace",
+}
+
+Title = Callable[[str], str | None]
+
+
+def reasons_of(
+    parts: Sequence[Part], column: int, words: str | None, shoppers: int, title: Title
+) -> list[Reason]:
+    """The reasons of the item in `column` of the parts' values, largest first; they sum to its score."""
+    named, rest = _named(parts, column)
+    positive = sum(v for v in (p.values[column] for p in parts) if v > 0) or 1.0
+    reasons = []
+    for part in named:
+        value = float(part.values[column])
+        item_id = _cause_id(part)
+        label = (title(item_id) or item_id) if item_id else None
+        reasons.append(
+            _reason(part.type, item_id, label, _sentence(part, label, words, shoppers), value, positive)
+        )
+    for type_, values in rest.items():
+        text = f"{len(values)} more of this kind ({type_}), each small."
+        reasons.append(_reason(type_, None, None, text, sum(values), positive))
+    return sorted(reasons, key=lambda r: -r.contribution)
+
+
+def source_of(parts: Sequence[Part], column: int) -> str:
+    """The type of reason that adds most to the item in `column`."""
+    totals: dict[str, float] = {}
+    for part in parts:
+        totals[part.type] = totals.get(part.type, 0.0) + float(part.values[column])
+    return max(totals, key=lambda t: totals[t])
+
+
+def path_pairs(item_id: str, reasons: Iterable[Reason]) -> list[list[str]]:
+    """Pairs (from, to) whose ways through the graph are worth showing: the two largest reasons with an item."""
+    causes = [r.item_id for r in reasons if r.item_id and r.contribution > 0 and r.item_id != item_id]
+    return [[cause, item_id] for cause in list(dict.fromkeys(causes))[:2]]
+
+
+def paths_of(
+    item_id: str,
+    reasons: Sequence[Reason],
+    found: dict[tuple[str, str], Row],
+    events: dict[str, str],
+    user_id: str | None,
+) -> list[Path]:
+    """The ways behind an item's largest reasons.
+
+    Args:
+        found: rows of api.paths by (from, to). A pair without one is tied by the learned vectors alone.
+        events: relationship type between the user and each of their past items.
+    """
+    paths = []
+    for cause, _ in path_pairs(item_id, reasons):
+        row = found.get((cause, item_id))
+        nodes = list(row["nodes"]) if row else [f"Item:{cause}", f"Item:{item_id}"]
+        types = list(row["relationships"]) if row else ["(learned)"]
+        if user_id is not None and cause in events:
+            nodes, types = [f"User:{user_id}", *nodes], [events[cause], *types]
+            cypher = pasteable(_Q.browse_user_path, user_id=user_id, from_id=cause, item_id=item_id)
+        else:
+            cypher = pasteable(_Q.browse_item_path, from_id=cause, item_id=item_id)
+        paths.append(Path(nodes=nodes, relationships=types, cypher=cypher))
+    return paths or [
+        Path(nodes=[f"Item:{item_id}"], relationships=[], cypher=pasteable(_Q.browse_item, item_id=item_id))
+    ]
+
+
+def pasteable(query: Query, **params: Any) -> str:
+    """A query with its parameters written out, for a person to paste into Neo4j Browser; never run by us."""
+    return re.sub(r"\$(\w+)", lambda m: json.dumps(params[m[1]]), query.text)
+
+
+def _named(parts: Sequence[Part], column: int) -> tuple[list[Part], dict[str, list[float]]]:
+    ordered = sorted(parts, key=lambda p: -abs(p.values[column]))
+    rest: dict[str, list[float]] = {}
+    for part in ordered[NAMED:]:
+        rest.setdefault(part.type, []).append(float(part.values[column]))
+    return ordered[:NAMED], rest
+
+
+def _cause_id(part: Part) -> str | None:
+    if isinstance(part.cause, Edge):
+        return part.cause.seed_id
+    return part.cause.item_id if part.cause is not None else None
+
+
+def _sentence(part: Part, label: str | None, words: str | None, shoppers: int) -> str:
+    if isinstance(part.cause, Edge):
+        times = f" ({part.cause.count} times)" if part.cause.count > 1 else ""
+        return f"{_TIED[part.cause.type]} {label}{times}."
+    if isinstance(part.cause, Seed):
+        match part.type:
+            case "history":
+                return f"You {_DID[part.cause.event]} {label}."
+            case "session":
+                return f"You looked at {label} in this session."
+            case _:
+                return f"Suits {label}, which you are looking at."
+    if part.type == "words":
+        return f"Matches “{words}”."
+    return f"Chosen by {shoppers:,} shoppers."
+
+
+def _reason(
+    type_: Any, item_id: str | None, label: str | None, text: str, value: float, positive: float
+) -> Reason:
+    share = round(100 * max(value, 0.0) / positive, 1)
+    return Reason.model_construct(
+        type=type_, item_id=item_id, title=label, text=text, contribution=value, share=share
+    )

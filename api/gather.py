@@ -1,0 +1,114 @@
+"""From a request to the signals that rank for it: what the graph says now about the user and the items named."""
+
+import asyncio
+from typing import NamedTuple
+
+from api.history import Past, fresh_seed, past_from, seed, session_seeds
+from api.problems import ApiProblem, bad_field
+from api.ranking import Edge, Seed, Signals
+from api.reads import Reads
+from api.schemas import RecommendationRequest
+from api.serving import Serving
+from api.snapshot import Snapshot, Vectors
+from api.weights import RankingWeights
+from kg.driver import Row
+from kg.queries import load
+
+_Q = load("api")
+_MOST_EDGES = 10_000  # of one user; the newest count
+_NEEDS_ITEMS = frozenset({"similar", "bought_together", "complements", "substitutes"})
+
+
+class Gathered(NamedTuple):
+    """What a request brings, looked up."""
+
+    past: Past | None  # None where no user is named
+    signals: Signals
+    words: str | None  # as encoded
+    notes: list[str]
+
+
+async def gather(
+    request: RecommendationRequest, serving: Serving, reads: Reads, weights: RankingWeights
+) -> Gathered:
+    """Look up everything at once: one query for the user, one for edges or new items where these are needed.
+
+    Raises:
+        ApiProblem: an unknown item, a kind without the items it needs, words without an encoder.
+        GraphError: the graph does not answer.
+    """
+    if request.kind in _NEEDS_ITEMS and not (request.item_ids or request.session_items):
+        raise bad_field(
+            "item_ids", [], f"at least one item, here or in session_items, for kind {request.kind!r}"
+        )
+    words = " ".join((request.query or "").split()) or None
+    vector, past, items, edges = await asyncio.gather(
+        _words(words, serving),
+        _past(request, serving.snapshot, reads, weights),
+        _items(request, serving.snapshot, reads),
+        _edges(request, serving.snapshot, reads, weights),
+    )
+    session = session_seeds(serving.snapshot, request.session_items)
+    seeds = [*(past.seeds if past else ()), *session, *items]
+    return Gathered(
+        past=past,
+        signals=Signals(seeds, anchors=items or session, words=vector, edges=edges),
+        words=words,
+        notes=_notes(request, serving.snapshot),
+    )
+
+
+async def _words(words: str | None, serving: Serving) -> Vectors | None:
+    if words is None:
+        return None
+    if serving.encoder is None:
+        raise ApiProblem(503, "no-encoder", f"The query cannot be read: {serving.encoder_problem}")
+    return await asyncio.to_thread(serving.encoder.encode, words)
+
+
+async def _past(
+    request: RecommendationRequest, snapshot: Snapshot, reads: Reads, weights: RankingWeights
+) -> Past | None:
+    if request.user_id is None:
+        return None
+    rows = await reads.rows(_Q.history, user_id=request.user_id, most=_MOST_EDGES)
+    return past_from(rows, snapshot, snapshot.event_weights(weights.events))
+
+
+async def _items(request: RecommendationRequest, snapshot: Snapshot, reads: Reads) -> list[Seed]:
+    wanted = list(dict.fromkeys(request.item_ids))
+    missing = [i for i in wanted if i not in snapshot.number]
+    fresh: dict[str, Row] = {}
+    if missing:
+        rows = await reads.rows(
+            _Q.fresh,
+            item_ids=missing,
+            context_property=snapshot.version.context_property,
+            target_property=snapshot.version.target_property,
+        )
+        fresh = {row["item_id"]: row for row in rows}
+    unknown = [i for i in missing if i not in fresh]
+    if unknown:
+        raise ApiProblem(404, "unknown-item", f"There is no item {unknown[0]!r} in the graph.")
+    found = (seed(snapshot, i, "item") or fresh_seed(snapshot, fresh[i], "item") for i in wanted)
+    return list(found)
+
+
+async def _edges(
+    request: RecommendationRequest, snapshot: Snapshot, reads: Reads, weights: RankingWeights
+) -> list[Edge]:
+    types = list(weights.kinds[request.kind].edges)
+    if not types:
+        return []
+    anchors = list(dict.fromkeys(request.item_ids or request.session_items))
+    rows = await reads.rows(_Q.edges, item_ids=anchors, types=types)
+    return [
+        Edge(r["seed_id"], snapshot.number[r["item_id"]], r["type"], float(r["score"]), int(r["count"]))
+        for r in rows
+        if r["item_id"] in snapshot.number
+    ]
+
+
+def _notes(request: RecommendationRequest, snapshot: Snapshot) -> list[str]:
+    unknown = [i for i in dict.fromkeys(request.session_items) if i not in snapshot.number]
+    return [f"Ignored {len(unknown)} unknown session items, the first is {unknown[0]!r}."] if unknown else []

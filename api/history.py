@@ -1,0 +1,62 @@
+"""From what a user did to what it says about them."""
+
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from api.ranking import Seed, SeedType
+from api.snapshot import Snapshot
+from kg.columns import RELATIONSHIP_OF
+from kg.driver import Row
+
+_EVENT_OF = {relationship: event for event, relationship in RELATIONSHIP_OF.items()}
+
+
+class Past(NamedTuple):
+    """A user's current edges."""
+
+    known: bool  # whether the graph has the user
+    seeds: list[Seed]  # one an item that has a place in the snapshot, newest first
+    bought: frozenset[str]  # item ids
+
+
+def past_from(rows: Sequence[Row], snapshot: Snapshot, event_weights: dict[str, float]) -> Past:
+    """From the rows of api.history; an item with several kinds of edges counts by the heaviest."""
+    heaviest: dict[str, tuple[float, str]] = {}
+    for row in rows:
+        if row["item_id"] is not None:
+            weight = event_weights[_EVENT_OF[row["type"]]]
+            known = heaviest.get(row["item_id"], (-1.0, ""))
+            heaviest[row["item_id"]] = max(known, (weight, row["type"]))
+    seeds = (seed(snapshot, i, "history", weight, event) for i, (weight, event) in heaviest.items())
+    bought = frozenset(r["item_id"] for r in rows if r["type"] == "BOUGHT")
+    return Past(bool(rows), [s for s in seeds if s is not None], bought)
+
+
+def seed(
+    snapshot: Snapshot, item_id: str, type_: SeedType, weight: float = 1.0, event: str = "VIEWED"
+) -> Seed | None:
+    """An item of the snapshot as a seed, None where the snapshot lacks it."""
+    n = snapshot.number.get(item_id)
+    if n is None:
+        return None
+    return Seed(item_id, type_, weight, event, snapshot.context[n], snapshot.target[n], snapshot.text[n])
+
+
+def fresh_seed(snapshot: Snapshot, row: Row, type_: SeedType) -> Seed:
+    """An item that is in the graph but came after the snapshot: a row of api.fresh."""
+
+    def vector(values: list[float] | None, dim: int) -> np.ndarray:
+        fits = values is not None and len(values) == dim
+        return np.array(values if fits else np.zeros(dim), dtype=np.float32)
+
+    dim, text_dim = snapshot.context.shape[1], snapshot.text.shape[1]
+    context, target = vector(row["context"], dim), vector(row["target"], dim)
+    return Seed(row["item_id"], type_, 1.0, "VIEWED", context, target, vector(row["text"], text_dim))
+
+
+def session_seeds(snapshot: Snapshot, item_ids: Iterable[str]) -> list[Seed]:
+    """The session's items that the snapshot has, each once."""
+    seeds = (seed(snapshot, item_id, "session") for item_id in dict.fromkeys(item_ids))
+    return [s for s in seeds if s is not None]

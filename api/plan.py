@@ -1,0 +1,65 @@
+"""How a request is answered: with which weights, and what instead where it cannot be answered as asked."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from api.gather import Gathered
+from api.ranking import Signals
+from api.schemas import Fallback, RecommendationRequest
+from api.weights import KindWeights, RankingWeights
+
+_INSTEAD = {"complements": "bought_together", "substitutes": "similar"}
+
+
+class Plan(NamedTuple):
+    """The weights to rank with."""
+
+    kind: KindWeights
+    fallback: Fallback | None
+    signals: list[str]  # what the ranking goes by
+
+
+def plan_for(request: RecommendationRequest, gathered: Gathered, weights: RankingWeights) -> Plan:
+    """Choose weights by the kind asked for and by what there is to go by."""
+    kind, fallback = weights.kinds[request.kind], None
+    if kind.only_edges and not gathered.signals.edges:
+        to = _INSTEAD[request.kind]
+        reason = f"The graph has no {request.kind.upper()} edges at the items named."
+        kind, fallback = weights.kinds[to], Fallback(to=to, reason=reason)
+    signals = signals_in(gathered.signals, kind)
+    lacking = _lacking_user(request, gathered)
+    if not signals:
+        reason = lacking or "The request names no user, items or words to go by."
+        return Plan(weights.popular, Fallback(to="popular", reason=reason), ["popularity"])
+    if lacking and fallback is None and request.kind != "trending":
+        fallback = Fallback(to=" and ".join(signals), reason=lacking)
+    return Plan(kind, fallback, signals)
+
+
+def signals_in(signals: Signals, kind: KindWeights) -> list[str]:
+    """The types of reason that can add to a score."""
+    found = []
+    for name in ("history", "session", "item"):
+        share = getattr(kind, name) if kind.gnn else 0.0
+        if share and any(s.type == name and np.any(s.context) for s in signals.seeds):
+            found.append(name)
+    if kind.alike_text or kind.alike_gnn:
+        found += [a.type for a in signals.anchors if np.any(a.text) or np.any(a.target)]
+    if signals.edges and kind.edges:
+        found.append("edge")
+    if signals.words is not None and kind.words:
+        found.append("words")
+    if kind.popularity:
+        found.append("popularity")
+    return list(dict.fromkeys(found))
+
+
+def _lacking_user(request: RecommendationRequest, gathered: Gathered) -> str | None:
+    if gathered.past is None:
+        return None
+    if not gathered.past.known:
+        return f"User {request.user_id!r} is not in the graph."
+    if not gathered.past.seeds:
+        return f"User {request.user_id!r} has no past yet."
+    return None

@@ -1,0 +1,96 @@
+"""Errors as RFC 9457 problem documents."""
+
+from collections.abc import Sequence
+from http import HTTPStatus
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from starlette.exceptions import HTTPException
+
+from kg.errors import GraphError, ModelError, ShopgraphError
+
+
+class ApiProblem(ShopgraphError):
+    """An error with its status and a word that names its kind, for example unknown-item."""
+
+    def __init__(self, status: int, kind: str, detail: str, headers: dict[str, str] | None = None) -> None:
+        super().__init__(detail)
+        self.status = status
+        self.kind = kind
+        self.detail = detail
+        self.headers = headers
+
+
+def bad_field(field: str, value: Any, expected: str) -> "InvalidRequest":
+    """A field whose value is fine by itself but not in this request."""
+    return InvalidRequest([{"field": field, "value": value, "expected": expected}])
+
+
+class InvalidRequest(ApiProblem):
+    """The request names a bad value: which field, what it was, what was expected."""
+
+    def __init__(self, errors: Sequence[dict[str, Any]]) -> None:
+        lines = "; ".join(f"{e['field']} is {e['value']!r:.200}: {e['expected']}" for e in errors)
+        super().__init__(422, "invalid-request", lines)
+        self.errors = list(errors)
+
+
+def problem(request: Request, error: ApiProblem) -> JSONResponse:
+    """The response for an error."""
+    body: dict[str, Any] = {
+        "type": f"/problems/{error.kind}",
+        "title": error.kind.replace("-", " ").capitalize(),
+        "status": error.status,
+        "detail": error.detail,
+        "instance": request.url.path,
+    }
+    if isinstance(error, InvalidRequest):
+        body["errors"] = error.errors
+    return JSONResponse(body, error.status, error.headers, media_type="application/problem+json")
+
+
+def install(app: FastAPI) -> None:
+    """Answer every error of `app` with a problem document."""
+
+    @app.exception_handler(ApiProblem)
+    async def _own(request: Request, error: ApiProblem) -> JSONResponse:
+        return problem(request, error)
+
+    @app.exception_handler(GraphError)
+    async def _graph(request: Request, error: GraphError) -> JSONResponse:
+        return problem(request, ApiProblem(503, "graph-unreachable", str(error)))
+
+    @app.exception_handler(ModelError)
+    async def _model(request: Request, error: ModelError) -> JSONResponse:
+        return problem(request, ApiProblem(503, "no-model", str(error)))
+
+    @app.exception_handler(RequestValidationError)
+    async def _validation(request: Request, error: RequestValidationError) -> JSONResponse:
+        return problem(request, InvalidRequest([_told(e) for e in error.errors()]))
+
+    @app.exception_handler(HTTPException)
+    async def _http(request: Request, error: HTTPException) -> JSONResponse:
+        kind = HTTPStatus(error.status_code).phrase.lower().replace(" ", "-")
+        detail = f"{request.method} {request.url.path}: {error.detail}. See /docs for what there is."
+        return problem(request, ApiProblem(error.status_code, kind, detail, dict(error.headers or {})))
+
+    @app.exception_handler(500)
+    async def _unexpected(request: Request, _: Exception) -> JSONResponse:
+        detail = "The API failed on this request; its log has the trace. This is a bug: please report it."
+        return problem(request, ApiProblem(500, "internal-error", detail))
+
+
+def _told(error: Any) -> dict[str, Any]:
+    where = [str(p) for p in error["loc"] if p not in ("body", "query", "path")]
+    if error["type"] == "json_invalid":
+        return {"field": "body", "value": None, "expected": f"JSON ({error['ctx']['error']})"}
+    return {"field": ".".join(where) or "body", "value": _shown(error.get("input")), "expected": error["msg"]}
+
+
+def _shown(value: Any) -> Any:
+    """The bad value, short and always valid as JSON: no NaN, no lone surrogates."""
+    if value is None or isinstance(value, bool | int):
+        return value
+    return str(value)[:200].encode("utf-8", "replace").decode()

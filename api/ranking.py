@@ -1,0 +1,189 @@
+"""The score of every item, and its exact split into parts. Pure arrays, no input or output.
+
+    score(j) = gnn    * u·t_j / temperature          u = sum_i w_i c_i, |u| = 1, over past, session and seen items
+             + alike  * mean_a cos(x_a, x_j) / ...    a: the items looked at
+             + words  * cos(q, x_j) / temperature
+             + edges from the items looked at + popularity
+
+Every term is a sum over past items, items looked at, or a single cause, so a part of the score is a fact
+about the ranking and not a story told afterwards.
+"""
+
+from collections.abc import Iterator, Sequence
+from typing import Literal, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from api.snapshot import Snapshot, Vectors
+from api.weights import KindWeights, RankingWeights
+
+Floats = npt.NDArray[np.float64]
+Numbers = npt.NDArray[np.int64]
+SeedType = Literal["history", "session", "item"]
+PartType = Literal["history", "session", "item", "edge", "words", "popularity"]
+
+
+class Seed(NamedTuple):
+    """An item that says something about the shopper."""
+
+    item_id: str
+    type: SeedType
+    weight: float  # within its type
+    event: str  # what was done with it, for example BOUGHT
+    context: Vectors  # [dim]
+    target: Vectors  # [dim]
+    text: Vectors  # [text dim]
+
+
+class Edge(NamedTuple):
+    """One hop in the graph from an item looked at."""
+
+    seed_id: str
+    number: int  # of the item at the other end
+    type: str  # relationship type
+    score: float  # as the graph has it, >= 0
+    count: int
+
+
+class Signals(NamedTuple):
+    """What one request brings to rank by."""
+
+    seeds: Sequence[Seed] = ()
+    anchors: Sequence[Seed] = ()  # the items looked at, to which others are alike or tied
+    words: Vectors | None = None  # [text dim], unit length
+    edges: Sequence[Edge] = ()
+
+
+class Part(NamedTuple):
+    """What one cause adds to the scores of some items."""
+
+    type: PartType
+    cause: Seed | Edge | None
+    values: Floats  # [k], one for each item asked about
+
+
+def coefficients(seeds: Sequence[Seed], kind: KindWeights) -> Floats:
+    """The w_i of u = sum_i w_i c_i, |u| = 1: float64 [len(seeds)], all zero where no seed has a vector.
+
+    Within a type by the seeds' weights; the types by their shares, whatever the number of seeds, so that a
+    long past does not drown what the shopper looks at now.
+    """
+    result = np.zeros(len(seeds))
+    if not seeds:
+        return result
+    contexts = np.stack([s.context for s in seeds]).astype(np.float64)
+    for name in ("history", "session", "item"):
+        weights = np.array([s.weight if s.type == name else 0.0 for s in seeds])
+        length = float(np.linalg.norm(weights @ contexts))
+        if length > 1e-9:
+            result += getattr(kind, name) * weights / length
+    length = float(np.linalg.norm(result @ contexts))
+    return result / length if length > 1e-9 else np.zeros(len(seeds))
+
+
+def score_all(snapshot: Snapshot, signals: Signals, kind: KindWeights, weights: RankingWeights) -> Vectors:
+    """The score of every item, float32 [n]."""
+    scores = np.zeros(len(snapshot.ids), dtype=np.float32)
+    w = coefficients(signals.seeds, kind)
+    if kind.gnn and w.any():
+        user = w @ np.stack([s.context for s in signals.seeds])
+        scores += snapshot.target @ (user * kind.gnn / snapshot.temperature).astype(np.float32)
+    if kind.alike_gnn and signals.anchors:
+        goal = np.mean([s.target for s in signals.anchors], axis=0)
+        scores += snapshot.target @ (goal * kind.alike_gnn / snapshot.temperature).astype(np.float32)
+    text = _text_direction(signals, kind, weights)
+    if text is not None:
+        scores += snapshot.text @ text
+    for edge, value in zip(signals.edges, edge_values(signals.edges, kind), strict=True):
+        scores[edge.number] += value
+    if kind.popularity:
+        scores += (kind.popularity * np.log1p(snapshot.shoppers)).astype(np.float32)
+    return scores
+
+
+def split(
+    snapshot: Snapshot, signals: Signals, kind: KindWeights, weights: RankingWeights, items: Numbers
+) -> list[Part]:
+    """The parts of the scores of `items`, in float64; their sum is the score."""
+    target = snapshot.target[items].astype(np.float64)
+    text = snapshot.text[items].astype(np.float64)
+    parts: list[Part] = []
+    w = coefficients(signals.seeds, kind)
+    if kind.gnn and w.any():
+        contexts = np.stack([s.context for s in signals.seeds]).astype(np.float64)
+        values = (w[:, None] * kind.gnn / snapshot.temperature) * (contexts @ target.T)
+        parts += [Part(s.type, s, v) for s, v in zip(signals.seeds, values, strict=True)]
+    if signals.anchors and (kind.alike_gnn or kind.alike_text):
+        parts += [
+            _alike(a, len(signals.anchors), snapshot, kind, weights, target, text) for a in signals.anchors
+        ]
+    if signals.words is not None and kind.words:
+        parts.append(
+            Part("words", None, text @ signals.words.astype(np.float64) * _words_scale(kind, weights))
+        )
+    for edge, value in zip(signals.edges, edge_values(signals.edges, kind), strict=True):
+        if (here := items == edge.number).any():
+            parts.append(Part("edge", edge, here * value))
+    if kind.popularity:
+        parts.append(Part("popularity", None, kind.popularity * np.log1p(snapshot.shoppers[items])))
+    return parts
+
+
+def edge_values(edges: Sequence[Edge], kind: KindWeights) -> list[float]:
+    """What each edge adds: the strongest of its type gets the type's weight, the others in proportion."""
+    strongest: dict[str, float] = {}
+    for edge in edges:
+        strongest[edge.type] = max(strongest.get(edge.type, 0.0), edge.score)
+    return [
+        kind.edge_floor + kind.edges.get(e.type, 0.0) * e.score / strongest[e.type]
+        if e.score > 0
+        else kind.edge_floor
+        for e in edges
+    ]
+
+
+def ranked(scores: Vectors, allowed: npt.NDArray[np.bool_], first: int) -> Iterator[Numbers]:
+    """Allowed items, best first, in batches: about `first` of them, then, should these not do, all the rest.
+
+    Equal scores keep the order of the items' ids.
+    """
+    candidates = np.flatnonzero(allowed)
+    if first < candidates.size:
+        edge = np.partition(scores[candidates], candidates.size - first)[candidates.size - first]
+        best = candidates[scores[candidates] >= edge]
+        yield _sorted(scores, best)
+        candidates = candidates[scores[candidates] < edge]
+    yield _sorted(scores, candidates)
+
+
+def _sorted(scores: Vectors, items: Numbers) -> Numbers:
+    return items[np.argsort(-scores[items], kind="stable")]
+
+
+def _words_scale(kind: KindWeights, weights: RankingWeights) -> float:
+    return kind.words / weights.words_temperature
+
+
+def _text_direction(signals: Signals, kind: KindWeights, weights: RankingWeights) -> Vectors | None:
+    parts = []
+    if signals.words is not None and kind.words:
+        parts.append(signals.words * _words_scale(kind, weights))
+    if signals.anchors and kind.alike_text:
+        mean = np.mean([s.text for s in signals.anchors], axis=0)
+        parts.append(mean * kind.alike_text / weights.alike_temperature)
+    return np.sum(parts, axis=0).astype(np.float32) if parts else None
+
+
+def _alike(
+    anchor: Seed,
+    n: int,
+    snapshot: Snapshot,
+    kind: KindWeights,
+    weights: RankingWeights,
+    target: Floats,
+    text: Floats,
+) -> Part:
+    values = target @ anchor.target.astype(np.float64) * (kind.alike_gnn / snapshot.temperature)
+    values += text @ anchor.text.astype(np.float64) * (kind.alike_text / weights.alike_temperature)
+    return Part(anchor.type, anchor, values / n)

@@ -1,0 +1,135 @@
+"""The HTTP routes of version 1."""
+
+import json
+import secrets
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Path, Query, Request, Response
+from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+
+from api.problems import ApiProblem
+from api.recommender import recommend
+from api.schemas import (
+    Health,
+    ModelInfo,
+    ModelList,
+    Options,
+    Problem,
+    Ready,
+    RecommendationRequest,
+    RecommendationResponse,
+    RelatedOptions,
+)
+from api.serving import Keeper
+from kg.queries import load
+
+_Q = load("api")
+_PROBLEMS: dict[int | str, dict[str, Any]] = {
+    status: {"model": Problem, "description": text, "content": {"application/problem+json": {}}}
+    for status, text in (
+        (401, "The key is missing or wrong."),
+        (404, "No such item."),
+        (422, "A field has a bad value; the document names it."),
+        (503, "The graph, the model or the encoder is missing; the document says what to do."),
+    )
+}
+_bearer = HTTPBearer(auto_error=False, description="The key in SHOPGRAPH_API_KEY, where one is set.")
+
+
+def keeper_of(request: Request) -> Keeper:
+    """The process's snapshot keeper."""
+    keeper: Keeper = request.app.state.keeper
+    return keeper
+
+
+def authorised(
+    request: Request, given: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]
+) -> None:
+    """Let through who carries the key, and everybody where no key is set."""
+    key = request.app.state.settings.api_key
+    if key is None:
+        return
+    if given is None or not secrets.compare_digest(
+        given.credentials.encode(), key.get_secret_value().encode()
+    ):
+        detail = "Send the key of SHOPGRAPH_API_KEY as 'Authorization: Bearer <key>'."
+        raise ApiProblem(401, "unauthorized", detail, {"WWW-Authenticate": "Bearer"})
+
+
+KeeperOf = Annotated[Keeper, Depends(keeper_of)]
+v1 = APIRouter(prefix="/v1", dependencies=[Depends(authorised)], responses=_PROBLEMS)
+health = APIRouter(tags=["health"])
+
+
+@v1.post("/recommendations", tags=["recommendations"], response_model=RecommendationResponse)
+async def recommendations(body: RecommendationRequest, keeper: KeeperOf) -> Response:
+    """Items for a user, a session, an item, words, or any of these together."""
+    return await _answer(body, keeper)
+
+
+@v1.get("/users/{user_id}/recommendations", tags=["recommendations"], response_model=RecommendationResponse)
+async def for_user(
+    user_id: Annotated[str, Path(description="The shopper.", examples=["A1YJEY40YUW4SE"], max_length=512)],
+    options: Annotated[Options, Query()],
+    keeper: KeeperOf,
+) -> Response:
+    """Items for a user."""
+    return await _answer(options.request("for_you", user_id, []), keeper)
+
+
+@v1.get("/items/{item_id}/related", tags=["recommendations"], response_model=RecommendationResponse)
+async def related(
+    item_id: Annotated[str, Path(description="The item looked at.", examples=["B004ZT0SSG"], max_length=512)],
+    options: Annotated[RelatedOptions, Query()],
+    keeper: KeeperOf,
+) -> Response:
+    """Items similar to an item, bought with it, going with it or able to replace it."""
+    return await _answer(options.request(options.kind, options.user_id, [item_id]), keeper)
+
+
+@v1.get("/models", tags=["models"])
+async def models(keeper: KeeperOf) -> ModelList:
+    """The published models and which of them is live."""
+    rows = await keeper.reads.rows(_Q.models)
+    return ModelList(
+        models=[
+            ModelInfo(
+                version=row["version"],
+                live="live" in row["aliases"],
+                slot=row["slot"],
+                dim=row["dim"],
+                temperature=row["temperature"],
+                trained_at=row["trained_at"],
+                metrics=json.loads(row["metrics"] or "{}"),
+            )
+            for row in rows
+        ]
+    )
+
+
+@health.get("/healthz")
+async def healthz() -> Health:
+    """Whether the process is up."""
+    return Health()
+
+
+@health.get("/readyz", responses={503: _PROBLEMS[503]})
+async def readyz(keeper: KeeperOf) -> Ready:
+    """Whether the API can answer: the graph answers, a model is live and in memory, words can be read."""
+    await keeper.reads.rows(_Q.ping)
+    serving = keeper.serving
+    if serving.encoder is None:
+        raise ApiProblem(503, "no-encoder", f"Words cannot be read: {serving.encoder_problem}")
+    version = serving.snapshot.version
+    return Ready(
+        model_version=version.model,
+        graph_version=version.graph,
+        items=len(serving.snapshot.ids),
+        encoder=serving.encoder.name,
+    )
+
+
+async def _answer(body: RecommendationRequest, keeper: Keeper) -> Response:
+    answer = await recommend(body, keeper.serving, keeper.reads)
+    # serialised here: checking our own answer against the schema once more would double the time
+    return Response(answer.model_dump_json(), media_type="application/json")

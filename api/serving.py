@@ -1,0 +1,173 @@
+"""Keeps the snapshot that requests use in step with the graph."""
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable
+from functools import partial
+from typing import NamedTuple, TypeVar
+
+from api.encoder import QueryEncoder
+from api.problems import ApiProblem
+from api.reads import Reads
+from api.snapshot import Snapshot, Version, load_snapshot, version_from, with_columns
+from kg.driver import Graph, connect
+from kg.errors import EncoderError, GraphError, ModelError, ShopgraphError
+from kg.onnx_export import encoder_folder
+from kg.queries import load
+from kg.settings import Settings
+
+T = TypeVar("T")
+log = logging.getLogger("shopgraph.api")
+_Q = load("api")
+POLL_SECONDS = 1.0
+_REST = (
+    10  # after reading for s seconds, changes other than a new version wait for 10 s: at most 9 % of the time
+)
+
+
+class Serving(NamedTuple):
+    """What one request works with from its beginning to its end."""
+
+    snapshot: Snapshot
+    encoder: QueryEncoder | None
+    encoder_problem: str | None  # why there is no encoder
+
+
+class Keeper:
+    """Loads the snapshot, watches the graph each second and swaps the whole when it has moved.
+
+    The current snapshot goes on serving while the next one loads, and when the next one is broken.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._graph: Graph | None = None
+        self._reads: Reads | None = None
+        self._serving: Serving | None = None
+        self._problem = ApiProblem(503, "starting", "The API is starting: it has not read the graph yet.")
+        self._mark: frozenset[str] = frozenset()
+        self._rest_until = 0.0
+
+    @property
+    def serving(self) -> Serving:
+        """The current snapshot and encoder.
+
+        Raises:
+            ApiProblem: 503, with what is missing and what to do.
+        """
+        if self._serving is None:
+            raise self._problem
+        return self._serving
+
+    @property
+    def reads(self) -> Reads:
+        """The graph for requests.
+
+        Raises:
+            ApiProblem: 503, the graph was not reached yet.
+        """
+        if self._reads is None:
+            raise self._problem
+        return self._reads
+
+    async def run(self) -> None:
+        """Until cancelled."""
+        while True:
+            await self.step()
+            await asyncio.sleep(POLL_SECONDS)
+
+    async def step(self) -> None:
+        """Look at the graph once and follow it; a failure is kept for whoever asks and tried again."""
+        try:
+            await self._follow()
+        except ModelError as error:
+            self._note(ApiProblem(503, "no-model", str(error)))
+        except ShopgraphError as error:
+            self._note(ApiProblem(503, "graph-unreachable", str(error)))
+
+    async def close(self) -> None:
+        if self._reads is not None:
+            await self._reads.close()
+        if self._graph is not None:
+            self._graph.close()
+
+    async def _follow(self) -> None:
+        if self._reads is None or self._graph is None:
+            self._graph = await asyncio.to_thread(connect, self._settings)
+            self._reads = Reads(self._graph.connection)
+        rows, mark = await self._reads.rows_and_mark(_Q.state)
+        version = version_from(rows[0])
+        if version is None:
+            self._serving = None
+        if self._serving is None or version != self._serving.snapshot.version:
+            await self._load(version)
+        elif mark != self._mark and time.monotonic() >= self._rest_until:
+            await self._refresh(self._serving)
+        elif self._serving.encoder is None and mark != self._mark:
+            await self._load(version)
+        else:
+            return
+        self._mark = mark
+
+    async def _load(self, version: Version | None) -> None:
+        graph = self._connected()
+        snapshot = await self._rested(partial(load_snapshot, graph))
+        before = self._serving
+        if before is not None and before.encoder is not None and before.encoder.name == snapshot.text_model:
+            self._serving = before._replace(snapshot=snapshot)
+        else:
+            self._serving = await asyncio.to_thread(_with_encoder, snapshot, self._settings)
+        log.info("serving model %s on graph %s, %d items", *snapshot.version[:2], len(snapshot.ids))
+
+    async def _refresh(self, serving: Serving) -> None:
+        """Take over prices, stock and titles; read everything again where items came or went."""
+        graph = self._connected()
+
+        def newer() -> Snapshot | None:
+            return with_columns(serving.snapshot, graph.read(_Q.columns)[0]["columns"])
+
+        snapshot = await self._rested(newer)
+        if snapshot is None:
+            await self._load(serving.snapshot.version)
+        else:
+            self._serving = serving._replace(snapshot=snapshot)
+
+    async def _rested(self, work: Callable[[], T]) -> T:
+        started = time.monotonic()
+        result = await asyncio.to_thread(work)
+        now = time.monotonic()
+        self._rest_until = now + _REST * (now - started)
+        return result
+
+    def _connected(self) -> Graph:
+        if self._graph is None:
+            raise GraphError("The graph is not connected.")
+        return self._graph
+
+    def _note(self, found: ApiProblem) -> None:
+        if found.detail != self._problem.detail:
+            log.warning("%s", found.detail)
+        self._problem = found
+
+
+def load_serving(graph: Graph, settings: Settings) -> Serving:
+    """Snapshot and encoder, once.
+
+    Raises:
+        ModelError: no model is live or its vectors are broken.
+    """
+    return _with_encoder(load_snapshot(graph), settings)
+
+
+def _with_encoder(snapshot: Snapshot, settings: Settings) -> Serving:
+    if snapshot.text_model is None:
+        return Serving(snapshot, None, "No item has a text vector. Run: shopgraph graph encode")
+    try:
+        encoder = QueryEncoder(encoder_folder(settings.home, snapshot.text_model))
+    except EncoderError as error:
+        return Serving(snapshot, None, str(error))
+    if encoder.dim != snapshot.text.shape[1]:
+        detail = f"{encoder.name} makes {encoder.dim} numbers, the items have {snapshot.text.shape[1]}"
+        return Serving(snapshot, None, f"{detail}. Run: shopgraph graph encode")
+    return Serving(snapshot, encoder, None)

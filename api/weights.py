@@ -1,0 +1,76 @@
+"""The constants of ranking, each with a sentence: one place to read, and one object to learn later."""
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class KindWeights(BaseModel):
+    """How much each term of the score counts for one kind of recommendation."""
+
+    model_config = ConfigDict(frozen=True)
+
+    history: float = Field(1.0, description="Share of the user's past in the user's vector.")
+    session: float = Field(1.5, description="Share of the session's items in the user's vector.")
+    item: float = Field(2.0, description="Share of the items looked at in the user's vector.")
+    gnn: float = Field(1.0, description="Multiplies the cosine of user and item over its temperature.")
+    alike_gnn: float = Field(
+        0.0, description="Multiplies the cosine of the items looked at and the item, as goals."
+    )
+    alike_text: float = Field(0.0, description="Multiplies the cosine of their texts.")
+    words: float = Field(1.0, description="Multiplies the cosine of the query and the item's text.")
+    edges: dict[str, float] = Field(
+        default_factory=dict, description="By relationship type: what the strongest edge of that type adds."
+    )
+    edge_floor: float = Field(
+        0.0, description="What any such edge adds on top, so that edges come before vectors."
+    )
+    only_edges: bool = Field(False, description="Whether items without such an edge are left out.")
+    popularity: float = Field(0.0, description="Multiplies the logarithm of 1 + the number of shoppers.")
+
+
+class RankingWeights(BaseModel):
+    """Everything that turns signals into a score.
+
+    The score is a sum of cosines over temperatures: a product of experts, each a softmax over the items
+    (Hinton 2002, Training products of experts).
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    words_temperature: float = Field(0.06, description="Temperature of the cosine of query and item text.")
+    alike_temperature: float = Field(0.06, description="Temperature of the cosine of two item texts.")
+    events: dict[str, float] = Field(
+        default_factory=lambda: {"purchase": 1.0, "cart": 0.7, "rating": 1.0, "view": 0.4},
+        description="Weight of a past item by event type, where the model does not say.",
+    )
+    kinds: dict[str, KindWeights] = Field(
+        default_factory=lambda: {
+            "for_you": KindWeights(),
+            "similar": KindWeights(
+                history=0.3, session=0.5, item=0.0, gnn=0.3, alike_gnn=0.5, alike_text=1.0
+            ),
+            "bought_together": KindWeights(
+                history=0.3, session=0.5, edges={"BOUGHT_WITH": 10.0, "VIEWED_WITH": 1.0}, edge_floor=5.0
+            ),
+            "complements": KindWeights(
+                history=0.3, session=0.5, edges={"COMPLEMENTS": 10.0}, only_edges=True
+            ),
+            "substitutes": KindWeights(
+                history=0.3,
+                session=0.5,
+                item=0.0,
+                gnn=0.3,
+                alike_text=0.5,
+                edges={"SUBSTITUTES": 10.0},
+                only_edges=True,
+            ),
+            "trending": KindWeights(history=0.0, session=0.0, item=0.0, gnn=0.0, popularity=1.0),
+        },
+        description="By kind of recommendation.",
+    )
+    popular: KindWeights = Field(
+        default_factory=lambda: KindWeights(popularity=1.0),
+        description="Used where a request brings nothing to go by.",
+    )
+
+
+DEFAULT = RankingWeights()

@@ -1,0 +1,184 @@
+// What the API reads. Nothing here writes.
+
+// name: state
+// Which model is live and which version of the graph it sits on; asked every second.
+// params:
+// returns: model_version (str), slot (str), dim (int), temperature (float), serving (str, JSON), graph_version (str)
+OPTIONAL MATCH (:Alias {name: 'live'})-[:POINTS_TO]->(m:Model)
+OPTIONAL MATCH (r:Refresh)
+WHERE r.endedAt IS NOT NULL
+WITH m, r
+ORDER BY r.endedAt DESC, r.runId DESC
+LIMIT 1
+RETURN m.version AS model_version,
+       m.slot AS slot,
+       m.dim AS dim,
+       m.temperature AS temperature,
+       m.serving AS serving,
+       r.runId AS graph_version
+
+// name: vectors
+// Every item in the order of its id with what is kept in memory for scoring.
+// params: context_property (str), target_property (str)
+// returns: item_id (str), text_model (str), text ([float]), context ([float]), target ([float]), shoppers (int)
+MATCH (i:Item)
+WHERE i.itemId IS NOT NULL
+RETURN i.itemId AS item_id,
+       i.textModel AS text_model,
+       i.textEmbedding AS text,
+       i[$context_property] AS context,
+       i[$target_property] AS target,
+       COUNT { (i)<-[:VIEWED|ADDED_TO_CART|BOUGHT|RATED]-() } AS shoppers
+ORDER BY item_id
+
+// name: columns
+// What filters look at, of every item in the order of its id, as one row of lists: read again whenever the graph was written to.
+// params:
+// returns: columns ([[str, str, float, bool, bool, int, str]]): id, title, price, in stock, hidden, released (seconds), brand
+MATCH (i:Item)
+WHERE i.itemId IS NOT NULL
+WITH i
+ORDER BY i.itemId
+RETURN collect([
+         i.itemId,
+         i.title,
+         i.price,
+         coalesce(i.inStock, true),
+         coalesce(i.hidden, false),
+         i.releasedAt,
+         i.brand
+       ]) AS columns
+
+// name: item_categories
+// The categories an item lies in itself.
+// params:
+// returns: item_id (str), category_ids ([str])
+MATCH (i:Item)-[:IN_CATEGORY]->(c:Category)
+RETURN i.itemId AS item_id, collect(c.categoryId) AS category_ids
+ORDER BY item_id
+
+// name: categories
+// The category tree.
+// params:
+// returns: category_id (str), name (str), parent_ids ([str])
+MATCH (c:Category)
+OPTIONAL MATCH (c)-[:CHILD_OF]->(parent:Category)
+RETURN c.categoryId AS category_id, c.name AS name, collect(parent.categoryId) AS parent_ids
+ORDER BY category_id
+
+// name: history
+// What a user did, newest first; no row for an unknown user, one row without an item for a user without a past.
+// params: user_id (str), most (int)
+// returns: item_id (str), type (str), at (int)
+MATCH (u:User {userId: $user_id})
+OPTIONAL MATCH (u)-[e:VIEWED|ADDED_TO_CART|BOUGHT|RATED]->(i:Item)
+RETURN i.itemId AS item_id, type(e) AS type, coalesce(e.lastAt, e.position) AS at
+ORDER BY at DESC, item_id, type
+LIMIT $most
+
+// name: edges
+// Items one hop from the given ones; where a pair has several edges of a type, the strongest.
+// params: item_ids ([str]), types ([str])
+// returns: seed_id (str), item_id (str), type (str), score (float), count (int), sources ([str])
+UNWIND $item_ids AS seed_id
+MATCH (:Item {itemId: seed_id})-[e:BOUGHT_WITH|VIEWED_WITH|COMPLEMENTS|SUBSTITUTES]-(i:Item)
+WHERE type(e) IN $types
+RETURN seed_id,
+       i.itemId AS item_id,
+       type(e) AS type,
+       max(coalesce(e.score, 1.0)) AS score,
+       max(coalesce(e.count, 0)) AS count,
+       collect(DISTINCT coalesce(e.source, e.evidence)) AS sources
+ORDER BY seed_id, item_id, type
+
+// name: fresh
+// Items that came after the snapshot, or no row where there is no such item.
+// params: item_ids ([str]), context_property (str), target_property (str)
+// returns: item_id (str), title (str), text ([float]), context ([float]), target ([float])
+UNWIND $item_ids AS item_id
+MATCH (i:Item {itemId: item_id})
+RETURN item_id,
+       i.title AS title,
+       i.textEmbedding AS text,
+       i[$context_property] AS context,
+       i[$target_property] AS target
+ORDER BY item_id
+
+// name: live_items
+// Items as they are at this moment: what filters look at, and the properties to show.
+// params: item_ids ([str]), properties ([str]), with_categories (bool)
+// returns: item_id (str), price (float), in_stock (bool), hidden (bool), released_at (any), brand (str), category_ids ([str]), shown (list)
+UNWIND $item_ids AS item_id
+MATCH (i:Item {itemId: item_id})
+RETURN item_id,
+       i.price AS price,
+       coalesce(i.inStock, true) AS in_stock,
+       coalesce(i.hidden, false) AS hidden,
+       i.releasedAt AS released_at,
+       i.brand AS brand,
+       CASE WHEN $with_categories THEN [(i)-[:IN_CATEGORY]->(c:Category) | c.categoryId] ELSE [] END AS category_ids,
+       [name IN $properties | i[name]] AS shown
+
+// name: paths
+// The shortest way in the graph from one item to another, at most two relationships long.
+// params: pairs ([[str, str]])
+// returns: from_id (str), to_id (str), nodes ([str]), relationships ([str])
+UNWIND $pairs AS pair
+MATCH (a:Item {itemId: pair[0]})
+MATCH (b:Item {itemId: pair[1]})
+WHERE a <> b
+MATCH p = shortestPath((a)-[:BOUGHT_WITH|VIEWED_WITH|COMPLEMENTS|SUBSTITUTES|SIMILAR_TO|MADE_BY|IN_CATEGORY*..2]-(b))
+RETURN pair[0] AS from_id,
+       pair[1] AS to_id,
+       [n IN nodes(p) | labels(n)[0] + ':' + coalesce(n.itemId, n.categoryId, n.name)] AS nodes,
+       [r IN relationships(p) | type(r)] AS relationships
+
+// name: browse_user_path
+// For Neo4j Browser: what ties a user to an item through one of the user's own items.
+// params: user_id (str), from_id (str), item_id (str)
+// returns: u (node), past (path), way (path)
+MATCH past = (u:User {userId: $user_id})-[]->(a:Item {itemId: $from_id})
+MATCH (b:Item {itemId: $item_id})
+OPTIONAL MATCH way = shortestPath((a)-[:BOUGHT_WITH|VIEWED_WITH|COMPLEMENTS|SUBSTITUTES|SIMILAR_TO|MADE_BY|IN_CATEGORY*..2]-(b))
+WHERE a <> b
+RETURN past, way, b
+
+// name: browse_item_path
+// For Neo4j Browser: what ties two items together.
+// params: from_id (str), item_id (str)
+// returns: a (node), way (path), b (node)
+MATCH (a:Item {itemId: $from_id})
+MATCH (b:Item {itemId: $item_id})
+OPTIONAL MATCH way = shortestPath((a)-[:BOUGHT_WITH|VIEWED_WITH|COMPLEMENTS|SUBSTITUTES|SIMILAR_TO|MADE_BY|IN_CATEGORY*..2]-(b))
+WHERE a <> b
+RETURN a, way, b
+
+// name: browse_item
+// For Neo4j Browser: an item and what surrounds it.
+// params: item_id (str)
+// returns: p (path)
+MATCH p = (:Item {itemId: $item_id})-[:IN_CATEGORY|MADE_BY|SIMILAR_TO|BOUGHT_WITH]-()
+RETURN p
+LIMIT 50
+
+// name: models
+// Every published model, newest first.
+// params:
+// returns: version (str), slot (str), dim (int), temperature (float), metrics (str, JSON), trained_at (any), aliases ([str])
+MATCH (m:Model)
+OPTIONAL MATCH (a:Alias)-[:POINTS_TO]->(m)
+WITH m, collect(a.name) AS aliases
+RETURN m.version AS version,
+       m.slot AS slot,
+       m.dim AS dim,
+       m.temperature AS temperature,
+       m.metrics AS metrics,
+       toString(m.trainedAt) AS trained_at,
+       aliases
+ORDER BY trained_at DESC, version
+
+// name: ping
+// Whether the graph answers.
+// params:
+// returns: ok (int)
+RETURN 1 AS ok

@@ -1,0 +1,25 @@
+// name: items
+// What training reads of each item.
+// params:
+// returns: itemId, title, brand, categories, description, attributes, price, textEmbedding
+MATCH (i:Item)
+RETURN i.itemId AS itemId, i.title AS title, i.brand AS brand, i.categories AS categories,
+       i.description AS description, i.attributes AS attributes, i.price AS price, i.textEmbedding AS textEmbedding
+ORDER BY itemId
+
+// name: interactions
+// What users did with items, one row a user.
+// params:
+// returns: userId, edges (list of [itemId, type, properties])
+MATCH (u:User)-[r:VIEWED|ADDED_TO_CART|BOUGHT|RATED]->(i:Item)
+RETURN u.userId AS userId,
+       collect([i.itemId, type(r), r {.times, .baskets, .position, .weight, .splits}]) AS edges
+ORDER BY userId
+
+// name: declared_relations
+// The item–item relations that the shop declared.
+// params:
+// returns: relation, source, target
+MATCH (a:Item)-[r]->(b:Item)
+WHERE r.relation IS NOT NULL
+RETURN r.relation AS relation, a.itemId AS source, b.itemId AS target

@@ -1,0 +1,126 @@
+"""A shop and the training part of its interactions as a PyTorch Geometric graph.
+
+Only the training part makes edges: neither counts nor popularity ever see a held-out interaction.
+"""
+
+import re
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import scipy.sparse as sp
+import torch
+from torch_geometric.data import HeteroData
+
+from kg.dataset import ShopData
+from kg.neighbours import co_occurrence, text_neighbours, windows
+
+Ints = npt.NDArray[np.int64]
+
+# How much an event says about its user, next to a purchase.
+TYPE_WEIGHTS: Final = {"view": 0.3, "cart": 0.6, "purchase": 1.0, "rating": 1.0}
+
+INTERACTED: Final = ("user", "interacted", "item")
+SIMILAR_TO: Final = ("item", "similar_to", "item")
+BOUGHT_WITH: Final = ("item", "bought_with", "item")
+MADE_BY: Final = ("item", "made_by", "brand")
+IN_CATEGORY: Final = ("item", "in_category", "category")
+
+
+def shop_graph(
+    data: ShopData,
+    train: pd.DataFrame,
+    *,
+    relations: bool = False,
+    text_k: int = 10,
+    bought_k: int = 30,
+    window_days: float | None = None,
+) -> HeteroData:
+    """Nodes user, item (x: text), brand and category, with the edges that training may know.
+
+    Args:
+        data: the shop; its interactions outside `train` are not looked at.
+        train: rows of data.interactions.
+        relations: whether the item–item relations that the shop declared become edges too.
+        text_k: text neighbours of an item.
+        bought_k: items that an item keeps as bought with it, counted over baskets where there are any, else
+            over what a user bought.
+        window_days: without baskets, count within so many days instead of a user's whole history.
+    """
+    graph = HeteroData()
+    n_items = len(data.items)
+    graph["user"].num_nodes = len(data.users)
+    graph["item"].num_nodes = n_items
+    _interactions(graph, train)
+    if data.text is not None:
+        graph["item"].x = torch.from_numpy(np.ascontiguousarray(data.text, dtype=np.float32))
+        edges = text_neighbours(data.text, text_k)
+        _edges(graph, SIMILAR_TO, edges.source, edges.target, edges.score)
+    group, item, user = _groups(data, train, window_days)
+    counted = co_occurrence(group, item, n_items, bought_k)
+    _edges(graph, BOUGHT_WITH, counted.source, counted.target, counted.score)
+    # Kept so that training can take a batch's own purchases out of the counts.
+    graph["bought"].group, graph["bought"].item = torch.from_numpy(group), torch.from_numpy(item)
+    graph["bought"].user = torch.from_numpy(user)
+    _labels(graph, MADE_BY, data.items["brand"].map(lambda b: [b] if isinstance(b, str) and b else []))
+    _labels(graph, IN_CATEGORY, data.items["categories"])
+    if relations:
+        for relation, rows in data.relations.groupby("relation"):
+            edge = ("item", "declared_" + re.sub(r"\W", "_", str(relation)), "item")
+            _edges(graph, edge, rows["source"].to_numpy(), rows["target"].to_numpy())
+    return graph
+
+
+def history(rows: pd.DataFrame, n_users: int, n_items: int) -> sp.csr_matrix:
+    """What is known of each user, CSR [n_users, n_items]: the weight of each item they touched.
+
+    The weight is the strongest type's (TYPE_WEIGHTS), times 1 + ln(number of events).
+    """
+    strength = rows["type"].map(TYPE_WEIGHTS).fillna(1.0)
+    pairs = rows.assign(strength=strength).groupby(["user", "item"], as_index=False)
+    known = pairs.agg(strength=("strength", "max"), events=("strength", "size"))
+    weight = (known["strength"] * (1 + np.log(known["events"]))).to_numpy(np.float32)
+    return sp.csr_matrix((weight, (known["user"], known["item"])), shape=(n_users, n_items))
+
+
+def _interactions(graph: HeteroData, train: pd.DataFrame) -> None:
+    pairs = history(train, graph["user"].num_nodes, graph["item"].num_nodes).tocoo()
+    _edges(graph, INTERACTED, pairs.row, pairs.col, pairs.data)
+
+
+def _groups(data: ShopData, train: pd.DataFrame, window_days: float | None) -> tuple[Ints, Ints, Ints]:
+    """Group, item and user number of each training row that tells what is bought together."""
+    if train["basket"].notna().any():
+        rows = train[train["basket"].notna()]
+        group = rows.groupby(["user", "basket"], sort=False).ngroup().to_numpy()
+    else:
+        rows = train
+        span = int(window_days * 86_400) if window_days and data.has_time else None
+        group = windows(rows["user"].to_numpy(np.int64), rows["order"].to_numpy(), span)
+    return group.astype(np.int64), rows["item"].to_numpy(np.int64), rows["user"].to_numpy(np.int64)
+
+
+def _labels(graph: HeteroData, edge: tuple[str, str, str], labels: "pd.Series[list[str]]") -> None:
+    """Nodes for the labels that at least two items carry, and edges to them."""
+    exploded = labels.reset_index(drop=True).explode().dropna()
+    exploded = exploded[exploded.duplicated(keep=False)]
+    number, names = pd.factorize(exploded)
+    graph[edge[2]].num_nodes = len(names)
+    _edges(graph, edge, exploded.index.to_numpy(), number)
+
+
+def _edges(
+    graph: HeteroData,
+    edge: tuple[str, str, str],
+    source: npt.NDArray[np.integer],
+    target: npt.NDArray[np.integer],
+    weight: npt.NDArray[np.floating] | None = None,
+) -> None:
+    """Edges of one type; a type without edges is left out."""
+    if not len(source):
+        return
+    ends = np.stack([source, target]).astype(np.int64)
+    graph[edge].edge_index = torch.from_numpy(ends)
+    values = np.ones(len(source)) if weight is None else weight
+    graph[edge].edge_weight = torch.from_numpy(np.asarray(values, dtype=np.float32))

@@ -1,0 +1,147 @@
+"""The model: items from ID, text and neighbours over typed edges; users from their items.
+
+    x_j   = drop(e_j) + W·text_j                                  one set for each tower
+    h_j   = x_j + Σ_r a_r (Â_r x)_j                               one hop, one learned weight a relation
+    c_j   = exp(l_j) · h_j / ‖h_j‖   (context tower)              what a past item says about its user
+    t_j   = h_j / ‖h_j‖              (target tower)               what an item looks like as a recommendation
+    score(u, j) = (Σ_i w_i c_i)·t_j / ‖Σ_i w_i c_i‖               i over the items of u
+
+The score is a sum over the user's past items: it needs no user embedding, and it is its own explanation.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import scipy.sparse as sp
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+from torch.utils.checkpoint import checkpoint
+
+Relation = Callable[[Tensor], Tensor]
+
+
+class ItemVectors(NamedTuple):
+    """All items as the score needs them."""
+
+    context: Tensor  # [n_items, d]; the length says how much the item tells about its user
+    target: Tensor  # [n_items, d]; unit length
+
+
+class Examples(NamedTuple):
+    """A batch of users, each with the items shown to the model and the items it has to find."""
+
+    context: tuple[Tensor, Tensor, Tensor]  # user in the batch, item, event weight; each [n]
+    target: tuple[Tensor, Tensor, Tensor]  # the same
+    n_users: int
+
+
+class ItemGraphModel(nn.Module):
+    """Link prediction between users and items.
+
+    Args:
+        start: first ID embeddings, [n_items, d] (see `spectral`).
+        text: unit-length rows, [n_items, d_text], or None.
+        n_relations: number of relations that will be handed to `forward`, always in the same order.
+        id_dropout: share of the items whose ID embedding is hidden in a training step, so that text and edges
+            alone can carry a new item.
+        temperature: cosines are divided by it before the softmax.
+        relation_weight: first weight of each relation.
+    """
+
+    def __init__(
+        self,
+        start: Tensor,
+        text: Tensor | None,
+        n_relations: int,
+        id_dropout: float = 0.1,
+        temperature: float = 0.07,
+        relation_weight: float = 0.5,
+    ) -> None:
+        super().__init__()
+        n_items, self.dim = start.shape
+        self.id_dropout, self.temperature = id_dropout, temperature
+        # Both towers side by side, [., 2d], so that a hop is one sparse product.
+        self.id = nn.Parameter(start.repeat(1, 2))
+        self.log_length = nn.Parameter(torch.zeros(n_items, 1))
+        self.relation = nn.Parameter(torch.full((n_relations, 2), relation_weight))
+        self.register_buffer("text", text, persistent=False)
+        if text is not None:
+            project = torch.randn(text.shape[1], self.dim, device=start.device) * start.std()
+            self.project = nn.Parameter(project.repeat(1, 2))
+
+    def forward(self, relations: Sequence[Relation]) -> ItemVectors:
+        """Vectors of all items; `relations` are functions of [n_items, 2d]."""
+        x = self.id
+        if self.training and self.id_dropout:
+            x = x * (torch.rand(len(x), 1, device=x.device) >= self.id_dropout)
+        if self.text is not None:
+            x = x + self.text @ self.project
+        h = x
+        for relation, weight in zip(relations, self.relation, strict=True):
+            h = h + relation(x) * weight.repeat_interleave(self.dim)
+        context, target = F.normalize(h[:, : self.dim]), F.normalize(h[:, self.dim :])
+        return ItemVectors(context * self.log_length.exp(), target)
+
+    def loss(self, vectors: ItemVectors, examples: Examples, cells: int = 2**24) -> Tensor:
+        """Cross-entropy of each user's targets under a softmax over all items, mean over users.
+
+        The shown items take no part in the softmax, as they take none in a recommendation. Users are taken in
+        chunks of at most `cells` logits, computed again in the backward pass: memory stays bounded.
+        """
+        users = user_vectors(vectors.context, *examples.context, examples.n_users)
+        total = users.new_zeros(examples.n_users)
+        step = max(1, cells // len(vectors.target))
+        for first in range(0, examples.n_users, step):
+            last = min(first + step, examples.n_users)
+            shown = _part(examples.context, first, last)
+            wanted = _part(examples.target, first, last)
+            chunk = (users[first:last], vectors.target, shown, wanted)
+            whole = step >= examples.n_users
+            part = self._chunk(*chunk) if whole else checkpoint(self._chunk, *chunk, use_reentrant=False)
+            total = total.index_add(0, torch.arange(first, last, device=users.device), part)
+        return total.mean()
+
+    def _chunk(
+        self, users: Tensor, target: Tensor, shown: tuple[Tensor, ...], wanted: tuple[Tensor, ...]
+    ) -> Tensor:
+        logits = users @ target.T / self.temperature
+        user, item, weight = wanted
+        found = logits[user, item]
+        logits = logits.index_put((shown[0], shown[1]), logits.new_tensor(-torch.inf))
+        each = weight * (logits.logsumexp(dim=1)[user] - found)
+        zero = users.new_zeros(len(users))
+        return zero.index_add(0, user, each) / zero.index_add(0, user, weight).clamp(min=1e-9)
+
+
+def user_vectors(context: Tensor, user: Tensor, item: Tensor, weight: Tensor, n_users: int) -> Tensor:
+    """Σ_i w_i c_i of each user, unit length, [n_users, d]."""
+    total = context.new_zeros(n_users, context.shape[1])
+    return F.normalize(total.index_add(0, user, context[item] * weight[:, None]))
+
+
+def spectral(pairs: sp.csr_matrix, dim: int, scale: float, seed: int) -> npt.NDArray[np.float32]:
+    """Right singular vectors of the normalised user–item matrix, times √σ, with standard deviation `scale`.
+
+    What the linear models start from; the ID embeddings start there too. Randomised range finder of Halko,
+    Martinsson & Tropp (SIAM Review 2011) with power iterations. Columns beyond the rank are small noise.
+    """
+    rng = np.random.default_rng(seed)
+    by_user, by_item = np.asarray(pairs.sum(axis=1)).ravel(), np.asarray(pairs.sum(axis=0)).ravel()
+    normal = sp.diags_array(np.maximum(by_user, 1) ** -0.5) @ pairs @ sp.diags_array(np.maximum(by_item, 1) ** -0.5)
+    rank = min(dim, *(n - 1 for n in pairs.shape))
+    basis = rng.standard_normal((pairs.shape[1], min(rank + 16, *pairs.shape)))
+    for _ in range(4):
+        basis = np.linalg.qr(normal.T @ (normal @ basis))[0]
+    _, values, vectors = np.linalg.svd(normal @ basis, full_matrices=False)
+    start = rng.standard_normal((pairs.shape[1], dim)) * 1e-3
+    start[:, :rank] = (basis @ vectors[:rank].T) * np.sqrt(values[:rank])
+    return np.asarray(start / start.std() * scale, dtype=np.float32)
+
+
+def _part(rows: tuple[Tensor, Tensor, Tensor], first: int, last: int) -> tuple[Tensor, ...]:
+    """The rows of users first..last, renumbered from 0."""
+    inside = (rows[0] >= first) & (rows[0] < last)
+    return rows[0][inside] - first, rows[1][inside], rows[2][inside]

@@ -1,0 +1,124 @@
+"""`shopgraph graph …`: the graph's commands. Heavy imports stay inside the command that needs them."""
+
+from typing import Annotated
+
+import typer
+
+from kg import ingest_cli
+from kg.console import emit_json, out, say
+from kg.server.cli import app as server_app
+from kg.settings import load_settings
+
+Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
+
+app = typer.Typer(no_args_is_help=True, help="The graph: server, ingest, encode, build, check.")
+app.add_typer(server_app, name="server")
+app.command("ingest")(ingest_cli.ingest)
+
+
+@app.command()
+def encode(
+    force: Annotated[bool, typer.Option("--force", help="Encode every item again.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Turn item texts into vectors on the item nodes; only new and changed texts are encoded.
+
+    The encoder is SHOPGRAPH_ENCODER: a folder or a name that sentence-transformers finds. It is also exported
+    as ONNX int8 for the API, with its cosine to the original.
+
+    Example: shopgraph graph encode
+    """
+    from kg.driver import connect
+    from kg.encode import encode_items
+
+    settings = load_settings()
+    with connect(settings) as graph:
+        done = encode_items(graph, settings, force=force)
+    if as_json:
+        emit_json({**done._asdict(), "exported": done.exported._asdict()})
+        return
+    out.print(
+        f"{done.items:,} items: {done.encoded:,} encoded ({done.texts:,} distinct texts), "
+        f"{done.unchanged:,} unchanged, {done.without_text:,} lost their text."
+    )
+    out.print(
+        f"encoder {done.encoder}; int8 for the API in {done.exported.folder}, "
+        f"cosine to the original {done.exported.cosine_mean:.3f} (least {done.exported.cosine_least:.3f})."
+    )
+
+
+@app.command()
+def build(
+    k: Annotated[int, typer.Option(help="Edges of each type that an item keeps.", min=1)] = 20,
+    window_days: Annotated[
+        float, typer.Option(help="Without baskets, a user's interactions within so many days count as one.")
+    ] = 30,
+    least: Annotated[int, typer.Option(help="Pairs seen together less often give no edge.", min=1)] = 2,
+    as_json: Json = False,
+) -> None:
+    """Make the edges that follow from the data: SIMILAR_TO, BOUGHT_WITH, VIEWED_WITH.
+
+    Only edges that changed are written, and those the data no longer supports are deleted. What the shop
+    declared itself is never touched.
+
+    Example: shopgraph graph build --k 20
+    """
+    from kg.build import build_edges
+    from kg.driver import connect
+
+    with connect(load_settings()) as graph:
+        changes = build_edges(graph, k=k, window_days=window_days, least=least)
+    if as_json:
+        emit_json({kind: change._asdict() for kind, change in changes.items()})
+        return
+    for kind, change in changes.items():
+        out.print(f"{kind}: {change.edges:,} edges, {change.written:,} written, {change.deleted:,} deleted.")
+
+
+@app.command()
+def check(as_json: Json = False) -> None:
+    """Test the graph's invariants and print every violation; exits with 1 when there is one.
+
+    Example: shopgraph graph check
+    """
+    from kg.check import check as violations_of
+    from kg.driver import connect
+
+    with connect(load_settings()) as graph:
+        violations = violations_of(graph)
+    if as_json:
+        emit_json([violation._asdict() for violation in violations])
+    else:
+        for violation in violations:
+            out.print(f"[red]{violation.invariant}[/]: {violation.count:,} violations. {violation.meaning}")
+            for example in violation.examples:
+                out.print(f"  {example}", highlight=False)
+    if violations:
+        raise typer.Exit(1)
+    say("The graph is sound.")
+
+
+@app.command()
+def stats(as_json: Json = False) -> None:
+    """Count the nodes and relationships by kind.
+
+    Example: shopgraph graph stats --json
+    """
+    from rich.table import Table
+
+    from kg.check import stats as counts_of
+    from kg.driver import connect
+
+    with connect(load_settings()) as graph:
+        counts = counts_of(graph)
+    if as_json:
+        emit_json(counts)
+        return
+    table = Table("kind", "name", "count")
+    for kind, rows in counts.items():
+        for name, count in rows.items():
+            table.add_row(kind, name, f"{count:,}")
+    out.print(table)
+
+
+app.command("checksum")(ingest_cli.checksum)

@@ -1,0 +1,302 @@
+"""Reads a shop's files, whatever their format, as chunks of rows with their row numbers.
+
+Row numbers are what an editor shows: the line for text (a CSV's header is line 1), the record, counted
+from 1, for Parquet and for a JSON array or object. Memory is bounded by the chunk, except for a JSON
+array or object, which is read whole: a large catalogue is better kept as JSON lines.
+"""
+
+import bz2
+import gzip
+import json
+import lzma
+import zipfile
+import zlib
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from fnmatch import fnmatchcase
+from io import TextIOWrapper
+from itertools import islice
+from pathlib import Path
+from typing import IO, Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from kg.delimited import CELL_LIMIT, Bad, Dialect, read_blocks, read_header
+from kg.errors import IngestError, ManifestError
+from kg.manifest import Format, Table, suggest
+
+CHUNK_ROWS = 50_000
+_SUFFIXES: dict[str, Format] = {
+    ".csv": "csv", ".tsv": "tsv", ".parquet": "parquet", ".pq": "parquet",
+    ".jsonl": "jsonl", ".ndjson": "jsonl", ".json": "json", ".txt": "csv",
+}  # fmt: skip
+_PACKED = {".gz": gzip.open, ".bz2": bz2.open, ".xz": lzma.open}
+
+
+class Chunk(NamedTuple):
+    """Some rows of a file."""
+
+    file: str  # relative to the data folder
+    rows: np.ndarray  # row numbers, int64 [n]
+    frame: pd.DataFrame  # n rows, the shop's columns: text as str, Parquet as Arrow types, JSON as objects
+    bad: list[Bad]  # rows that could not even be read: (row number, reason)
+
+
+class Wanted(NamedTuple):
+    """A column that the manifest names, and which of its keys does."""
+
+    key: str  # for example items[0].title
+    column: str  # may be a pattern, attr_*, which need not match
+
+
+def matching_files(folder: Path, patterns: Iterable[str], key: str) -> list[Path]:
+    """The files of a table, sorted by name.
+
+    Raises:
+        ManifestError: a pattern that matches nothing.
+    """
+    found: set[Path] = set()
+    for pattern in patterns:
+        if Path(pattern).is_absolute():
+            raise ManifestError(f"{key}.files: {pattern!r} must be relative to the data folder.")
+        files = [path for path in folder.glob(pattern) if path.is_file()]
+        if not files:
+            here = sorted(path.name for path in folder.iterdir() if path.is_file())
+            raise ManifestError(
+                f"{key}.files: no file in {folder} matches {pattern!r}{suggest(pattern, here)}."
+            )
+        found.update(files)
+    return sorted(found)
+
+
+def read_table(folder: Path, table: Table, key: str, wanted: list[Wanted]) -> Iterator[Chunk]:
+    """All rows of all files of a table, with the wanted columns only.
+
+    Raises:
+        ManifestError: a file lacks a wanted column (JSON: no record of any file has it).
+        IngestError: a file is damaged as a whole.
+    """
+    seen: set[str] = set()
+    loose = False
+    for path in matching_files(folder, table.files, key):
+        kind = table.format or _guess(path, key)
+        name = str(path.relative_to(folder)) if path.is_relative_to(folder) else str(path)
+        with _damage(path):
+            for chunk in _read(path, name, kind, table, wanted):
+                loose = loose or (kind in ("jsonl", "json") and len(chunk.rows) > 0)
+                seen.update(chunk.frame.columns)
+                yield chunk
+    if loose:
+        _select(sorted(seen), wanted, "no record")
+
+
+def _read(path: Path, name: str, kind: Format, table: Table, wanted: list[Wanted]) -> Iterator[Chunk]:
+    if kind == "parquet":
+        yield from _parquet(path, name, wanted)
+    elif kind in ("csv", "tsv"):
+        yield from _delimited(path, name, kind, table, wanted)
+    elif kind == "jsonl":
+        with _open(path) as file:
+            yield from _records(name, _json_lines(file), wanted)
+    elif kind == "json":
+        with _open(path) as file:
+            yield from _records(name, _json_document(file), wanted)
+    else:
+        with _open(path) as file:
+            yield from _adjacency(name, TextIOWrapper(file, table.encoding, "surrogateescape"))
+
+
+def _delimited(path: Path, name: str, kind: str, table: Table, wanted: list[Wanted]) -> Iterator[Chunk]:
+    dialect = Dialect(table.delimiter or ("\t" if kind == "tsv" else ","), table.quoting)
+    encoding = "utf-8-sig" if table.encoding.lower() in ("utf-8", "utf8") else table.encoding
+    with _open(path) as binary:
+        file = TextIOWrapper(binary, encoding, "surrogateescape", newline="\n")
+        header = table.header or [column.strip() for column in read_header(file, dialect)]
+        columns = _select(header, wanted, name)
+        places = [header.index(column) for column in columns]
+        for block in read_blocks(file, len(header), 1 if table.header else 2, dialect):
+            data = {c: [cells[k] for cells in block.cells] for c, k in zip(columns, places, strict=True)}
+            frame = pd.DataFrame(data, dtype="str", index=range(len(block.rows)))
+            yield Chunk(name, np.array(block.rows, np.int64), frame, block.bad)
+
+
+def _parquet(path: Path, name: str, wanted: list[Wanted]) -> Iterator[Chunk]:
+    with pq.ParquetFile(path) as file:
+        columns = _select(file.schema_arrow.names, wanted, name)
+        row = 1
+        for batch in file.iter_batches(CHUNK_ROWS, columns=columns, use_threads=False):
+            bad, batch = _undecodable(batch)
+            rows = np.arange(row, row + len(batch), dtype=np.int64)
+            row += len(batch)
+            keep = np.ones(len(batch), bool)
+            keep[[place for place, _ in bad]] = False
+            frame = batch.to_pandas(types_mapper=pd.ArrowDtype)
+            frame = frame if keep.all() else frame[keep].reset_index(drop=True)
+            yield Chunk(name, rows[keep], frame, [(int(rows[place]), reason) for place, reason in bad])
+
+
+def _undecodable(batch: pa.RecordBatch) -> tuple[list[Bad], pa.RecordBatch]:
+    """The places of rows with text that cannot be used, and the batch with those texts emptied."""
+    bad: dict[int, str] = {}
+    for k, field in enumerate(batch.schema):
+        if not (pa.types.is_string(field.type) or pa.types.is_large_string(field.type)):
+            continue
+        column = batch.column(k)
+        try:
+            column.validate(full=True)
+        except pa.ArrowInvalid:
+            raw = column.cast(pa.large_binary(), safe=False).to_pylist()
+            wrong = {n for n, value in enumerate(raw) if value is not None and not _decodes(value)}
+            bad |= dict.fromkeys(wrong, "broken encoding")
+            good = [None if n in wrong or value is None else value.decode() for n, value in enumerate(raw)]
+            column = pa.array(good, pa.string())
+            batch = batch.set_column(k, field.name, column)
+        for mask, reason in (
+            (pc.match_substring(column, "\0"), "a NUL byte"),
+            (pc.greater(pc.binary_length(column), CELL_LIMIT), f"a cell over the limit of {CELL_LIMIT:,}"),
+        ):
+            if pc.any(mask).as_py():
+                bad |= dict.fromkeys(np.flatnonzero(mask.fill_null(False).to_numpy(False)).tolist(), reason)
+    return sorted(bad.items()), batch
+
+
+def _decodes(value: bytes) -> bool:
+    try:
+        value.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _json_lines(file: IO[bytes]) -> Iterator[tuple[int, dict[str, Any] | str]]:
+    """(line number, record, or the reason why there is none)."""
+    for number, line in enumerate(file, start=1):
+        if not line.strip():
+            continue
+        try:
+            record = json.loads(line)
+        except UnicodeDecodeError:
+            yield number, "broken encoding"
+        except (ValueError, RecursionError) as error:
+            yield number, "a NUL byte" if b"\0" in line else f"not JSON: {error}"
+        else:
+            yield number, _checked(record, line)
+
+
+def _checked(record: Any, line: bytes) -> dict[str, Any] | str:
+    if not isinstance(record, dict):
+        return f"not a JSON object but a {type(record).__name__}"
+    if b"\\u0000" in line:
+        return "a NUL byte"
+    if b"\\ud" in line.lower():
+        try:
+            json.dumps(record, ensure_ascii=False).encode()
+        except UnicodeEncodeError:
+            return "broken encoding"
+    longest = max((len(v) for v in record.values() if isinstance(v, str)), default=0)
+    return record if longest <= CELL_LIMIT else f"a cell of {longest:,} characters (limit {CELL_LIMIT:,})"
+
+
+def _json_document(file: IO[bytes]) -> Iterator[tuple[int, dict[str, Any] | str]]:
+    document = json.load(file)
+    if isinstance(document, dict):
+        document = [{"$key": key, **v} if isinstance(v, dict) else v for key, v in document.items()]
+    for number, record in enumerate(document, start=1):
+        yield number, _checked(record, json.dumps(record).encode())
+
+
+def _records(
+    name: str, numbered: Iterator[tuple[int, dict[str, Any] | str]], wanted: list[Wanted]
+) -> Iterator[Chunk]:
+    while batch := list(islice(numbered, CHUNK_ROWS // 10)):
+        good = [(number, record) for number, record in batch if isinstance(record, dict)]
+        bad = [(number, reason) for number, reason in batch if isinstance(reason, str)]
+        known = {key for _, record in good for key in record}
+        columns = [c for c in dict.fromkeys(_expand(known, wanted)) if c in known]
+        data = {c: pd.Series([record.get(c) for _, record in good], dtype=object) for c in columns}
+        frame = pd.DataFrame(data, index=range(len(good)))
+        yield Chunk(name, np.array([number for number, _ in good], np.int64), frame, bad)
+
+
+def _adjacency(name: str, file: IO[str]) -> Iterator[Chunk]:
+    """A user and then their items on a line -> rows of `user` and `item`."""
+    numbered = enumerate(file, start=1)
+    while lines := list(islice(numbered, 2_000)):
+        good = [(n, line.split()) for n, line in lines if _utf8(line)]
+        bad = [(n, "broken encoding") for n, line in lines if not _utf8(line)]
+        pairs = [(n, words[0], item) for n, words in good for item in words[1:]]
+        frame = pd.DataFrame(
+            {"user": [p[1] for p in pairs], "item": [p[2] for p in pairs]},
+            dtype="str",
+            index=range(len(pairs)),
+        )
+        yield Chunk(name, np.array([p[0] for p in pairs], np.int64), frame, bad)
+
+
+def _utf8(line: str) -> bool:
+    try:
+        line.encode()
+    except UnicodeEncodeError:
+        return False
+    return "\0" not in line
+
+
+def _expand(known: Iterable[str], wanted: list[Wanted]) -> Iterator[str]:
+    for _, column in wanted:
+        if "*" in column:
+            yield from (name for name in known if fnmatchcase(name, column))
+        else:
+            yield column
+
+
+def _select(known: list[str], wanted: list[Wanted], file: str) -> list[str]:
+    """The wanted columns that a file has, in its order.
+
+    Raises:
+        ManifestError: one is missing.
+    """
+    for key, column in wanted:
+        if "*" not in column and column not in known:
+            near = suggest(column, known)
+            raise ManifestError(
+                f"{key} names the column {column!r}, which {file} has not{near}; it has: {', '.join(known)}."
+            )
+    names = set(_expand(known, wanted))
+    return [name for name in dict.fromkeys(known) if name in names]
+
+
+def _guess(path: Path, key: str) -> Format:
+    suffixes = [s for s in path.suffixes if s not in (*_PACKED, ".zip")]
+    kind = _SUFFIXES.get(suffixes[-1].lower()) if suffixes else None
+    if kind is None:
+        raise ManifestError(f"{key}: the format of {path.name} is not clear from its name; set 'format'.")
+    return kind
+
+
+@contextmanager
+def _open(path: Path) -> Iterator[IO[bytes]]:
+    """The file's bytes, unpacked."""
+    if path.suffix == ".zip":
+        with zipfile.ZipFile(path) as archive:
+            members = [m for m in archive.namelist() if not m.endswith("/")]
+            if len(members) != 1:
+                raise IngestError(f"{path} must hold one file, but holds {len(members)}: {members[:5]}.")
+            with archive.open(members[0]) as file:
+                yield file
+        return
+    with _PACKED.get(path.suffix, open)(path, "rb") as file:
+        yield file
+
+
+@contextmanager
+def _damage(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except (EOFError, OSError, zlib.error, lzma.LZMAError, zipfile.BadZipFile, pa.ArrowInvalid) as error:
+        raise IngestError(f"{path} is damaged or cannot be read: {error}.") from error
+    except json.JSONDecodeError as error:
+        raise IngestError(f"{path} is not JSON: {error}.") from error

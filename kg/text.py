@@ -1,0 +1,34 @@
+"""An item's text: what the encoder reads."""
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+
+def compose(item: Mapping[str, Any]) -> str:
+    """One text from an item's properties, the most telling parts first, since encoders cut at the end.
+
+    >>> compose({"title": "Oat rings", "brand": "Acme", "categories": ["Food", "Cereal"], "description": None})
+    'Oat rings. Acme. Food, Cereal'
+    """
+    attributes = item.get("attributes")
+    if isinstance(attributes, str):
+        attributes = json.loads(attributes)
+    parts = [
+        item.get("title"),
+        item.get("brand"),
+        ", ".join(_distinct(item.get("categories"))),
+        item.get("description"),
+        ", ".join(f"{key.replace('_', ' ')} {value}" for key, value in sorted((attributes or {}).items())),
+    ]
+    return ". ".join(p for part in parts if isinstance(part, str) and (p := " ".join(part.split())))
+
+
+def text_hash(text: str) -> str:
+    """Changes when the text does: 128 bits, hexadecimal."""
+    return hashlib.sha256(text.encode()).hexdigest()[:32]
+
+
+def _distinct(names: Sequence[str] | None) -> list[str]:
+    return list(dict.fromkeys(names if names is not None else ()))

@@ -1,0 +1,69 @@
+import numpy as np
+import pytest
+
+from kg.dataset import from_graph
+from kg.encode import encode_items
+from kg.encoder import Encoder, cached_vectors
+from kg.errors import EncoderError
+from kg.settings import Settings
+from tests.kg import shop
+
+
+@pytest.fixture(scope="module")
+def settings(tmp_path_factory):
+    return Settings(home=tmp_path_factory.mktemp("home"))
+
+
+def test_only_new_and_changed_texts_are_encoded(graph, settings):
+    twin = {**shop.ITEMS[0], "itemId": "tea-2"}
+    shop.write(graph, [*shop.ITEMS, twin, {"itemId": "bare"}], [])
+    first = encode_items(graph, settings)
+    assert (first.items, first.encoded, first.texts, first.unchanged) == (6, 5, 4, 1)
+    assert first.exported.cosine_mean > 0.97
+
+    again = encode_items(graph, settings)
+    assert (again.encoded, again.unchanged) == (0, 6)
+
+    shop.write(graph, [{**shop.ITEMS[1], "title": "Decaf coffee"}], [])
+    changed = encode_items(graph, settings)
+    assert (changed.encoded, changed.unchanged) == (1, 5)
+
+
+def test_vectors_are_unit_length_and_mean_something(graph, settings):
+    shop.write(graph, events=shop.EVENTS)
+    encode_items(graph, settings)
+    data = from_graph(graph)
+    assert data.text is not None
+    assert np.linalg.norm(data.text, axis=1) == pytest.approx(1, abs=1e-5)
+    near = dict(
+        zip(
+            data.items["item_id"],
+            data.text @ data.text[list(data.items["item_id"]).index("tea")],
+            strict=True,
+        )
+    )
+    assert near["mug"] > near["drill"]
+    assert near["coffee"] > near["drill"]
+
+
+def test_an_item_that_loses_its_text_loses_its_vector(graph, settings):
+    shop.write(graph, [{"itemId": "x", "title": "Lamp"}], [])
+    encode_items(graph, settings)
+    shop.write(graph, [{"itemId": "x", "title": ""}], [])
+    assert encode_items(graph, settings).without_text == 1
+    assert encode_items(graph, settings).without_text == 0
+
+
+def test_an_unknown_encoder_is_named():
+    with pytest.raises(EncoderError, match="no-such-encoder"):
+        Encoder("./no-such-encoder")
+
+
+def test_cached_vectors_are_made_once(tmp_path):
+    first = cached_vectors("all-MiniLM-L6-v2", ["lamp", "", "lamp"], tmp_path)
+    assert first[1].tolist() == [0.0] * 384
+    assert np.array_equal(first[0], first[2])
+    (file,) = tmp_path.iterdir()
+    stamp = file.stat().st_mtime_ns
+    assert np.array_equal(cached_vectors("all-MiniLM-L6-v2", ["lamp", "", "lamp"], tmp_path), first)
+    assert file.stat().st_mtime_ns == stamp
