@@ -6,14 +6,13 @@ from contextlib import asynccontextmanager, suppress
 from importlib.metadata import version
 
 from fastapi import FastAPI
-from threadpoolctl import threadpool_limits
 
 from api.problems import install
 from api.routes import health, v1
 from api.serving import Keeper
 from kg.settings import Settings, load_settings
 
-_ABOUT = """What should this shopper see, given who they are, what they look at and what they just asked for, and why.
+_ABOUT = """What should this shopper see, given who they are, what they look at and ask for, and why.
 
 Try `POST /v1/recommendations` with `{"query": "..."}`, then add a `user_id`: the same words, other items.
 Every error is an RFC 9457 problem document that says what was wrong and what to do.
@@ -45,7 +44,6 @@ def from_environment() -> FastAPI:
 @asynccontextmanager
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     keeper: Keeper = app.state.keeper
-    threadpool_limits(1, "blas")  # products of a request are short: more threads only get in each other's way
     await keeper.step()
     watcher = asyncio.create_task(keeper.run())
     try:

@@ -56,4 +56,4 @@ class QueryEncoder:
 
     def _pool(self, tokens: Vectors) -> Vectors:
         # one text at a time, so there is no padding to mask out
-        return tokens[0] if self._pooling == "cls" else tokens.mean(axis=0)
+        return np.asarray(tokens[0] if self._pooling == "cls" else tokens.mean(axis=0))

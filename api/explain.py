@@ -52,7 +52,7 @@ def source_of(parts: Sequence[Part], column: int) -> str:
 
 
 def path_pairs(item_id: str, reasons: Iterable[Reason]) -> list[list[str]]:
-    """Pairs (from, to) whose ways through the graph are worth showing: the two largest reasons with an item."""
+    """Pairs (from, to) whose ways through the graph are worth showing: its two largest reasons."""
     causes = [r.item_id for r in reasons if r.item_id and r.contribution > 0 and r.item_id != item_id]
     return [[cause, item_id] for cause in list(dict.fromkeys(causes))[:2]]
 
@@ -107,7 +107,7 @@ def _cause_id(part: Part) -> str | None:
 
 def _sentence(part: Part, label: str | None, words: str | None, shoppers: int) -> str:
     if isinstance(part.cause, Edge):
-        times = f" ({part.cause.count} times)" if part.cause.count > 1 else ""
+        times = f" ({part.cause.times} times)" if part.cause.times > 1 else ""
         return f"{_TIED[part.cause.type]} {label}{times}."
     if isinstance(part.cause, Seed):
         match part.type:

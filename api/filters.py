@@ -8,7 +8,6 @@ import numpy as np
 from api.columns import Bools, seconds
 from api.schemas import Filters
 from api.snapshot import Snapshot
-from kg.driver import Row
 
 
 class Allowed(NamedTuple):
@@ -17,6 +16,19 @@ class Allowed(NamedTuple):
     mask: Bools  # [n]
     left_out: dict[str, int]  # items left out, by the first reason that holds
     notes: list[str]
+
+
+class LiveItem(NamedTuple):
+    """An item as it is in the graph at this moment: an entry of api.live_items."""
+
+    item_id: str
+    price: float | None
+    in_stock: bool
+    hidden: bool
+    released_at: Any  # seconds since 1970 or a date-time
+    brand: str | None
+    category_ids: list[str]
+    shown: list[Any]  # the properties asked for
 
 
 def allowed(
@@ -38,19 +50,19 @@ def allowed(
     return Allowed(mask, left_out, _unknown(snapshot, filters))
 
 
-def refusal(row: Row, filters: Filters, category_ids: frozenset[str]) -> str | None:
-    """Why an item, as it is in the graph at this moment (a row of api.live_items), may not be returned.
+def refusal(item: LiveItem, filters: Filters, category_ids: frozenset[str]) -> str | None:
+    """Why an item, as it is in the graph at this moment may not be returned.
 
     Args:
         category_ids: the filter's categories, resolved with their subtrees.
     """
     for reason, passes in (
-        ("hidden", not row["hidden"]),
-        ("category", not filters.category or not category_ids.isdisjoint(row["category_ids"])),
-        ("brand", not filters.brand or (row["brand"] or "").casefold() in _folded(filters.brand)),
-        ("price", _price_fits(row["price"], filters)),
-        ("in_stock", filters.in_stock is None or row["in_stock"] == filters.in_stock),
-        ("released_after", _released_fits(row["released_at"], filters)),
+        ("hidden", not item.hidden),
+        ("category", not filters.category or not category_ids.isdisjoint(item.category_ids)),
+        ("brand", not filters.brand or (item.brand or "").casefold() in _folded(filters.brand)),
+        ("price", _price_fits(item.price, filters)),
+        ("in_stock", filters.in_stock is None or item.in_stock == filters.in_stock),
+        ("released_after", _released_fits(item.released_at, filters)),
     ):
         if not passes:
             return reason

@@ -1,10 +1,10 @@
-"""From a request to the signals that rank for it: what the graph says now about the user and the items named."""
+"""From a request to the signals that rank for it: what the graph says now about the user and the items."""
 
 import asyncio
 from typing import NamedTuple
 
 from api.history import Past, fresh_seed, past_from, seed, session_seeds
-from api.problems import ApiProblem, bad_field
+from api.problems import ApiError, bad_field
 from api.ranking import Edge, Seed, Signals
 from api.reads import Reads
 from api.schemas import RecommendationRequest
@@ -34,13 +34,11 @@ async def gather(
     """Look up everything at once: one query for the user, one for edges or new items where these are needed.
 
     Raises:
-        ApiProblem: an unknown item, a kind without the items it needs, words without an encoder.
+        ApiError: an unknown item, a kind without the items it needs, words without an encoder.
         GraphError: the graph does not answer.
     """
     if request.kind in _NEEDS_ITEMS and not (request.item_ids or request.session_items):
-        raise bad_field(
-            "item_ids", [], f"at least one item, here or in session_items, for kind {request.kind!r}"
-        )
+        raise bad_field("item_ids", [], f"an item, here or in session_items, for kind {request.kind!r}")
     words = " ".join((request.query or "").split()) or None
     vector, past, items, edges = await asyncio.gather(
         _words(words, serving),
@@ -62,7 +60,7 @@ async def _words(words: str | None, serving: Serving) -> Vectors | None:
     if words is None:
         return None
     if serving.encoder is None:
-        raise ApiProblem(503, "no-encoder", f"The query cannot be read: {serving.encoder_problem}")
+        raise ApiError(503, "no-encoder", f"The query cannot be read: {serving.encoder_problem}")
     return await asyncio.to_thread(serving.encoder.encode, words)
 
 
@@ -71,8 +69,8 @@ async def _past(
 ) -> Past | None:
     if request.user_id is None:
         return None
-    rows = await reads.rows(_Q.history, user_id=request.user_id, most=_MOST_EDGES)
-    return past_from(rows, snapshot, snapshot.event_weights(weights.events))
+    (row,) = await reads.rows(_Q.history, user_id=request.user_id, most=_MOST_EDGES)
+    return past_from(row["known"], row["events"], snapshot, snapshot.event_weights(weights.events))
 
 
 async def _items(request: RecommendationRequest, snapshot: Snapshot, reads: Reads) -> list[Seed]:
@@ -89,7 +87,7 @@ async def _items(request: RecommendationRequest, snapshot: Snapshot, reads: Read
         fresh = {row["item_id"]: row for row in rows}
     unknown = [i for i in missing if i not in fresh]
     if unknown:
-        raise ApiProblem(404, "unknown-item", f"There is no item {unknown[0]!r} in the graph.")
+        raise ApiError(404, "unknown-item", f"There is no item {unknown[0]!r} in the graph.")
     found = (seed(snapshot, i, "item") or fresh_seed(snapshot, fresh[i], "item") for i in wanted)
     return list(found)
 
@@ -101,11 +99,12 @@ async def _edges(
     if not types:
         return []
     anchors = list(dict.fromkeys(request.item_ids or request.session_items))
-    rows = await reads.rows(_Q.edges, item_ids=anchors, types=types)
     return [
-        Edge(r["seed_id"], snapshot.number[r["item_id"]], r["type"], float(r["score"]), int(r["count"]))
-        for r in rows
-        if r["item_id"] in snapshot.number
+        Edge(seed_id, snapshot.number[item_id], type_, float(score), int(times))
+        for seed_id, item_id, type_, score, times in await reads.one_list(
+            _Q.edges, item_ids=anchors, types=types
+        )
+        if item_id in snapshot.number
     ]
 
 

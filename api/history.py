@@ -21,17 +21,17 @@ class Past(NamedTuple):
     bought: frozenset[str]  # item ids
 
 
-def past_from(rows: Sequence[Row], snapshot: Snapshot, event_weights: dict[str, float]) -> Past:
-    """From the rows of api.history; an item with several kinds of edges counts by the heaviest."""
+def past_from(
+    known: bool, events: Sequence[tuple[str, str]], snapshot: Snapshot, event_weights: dict[str, float]
+) -> Past:
+    """From what api.history returns; an item with several kinds of edges counts by the heaviest."""
     heaviest: dict[str, tuple[float, str]] = {}
-    for row in rows:
-        if row["item_id"] is not None:
-            weight = event_weights[_EVENT_OF[row["type"]]]
-            known = heaviest.get(row["item_id"], (-1.0, ""))
-            heaviest[row["item_id"]] = max(known, (weight, row["type"]))
+    for item_id, relationship in events:
+        weight = event_weights[_EVENT_OF[relationship]]
+        heaviest[item_id] = max(heaviest.get(item_id, (-1.0, "")), (weight, relationship))
     seeds = (seed(snapshot, i, "history", weight, event) for i, (weight, event) in heaviest.items())
-    bought = frozenset(r["item_id"] for r in rows if r["type"] == "BOUGHT")
-    return Past(bool(rows), [s for s in seeds if s is not None], bought)
+    bought = frozenset(item_id for item_id, relationship in events if relationship == "BOUGHT")
+    return Past(known, [s for s in seeds if s is not None], bought)
 
 
 def seed(

@@ -12,7 +12,7 @@ from starlette.exceptions import HTTPException
 from kg.errors import GraphError, ModelError, ShopgraphError
 
 
-class ApiProblem(ShopgraphError):
+class ApiError(ShopgraphError):
     """An error with its status and a word that names its kind, for example unknown-item."""
 
     def __init__(self, status: int, kind: str, detail: str, headers: dict[str, str] | None = None) -> None:
@@ -23,12 +23,12 @@ class ApiProblem(ShopgraphError):
         self.headers = headers
 
 
-def bad_field(field: str, value: Any, expected: str) -> "InvalidRequest":
+def bad_field(field: str, value: Any, expected: str) -> "InvalidRequestError":
     """A field whose value is fine by itself but not in this request."""
-    return InvalidRequest([{"field": field, "value": value, "expected": expected}])
+    return InvalidRequestError([{"field": field, "value": value, "expected": expected}])
 
 
-class InvalidRequest(ApiProblem):
+class InvalidRequestError(ApiError):
     """The request names a bad value: which field, what it was, what was expected."""
 
     def __init__(self, errors: Sequence[dict[str, Any]]) -> None:
@@ -37,7 +37,7 @@ class InvalidRequest(ApiProblem):
         self.errors = list(errors)
 
 
-def problem(request: Request, error: ApiProblem) -> JSONResponse:
+def problem(request: Request, error: ApiError) -> JSONResponse:
     """The response for an error."""
     body: dict[str, Any] = {
         "type": f"/problems/{error.kind}",
@@ -46,7 +46,7 @@ def problem(request: Request, error: ApiProblem) -> JSONResponse:
         "detail": error.detail,
         "instance": request.url.path,
     }
-    if isinstance(error, InvalidRequest):
+    if isinstance(error, InvalidRequestError):
         body["errors"] = error.errors
     return JSONResponse(body, error.status, error.headers, media_type="application/problem+json")
 
@@ -54,32 +54,32 @@ def problem(request: Request, error: ApiProblem) -> JSONResponse:
 def install(app: FastAPI) -> None:
     """Answer every error of `app` with a problem document."""
 
-    @app.exception_handler(ApiProblem)
-    async def _own(request: Request, error: ApiProblem) -> JSONResponse:
+    @app.exception_handler(ApiError)
+    async def _own(request: Request, error: ApiError) -> JSONResponse:
         return problem(request, error)
 
     @app.exception_handler(GraphError)
     async def _graph(request: Request, error: GraphError) -> JSONResponse:
-        return problem(request, ApiProblem(503, "graph-unreachable", str(error)))
+        return problem(request, ApiError(503, "graph-unreachable", str(error)))
 
     @app.exception_handler(ModelError)
     async def _model(request: Request, error: ModelError) -> JSONResponse:
-        return problem(request, ApiProblem(503, "no-model", str(error)))
+        return problem(request, ApiError(503, "no-model", str(error)))
 
     @app.exception_handler(RequestValidationError)
     async def _validation(request: Request, error: RequestValidationError) -> JSONResponse:
-        return problem(request, InvalidRequest([_told(e) for e in error.errors()]))
+        return problem(request, InvalidRequestError([_told(e) for e in error.errors()]))
 
     @app.exception_handler(HTTPException)
     async def _http(request: Request, error: HTTPException) -> JSONResponse:
         kind = HTTPStatus(error.status_code).phrase.lower().replace(" ", "-")
         detail = f"{request.method} {request.url.path}: {error.detail}. See /docs for what there is."
-        return problem(request, ApiProblem(error.status_code, kind, detail, dict(error.headers or {})))
+        return problem(request, ApiError(error.status_code, kind, detail, dict(error.headers or {})))
 
     @app.exception_handler(500)
     async def _unexpected(request: Request, _: Exception) -> JSONResponse:
         detail = "The API failed on this request; its log has the trace. This is a bug: please report it."
-        return problem(request, ApiProblem(500, "internal-error", detail))
+        return problem(request, ApiError(500, "internal-error", detail))
 
 
 def _told(error: Any) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """The score of every item, and its exact split into parts. Pure arrays, no input or output.
 
-    score(j) = gnn    * u·t_j / temperature          u = sum_i w_i c_i, |u| = 1, over past, session and seen items
-             + alike  * mean_a cos(x_a, x_j) / ...    a: the items looked at
+    score(j) = gnn    * u·t_j / temperature        u = sum_i w_i c_i, |u| = 1, over past and present items
+             + alike  * mean_a cos(x_a, x_j) / ...    a over the items looked at
              + words  * cos(q, x_j) / temperature
              + edges from the items looked at + popularity
 
@@ -43,7 +43,7 @@ class Edge(NamedTuple):
     number: int  # of the item at the other end
     type: str  # relationship type
     score: float  # as the graph has it, >= 0
-    count: int
+    times: int  # how often it was counted, 0 where declared
 
 
 class Signals(NamedTuple):

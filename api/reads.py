@@ -1,8 +1,6 @@
 """The graph as requests read it: named queries only, asynchronously, never waiting long."""
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, NamedTuple
 
 import neo4j
 from neo4j.exceptions import DriverError, Neo4jError
@@ -12,8 +10,15 @@ from kg.errors import GraphError
 from kg.queries import Query
 
 
+class Answer(NamedTuple):
+    """What a query returned, and a mark that differs whenever anything was written in between."""
+
+    rows: list[Row]
+    mark: frozenset[str]
+
+
 class Reads:
-    """Read transactions against one database."""
+    """Reads from one database. A connection that broke while idle is replaced once, without a word."""
 
     def __init__(self, connection: Connection) -> None:
         self._database = connection.database
@@ -25,7 +30,6 @@ class Reads:
             notifications_min_severity="OFF",
             connection_timeout=2,
             connection_acquisition_timeout=3,
-            max_transaction_retry_time=2,
         )
 
     async def rows(self, query: Query, **params: Any) -> list[Row]:
@@ -34,26 +38,36 @@ class Reads:
         Raises:
             GraphError: the graph does not answer.
         """
-        async with self._session(query) as session:
-            result = await session.run(query.text, params)
-            return await result.data()
+        return (await self.answer(query, **params)).rows
 
-    async def rows_and_mark(self, query: Query) -> tuple[list[Row], frozenset[str]]:
-        """All rows, and a mark that differs whenever anything was written to the graph in between."""
-        async with self._session(query) as session:
-            result = await session.run(query.text)
-            rows = await result.data()
-            return rows, (await session.last_bookmarks()).raw_values
+    async def one_list(self, query: Query, **params: Any) -> list[Any]:
+        """The list in the only row and column of a query."""
+        ((values,),) = (row.values() for row in await self.rows(query, **params))
+        return list(values)
+
+    async def answer(self, query: Query, **params: Any) -> Answer:
+        """All rows, and the mark of the graph's state."""
+        try:
+            return await self._run(query, params)
+        except (DriverError, Neo4jError) as error:
+            if not error.is_retryable():
+                raise GraphError(self._failed(query, error)) from error
+        try:
+            return await self._run(query, params)
+        except (DriverError, Neo4jError) as error:
+            raise GraphError(self._failed(query, error)) from error
 
     async def close(self) -> None:
         await self._driver.close()
 
-    @asynccontextmanager
-    async def _session(self, query: Query) -> AsyncIterator[neo4j.AsyncSession]:
-        try:
-            async with self._driver.session(
-                database=self._database, default_access_mode=neo4j.READ_ACCESS
-            ) as session:
-                yield session
-        except (DriverError, Neo4jError, OSError) as error:
-            raise GraphError(f"Neo4j at {self._uri} did not answer {query.name}: {error}") from error
+    async def _run(self, query: Query, params: dict[str, Any]) -> Answer:
+        # not a managed transaction: that takes more messages, and a reader would rather be told than wait
+        async with self._driver.session(
+            database=self._database, default_access_mode=neo4j.READ_ACCESS
+        ) as session:
+            result = await session.run(query.text, params)
+            rows = [dict(record) async for record in result]
+            return Answer(rows, (await session.last_bookmarks()).raw_values)
+
+    def _failed(self, query: Query, error: Exception) -> str:
+        return f"Neo4j at {self._uri} did not answer {query.name}: {error}"

@@ -9,7 +9,7 @@ import numpy as np
 
 from api.columns import seconds
 from api.explain import path_pairs, paths_of, reasons_of, source_of
-from api.filters import allowed, refusal
+from api.filters import LiveItem, allowed, refusal
 from api.gather import Gathered, gather
 from api.plan import Plan, plan_for
 from api.ranking import Part, ranked, score_all, split
@@ -26,7 +26,6 @@ from api.schemas import (
 from api.serving import Serving
 from api.snapshot import Snapshot
 from api.weights import DEFAULT, RankingWeights
-from kg.driver import Row
 from kg.queries import load
 
 _Q = load("api")
@@ -38,7 +37,7 @@ class Picked(NamedTuple):
     """The items to return."""
 
     numbers: list[int]
-    rows: dict[int, Row]  # of api.live_items
+    rows: dict[int, LiveItem]
     left_out: Counter[str]
     notes: list[str]
 
@@ -49,7 +48,7 @@ async def recommend(
     """Answer a request from one snapshot and the graph's current edges.
 
     Raises:
-        ApiProblem: the request cannot be answered: an unknown item, a missing field, no encoder.
+        ApiError: the request cannot be answered: an unknown item, a missing field, no encoder.
         GraphError: the graph does not answer.
     """
     started = time.perf_counter()
@@ -118,14 +117,14 @@ def _seen(request: RecommendationRequest, gathered: Gathered) -> set[str]:
 
 async def _live(
     request: RecommendationRequest, snapshot: Snapshot, numbers: list[int], reads: Reads
-) -> dict[str, Row]:
-    rows = await reads.rows(
+) -> dict[str, LiveItem]:
+    items = await reads.one_list(
         _Q.live_items,
         item_ids=[snapshot.ids[n] for n in numbers],
         properties=[_PROPERTY.get(f, f) for f in request.fields],
         with_categories=bool(request.filters.category),
     )
-    return {row["item_id"]: row for row in rows}
+    return {item[0]: LiveItem(*item) for item in items}
 
 
 def _fewer(request: RecommendationRequest, picked: Picked, plan: Plan) -> str:
@@ -147,7 +146,9 @@ async def _items(
 ) -> list[Recommendation]:
     numbers = np.array(picked.numbers, dtype=np.int64)
     parts = split(snapshot, gathered.signals, plan.kind, weights, numbers)
-    scores = np.sum([p.values for p in parts], axis=0, dtype=np.float64) if parts else np.zeros(len(numbers))
+    scores = np.zeros(len(numbers))
+    for part in parts:
+        scores += part.values
     order = np.argsort(-scores, kind="stable")
     reasons = {int(c): _reasons(request, snapshot, gathered, parts, int(c), int(numbers[c])) for c in order}
     paths = await _paths(request, snapshot, gathered, numbers.tolist(), reasons, reads)
@@ -199,10 +200,10 @@ async def _paths(
     }
 
 
-def _fields(request: RecommendationRequest, row: Row) -> dict[str, Any]:
-    values = dict(zip(request.fields, row["shown"], strict=True))
+def _fields(request: RecommendationRequest, row: LiveItem) -> dict[str, Any]:
+    values = dict(zip(request.fields, row.shown, strict=True))
     if "in_stock" in values:
-        values["in_stock"] = row["in_stock"]
+        values["in_stock"] = row.in_stock
     if values.get("released_at") is not None:
         values["released_at"] = int(seconds(values["released_at"]))
     return values

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Path, Query, Request, Response
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
-from api.problems import ApiProblem
+from api.problems import ApiError
 from api.recommender import recommend
 from api.schemas import (
     Health,
@@ -53,7 +53,7 @@ def authorised(
         given.credentials.encode(), key.get_secret_value().encode()
     ):
         detail = "Send the key of SHOPGRAPH_API_KEY as 'Authorization: Bearer <key>'."
-        raise ApiProblem(401, "unauthorized", detail, {"WWW-Authenticate": "Bearer"})
+        raise ApiError(401, "unauthorized", detail, {"WWW-Authenticate": "Bearer"})
 
 
 KeeperOf = Annotated[Keeper, Depends(keeper_of)]
@@ -119,7 +119,7 @@ async def readyz(keeper: KeeperOf) -> Ready:
     await keeper.reads.rows(_Q.ping)
     serving = keeper.serving
     if serving.encoder is None:
-        raise ApiProblem(503, "no-encoder", f"Words cannot be read: {serving.encoder_problem}")
+        raise ApiError(503, "no-encoder", f"Words cannot be read: {serving.encoder_problem}")
     version = serving.snapshot.version
     return Ready(
         model_version=version.model,

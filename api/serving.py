@@ -8,9 +8,9 @@ from functools import partial
 from typing import NamedTuple, TypeVar
 
 from api.encoder import QueryEncoder
-from api.problems import ApiProblem
+from api.problems import ApiError
 from api.reads import Reads
-from api.snapshot import Snapshot, Version, load_snapshot, version_from, with_columns
+from api.snapshot import Snapshot, load_snapshot, version_from, with_columns
 from kg.driver import Graph, connect
 from kg.errors import EncoderError, GraphError, ModelError, ShopgraphError
 from kg.onnx_export import encoder_folder
@@ -21,9 +21,7 @@ T = TypeVar("T")
 log = logging.getLogger("shopgraph.api")
 _Q = load("api")
 POLL_SECONDS = 1.0
-_REST = (
-    10  # after reading for s seconds, changes other than a new version wait for 10 s: at most 9 % of the time
-)
+_REST = 10  # after reading for s seconds, changes other than a new version wait for 10 s seconds
 
 
 class Serving(NamedTuple):
@@ -45,7 +43,7 @@ class Keeper:
         self._graph: Graph | None = None
         self._reads: Reads | None = None
         self._serving: Serving | None = None
-        self._problem = ApiProblem(503, "starting", "The API is starting: it has not read the graph yet.")
+        self._problem = ApiError(503, "starting", "The API is starting: it has not read the graph yet.")
         self._mark: frozenset[str] = frozenset()
         self._rest_until = 0.0
 
@@ -54,7 +52,7 @@ class Keeper:
         """The current snapshot and encoder.
 
         Raises:
-            ApiProblem: 503, with what is missing and what to do.
+            ApiError: 503, with what is missing and what to do.
         """
         if self._serving is None:
             raise self._problem
@@ -65,7 +63,7 @@ class Keeper:
         """The graph for requests.
 
         Raises:
-            ApiProblem: 503, the graph was not reached yet.
+            ApiError: 503, the graph was not reached yet.
         """
         if self._reads is None:
             raise self._problem
@@ -82,9 +80,9 @@ class Keeper:
         try:
             await self._follow()
         except ModelError as error:
-            self._note(ApiProblem(503, "no-model", str(error)))
+            self._note(ApiError(503, "no-model", str(error)))
         except ShopgraphError as error:
-            self._note(ApiProblem(503, "graph-unreachable", str(error)))
+            self._note(ApiError(503, "graph-unreachable", str(error)))
 
     async def close(self) -> None:
         if self._reads is not None:
@@ -96,21 +94,22 @@ class Keeper:
         if self._reads is None or self._graph is None:
             self._graph = await asyncio.to_thread(connect, self._settings)
             self._reads = Reads(self._graph.connection)
-        rows, mark = await self._reads.rows_and_mark(_Q.state)
+        rows, mark = await self._reads.answer(_Q.state)
         version = version_from(rows[0])
         if version is None:
             self._serving = None
         if self._serving is None or version != self._serving.snapshot.version:
-            await self._load(version)
+            await self._load()
         elif mark != self._mark and time.monotonic() >= self._rest_until:
             await self._refresh(self._serving)
-        elif self._serving.encoder is None and mark != self._mark:
-            await self._load(version)
+        elif self._serving.encoder is None:
+            self._serving = await asyncio.to_thread(_with_encoder, self._serving.snapshot, self._settings)
+            return
         else:
             return
         self._mark = mark
 
-    async def _load(self, version: Version | None) -> None:
+    async def _load(self) -> None:
         graph = self._connected()
         snapshot = await self._rested(partial(load_snapshot, graph))
         before = self._serving
@@ -129,7 +128,7 @@ class Keeper:
 
         snapshot = await self._rested(newer)
         if snapshot is None:
-            await self._load(serving.snapshot.version)
+            await self._load()
         else:
             self._serving = serving._replace(snapshot=snapshot)
 
@@ -145,7 +144,7 @@ class Keeper:
             raise GraphError("The graph is not connected.")
         return self._graph
 
-    def _note(self, found: ApiProblem) -> None:
+    def _note(self, found: ApiError) -> None:
         if found.detail != self._problem.detail:
             log.warning("%s", found.detail)
         self._problem = found

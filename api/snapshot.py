@@ -177,7 +177,7 @@ def _matrix(version: Version, name: str, dim: int, rows: Iterable[tuple[str, Vec
             continue
         if vector.shape != (dim,):
             raise ModelError(
-                f"Item {item_id!r}: {name} has {vector.size} numbers, expected {dim} (model {version.model!r}). "
+                f"Item {item_id!r}: {name} has {vector.size} numbers, expected {dim} for {version.model}. "
                 "Write them again: shopgraph graph encode, shopgraph gnn write-back."
             )
         matrix[number] = vector

@@ -67,29 +67,33 @@ RETURN c.categoryId AS category_id, c.name AS name, collect(parent.categoryId) A
 ORDER BY category_id
 
 // name: history
-// What a user did, newest first; no row for an unknown user, one row without an item for a user without a past.
+// What a user did, newest first, as one row, since the driver's cost is by the row; known is false for an unknown user.
 // params: user_id (str), most (int)
-// returns: item_id (str), type (str), at (int)
-MATCH (u:User {userId: $user_id})
-OPTIONAL MATCH (u)-[e:VIEWED|ADDED_TO_CART|BOUGHT|RATED]->(i:Item)
-RETURN i.itemId AS item_id, type(e) AS type, coalesce(e.lastAt, e.position) AS at
-ORDER BY at DESC, item_id, type
-LIMIT $most
+// returns: known (bool), events ([[str, str]]): item id, relationship type
+OPTIONAL MATCH (u:User {userId: $user_id})
+CALL (u) {
+  MATCH (u)-[e:VIEWED|ADDED_TO_CART|BOUGHT|RATED]->(i:Item)
+  WITH i.itemId AS item_id, type(e) AS type, coalesce(e.lastAt, e.position) AS at
+  ORDER BY at DESC, item_id, type
+  LIMIT $most
+  RETURN collect([item_id, type]) AS events
+}
+RETURN u IS NOT NULL AS known, events
 
 // name: edges
-// Items one hop from the given ones; where a pair has several edges of a type, the strongest.
+// Items one hop from the given ones, as one row; where a pair has several edges of a type, the strongest.
 // params: item_ids ([str]), types ([str])
-// returns: seed_id (str), item_id (str), type (str), score (float), count (int), sources ([str])
+// returns: edges ([[str, str, str, float, int]]): seed id, item id, type, score, count
 UNWIND $item_ids AS seed_id
 MATCH (:Item {itemId: seed_id})-[e:BOUGHT_WITH|VIEWED_WITH|COMPLEMENTS|SUBSTITUTES]-(i:Item)
 WHERE type(e) IN $types
-RETURN seed_id,
-       i.itemId AS item_id,
-       type(e) AS type,
-       max(coalesce(e.score, 1.0)) AS score,
-       max(coalesce(e.count, 0)) AS count,
-       collect(DISTINCT coalesce(e.source, e.evidence)) AS sources
+WITH seed_id,
+     i.itemId AS item_id,
+     type(e) AS type,
+     max(coalesce(e.score, 1.0)) AS score,
+     max(coalesce(e.count, 0)) AS times
 ORDER BY seed_id, item_id, type
+RETURN collect([seed_id, item_id, type, score, times]) AS edges
 
 // name: fresh
 // Items that came after the snapshot, or no row where there is no such item.
@@ -105,29 +109,31 @@ RETURN item_id,
 ORDER BY item_id
 
 // name: live_items
-// Items as they are at this moment: what filters look at, and the properties to show.
+// Items as they are at this moment, as one row: what filters look at, and the properties to show.
 // params: item_ids ([str]), properties ([str]), with_categories (bool)
-// returns: item_id (str), price (float), in_stock (bool), hidden (bool), released_at (any), brand (str), category_ids ([str]), shown (list)
+// returns: items ([[str, float, bool, bool, any, str, [str], list]]): id, price, in stock, hidden, released, brand, category ids, shown
 UNWIND $item_ids AS item_id
 MATCH (i:Item {itemId: item_id})
-RETURN item_id,
-       i.price AS price,
-       coalesce(i.inStock, true) AS in_stock,
-       coalesce(i.hidden, false) AS hidden,
-       i.releasedAt AS released_at,
-       i.brand AS brand,
-       CASE WHEN $with_categories THEN [(i)-[:IN_CATEGORY]->(c:Category) | c.categoryId] ELSE [] END AS category_ids,
-       [name IN $properties | i[name]] AS shown
+RETURN collect([
+         item_id,
+         i.price,
+         coalesce(i.inStock, true),
+         coalesce(i.hidden, false),
+         i.releasedAt,
+         i.brand,
+         CASE WHEN $with_categories THEN [(i)-[:IN_CATEGORY]->(c:Category) | c.categoryId] ELSE [] END,
+         [name IN $properties | i[name]]
+       ]) AS items
 
 // name: paths
-// The shortest way in the graph from one item to another, at most two relationships long.
+// The shortest way in the graph from one item to another, at most three relationships long, over what ties items together.
 // params: pairs ([[str, str]])
 // returns: from_id (str), to_id (str), nodes ([str]), relationships ([str])
 UNWIND $pairs AS pair
 MATCH (a:Item {itemId: pair[0]})
 MATCH (b:Item {itemId: pair[1]})
 WHERE a <> b
-MATCH p = shortestPath((a)-[:BOUGHT_WITH|VIEWED_WITH|COMPLEMENTS|SUBSTITUTES|SIMILAR_TO|MADE_BY|IN_CATEGORY*..2]-(b))
+MATCH p = shortestPath((a)-[:BOUGHT_WITH|VIEWED_WITH|COMPLEMENTS|SUBSTITUTES|SIMILAR_TO|MADE_BY*..3]-(b))
 RETURN pair[0] AS from_id,
        pair[1] AS to_id,
        [n IN nodes(p) | labels(n)[0] + ':' + coalesce(n.itemId, n.categoryId, n.name)] AS nodes,
@@ -139,7 +145,7 @@ RETURN pair[0] AS from_id,
 // returns: u (node), past (path), way (path)
 MATCH past = (u:User {userId: $user_id})-[]->(a:Item {itemId: $from_id})
 MATCH (b:Item {itemId: $item_id})
-OPTIONAL MATCH way = shortestPath((a)-[:BOUGHT_WITH|VIEWED_WITH|COMPLEMENTS|SUBSTITUTES|SIMILAR_TO|MADE_BY|IN_CATEGORY*..2]-(b))
+OPTIONAL MATCH way = shortestPath((a)-[:BOUGHT_WITH|VIEWED_WITH|COMPLEMENTS|SUBSTITUTES|SIMILAR_TO|MADE_BY*..3]-(b))
 WHERE a <> b
 RETURN past, way, b
 
@@ -149,7 +155,7 @@ RETURN past, way, b
 // returns: a (node), way (path), b (node)
 MATCH (a:Item {itemId: $from_id})
 MATCH (b:Item {itemId: $item_id})
-OPTIONAL MATCH way = shortestPath((a)-[:BOUGHT_WITH|VIEWED_WITH|COMPLEMENTS|SUBSTITUTES|SIMILAR_TO|MADE_BY|IN_CATEGORY*..2]-(b))
+OPTIONAL MATCH way = shortestPath((a)-[:BOUGHT_WITH|VIEWED_WITH|COMPLEMENTS|SUBSTITUTES|SIMILAR_TO|MADE_BY*..3]-(b))
 WHERE a <> b
 RETURN a, way, b
 

@@ -50,17 +50,6 @@ UNWIND $rows AS row
 MATCH (a:Item {itemId: row.source})-[r:$($type) {source: $source}]->(b:Item {itemId: row.target})
 DELETE r
 
-// name: popularity
-// Write each item's number of interactions, so that a request need not count them.
-// params:
-// returns: nothing
-MATCH (i:Item)
-WITH i, COUNT { (i)<-[:VIEWED|ADDED_TO_CART|BOUGHT|RATED]-(:User) } AS users
-WHERE i.popularity IS NULL OR i.popularity <> users
-CALL (i, users) {
-  SET i.popularity = users
-} IN TRANSACTIONS OF 5000 ROWS
-
 // name: start_run
 // Note that a stage has begun.
 // params: runId (str), stage (str)

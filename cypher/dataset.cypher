@@ -13,7 +13,7 @@ ORDER BY itemId
 // returns: userId, edges (list of [itemId, type, properties])
 MATCH (u:User)-[r:VIEWED|ADDED_TO_CART|BOUGHT|RATED]->(i:Item)
 RETURN u.userId AS userId,
-       collect([i.itemId, type(r), r {.times, .baskets, .position, .weight, .splits}]) AS edges
+       collect([i.itemId, type(r), properties(r)]) AS edges
 ORDER BY userId
 
 // name: declared_relations

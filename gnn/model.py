@@ -58,7 +58,7 @@ class ItemGraphModel(nn.Module):
         n_relations: int,
         id_dropout: float = 0.1,
         temperature: float = 0.07,
-        relation_weight: float = 0.5,
+        relation_weight: float = 1.0,
     ) -> None:
         super().__init__()
         n_items, self.dim = start.shape

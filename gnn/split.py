@@ -81,9 +81,15 @@ def _parts(name: str, rows: pd.DataFrame, part: npt.NDArray[np.object_], with_te
 
 
 def _new_pairs(rows: pd.DataFrame, known: pd.DataFrame) -> pd.DataFrame:
-    keys = rows["user"].astype(np.int64) << 32 | rows["item"]
-    known_keys = known["user"].astype(np.int64) << 32 | known["item"]
-    return rows[~keys.isin(known_keys) & ~keys.duplicated()]
+    keys = _pair_keys(rows)
+    first = np.zeros(len(rows), dtype=bool)
+    first[np.unique(keys, return_index=True)[1]] = True
+    return rows[first & ~np.isin(keys, _pair_keys(known))]
+
+
+def _pair_keys(rows: pd.DataFrame) -> npt.NDArray[np.int64]:
+    """One number for each (user, item)."""
+    return np.asarray(rows["user"].to_numpy(np.int64) << 32 | rows["item"].to_numpy(np.int64))
 
 
 def _by_time(rows: pd.DataFrame, share: float, has_time: bool) -> npt.NDArray[np.object_]:
@@ -119,7 +125,7 @@ def _hold_out(
     rows: pd.DataFrame, part: npt.NDArray[np.object_], share: float, seed: int, label: str
 ) -> npt.NDArray[np.object_]:
     """Move a random `share` of each user's train pairs to `label`; at least one pair stays, if it was two."""
-    keys = rows["user"].to_numpy(np.int64) << 32 | rows["item"].to_numpy(np.int64)
+    keys = _pair_keys(rows)
     pairs = np.unique(keys[part == "train"])
     user = pairs >> 32
     by = np.lexsort((np.random.default_rng(seed).random(len(pairs)), user))

@@ -43,7 +43,6 @@ def build_edges(graph: Graph, *, k: int = 20, window_days: float = 30, least: in
             group, item = _groups(graph, interaction, number, window_days)
             edges = co_occurrence(group, item, len(ids), k, least=least)
             changes[kind] = _store(graph, run.run_id, kind, "counted", ids, edges)
-        graph.write_batched(queries.popularity)
         run.counts = {kind: change._asdict() for kind, change in changes.items()}
     return changes
 

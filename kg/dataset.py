@@ -16,6 +16,7 @@ from kg.queries import load
 from kg.settings import Settings
 from kg.text import compose
 
+_MAX_REJECTS = 0.05  # the loader's default: training reads no shop that ingest would refuse
 _TYPE_OF = {relationship: kind for kind, relationship in RELATIONSHIP_OF.items()}
 
 
@@ -44,14 +45,13 @@ def from_graph(graph: Graph) -> ShopData:
     items = _item_frame(rows)
     number = {item_id: n for n, item_id in enumerate(items["item_id"])}
     users: list[str] = []
-    events: list[tuple[Any, ...]] = []
+    events: list[dict[str, Any]] = []
     for row in graph.stream(queries.interactions):
         for item_id, relationship, properties in row["edges"]:
             events.extend(_events(len(users), number[item_id], _TYPE_OF[relationship], properties))
         users.append(row["userId"])
     if not events:
         raise GraphError("the graph has no interactions. Load some: shopgraph graph ingest FOLDER")
-    columns = ["user", "item", "type", "time", "position", "basket", "weight", "splits"]
     relations = [
         (row["relation"], number[row["source"]], number[row["target"]])
         for row in graph.stream(queries.declared_relations)
@@ -59,7 +59,7 @@ def from_graph(graph: Graph) -> ShopData:
     return _shop(
         items,
         np.array(users),
-        pd.DataFrame(events, columns=columns),
+        pd.DataFrame(events),
         pd.DataFrame(relations, columns=["relation", "source", "target"]),
         _stacked([row["textEmbedding"] for row in rows]),
     )
@@ -75,10 +75,12 @@ def from_folder(folder: Path, manifest: Path | None, settings: Settings) -> Shop
         IngestError: too many rows are bad.
         EncoderError: the encoder cannot be loaded.
     """
+    from kg.manifest import find_manifest
     from kg.staging import stage
 
-    staged = stage(folder, manifest, settings.home)
-    items = _item_frame(staged.table("items").to_dict("records"))
+    staged = stage(folder, find_manifest(folder, manifest), settings.home)
+    staged.check_rejects(_MAX_REJECTS)
+    items = _item_frame(staged.table("items").to_dict("records"))  # type: ignore[arg-type]
     number = pd.Series(np.arange(len(items)), index=items["item_id"])
     events = staged.table("interactions")
     user, users = pd.factorize(events["user_id"], sort=True)
@@ -113,9 +115,8 @@ def _shop(
         "basket": events["basket"].astype(object).where(events["basket"].notna(), None),
         "weight": events["weight"].fillna(1.0).astype(np.float32),
     }
-    splits = [dict(s) if s is not None else {} for s in events["splits"]]
-    for name in sorted({key for split in splits for key in split}):
-        columns[name] = [split.get(name) for split in splits]
+    for name in sorted(str(c) for c in events.columns if str(c).startswith("split_")):
+        columns[name] = events[name]
     frame = pd.DataFrame(columns).sort_values(["user", "order", "item"], kind="stable", ignore_index=True)
     return ShopData(
         items,
@@ -145,13 +146,23 @@ def _names(categories: Any) -> list[str]:
     return list(dict.fromkeys(flat))
 
 
-def _events(user: int, item: int, kind: str, properties: dict[str, Any]) -> Iterable[tuple[Any, ...]]:
-    times = properties.get("times") or [None]
-    baskets = properties.get("baskets") or [None] * len(times)
-    weight = (properties.get("weight") or len(times)) / len(times)
-    splits = dict(pair.split("=", 1) for pair in properties.get("splits") or ())
+def _events(user: int, item: int, kind: str, edge: dict[str, Any]) -> Iterable[dict[str, Any]]:
+    """The single events that an edge sums up."""
+    times = edge.get("times") or [None]
+    baskets = edge.get("baskets") or [None] * len(times)
+    weight = (edge.get("weight") or len(times)) / len(times)
+    splits = {name: value for name, value in edge.items() if name.startswith("split_")}
     for time, basket in zip(times, baskets, strict=True):
-        yield user, item, kind, time, properties.get("position"), basket or None, weight, splits
+        yield {
+            "user": user,
+            "item": item,
+            "type": kind,
+            "time": time,
+            "position": edge.get("position"),
+            "basket": basket or None,
+            "weight": weight,
+            **splits,
+        }
 
 
 def _stacked(vectors: list[list[float] | None]) -> npt.NDArray[np.float32] | None:

@@ -14,7 +14,7 @@ from kg.delimited import Bad
 from kg.fields import KEY_LIMIT, Problems, as_text, pick, plain, read_bool, read_list, read_number, read_text
 from kg.fields import read_time as read_seconds
 from kg.manifest import Column, Intents, Interactions, Items, Queries, Relations, Table
-from kg.sources import Chunk
+from kg.sources import REST, Chunk
 
 _SPLITS = ("train", "valid", "test")
 _DAY = 86_400
@@ -235,11 +235,11 @@ def _name(text: str, column: Column) -> str:
 
 def _attributes(raw: pd.DataFrame, wanted: list[str]) -> pd.Series:
     """A JSON object of the further columns that have a value; null where none has."""
-    names = [c for c in raw.columns if any(fnmatchcase(c, pattern) for pattern in wanted)]
-    if not names:
-        return pd.Series([None] * len(raw), dtype="str")
-    rows = zip(*(raw[name].astype(object) for name in names), strict=True)
-    return pd.Series([_attribute_text(dict(zip(names, row, strict=True))) for row in rows], dtype="str")
+    names = [c for c in raw.columns if c != REST and any(fnmatchcase(c, pattern) for pattern in wanted)]
+    rest = raw[REST] if REST in raw and wanted else [{}] * len(raw)
+    named = zip(*(raw[name].astype(object) for name in names), strict=True) if names else [()] * len(raw)
+    cells = (more | dict(zip(names, row, strict=True)) for more, row in zip(rest, named, strict=True))
+    return pd.Series([_attribute_text(row) for row in cells], dtype="str")
 
 
 def _attribute_text(cells: dict[str, Any]) -> str | None:

@@ -30,6 +30,7 @@ from kg.errors import IngestError, ManifestError
 from kg.manifest import Format, Table, suggest
 
 CHUNK_ROWS = 50_000
+REST = "$rest"  # JSON may have thousands of keys that fit a pattern: they stay one dict a row in this column
 _SUFFIXES: dict[str, Format] = {
     ".csv": "csv", ".tsv": "tsv", ".parquet": "parquet", ".pq": "parquet",
     ".jsonl": "jsonl", ".ndjson": "jsonl", ".json": "json", ".txt": "csv",
@@ -212,14 +213,22 @@ def _json_document(file: IO[bytes]) -> Iterator[tuple[int, dict[str, Any] | str]
 def _records(
     name: str, numbered: Iterator[tuple[int, dict[str, Any] | str]], wanted: list[Wanted]
 ) -> Iterator[Chunk]:
+    columns = list(dict.fromkeys(column for _, column in wanted if "*" not in column))
+    patterns = [column for _, column in wanted if "*" in column]
     while batch := list(islice(numbered, CHUNK_ROWS // 10)):
         good = [(number, record) for number, record in batch if isinstance(record, dict)]
         bad = [(number, reason) for number, reason in batch if isinstance(reason, str)]
         known = {key for _, record in good for key in record}
-        columns = [c for c in dict.fromkeys(_expand(known, wanted)) if c in known]
-        data = {c: pd.Series([record.get(c) for _, record in good], dtype=object) for c in columns}
+        data = {c: _objects(record.get(c) for _, record in good) for c in columns if c in known}
+        if patterns:
+            fits = {key for key in known if any(fnmatchcase(key, pattern) for pattern in patterns)}
+            data[REST] = _objects({k: v for k, v in record.items() if k in fits} for _, record in good)
         frame = pd.DataFrame(data, index=range(len(good)))
         yield Chunk(name, np.array([number for number, _ in good], np.int64), frame, bad)
+
+
+def _objects(values: Iterable[Any]) -> pd.Series:
+    return pd.Series(list(values), dtype=object)
 
 
 def _adjacency(name: str, file: IO[str]) -> Iterator[Chunk]:

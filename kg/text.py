@@ -9,18 +9,19 @@ from typing import Any
 def compose(item: Mapping[str, Any]) -> str:
     """One text from an item's properties, the most telling parts first, since encoders cut at the end.
 
-    >>> compose({"title": "Oat rings", "brand": "Acme", "categories": ["Food", "Cereal"], "description": None})
+    `attributes` is a JSON object as text; missing properties leave no trace.
+
+    >>> compose({"title": "Oat rings", "brand": "Acme", "categories": ["Food", "Cereal"]})
     'Oat rings. Acme. Food, Cereal'
     """
     attributes = item.get("attributes")
-    if isinstance(attributes, str):
-        attributes = json.loads(attributes)
+    known = json.loads(attributes) if isinstance(attributes, str) else {}
     parts = [
         item.get("title"),
         item.get("brand"),
         ", ".join(_distinct(item.get("categories"))),
         item.get("description"),
-        ", ".join(f"{key.replace('_', ' ')} {value}" for key, value in sorted((attributes or {}).items())),
+        ", ".join(f"{key.replace('_', ' ')} {value}" for key, value in sorted(known.items())),
     ]
     return ". ".join(p for part in parts if isinstance(part, str) and (p := " ".join(part.split())))
 

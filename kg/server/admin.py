@@ -1,13 +1,12 @@
 """Neo4j's admin command, on the same jars as the server."""
 
-import os
 import subprocess
 from pathlib import Path
 
 from kg.errors import ServerError
 from kg.server.config import JVM_OPTIONS, argument_file, class_path
 from kg.server.layout import Layout, write_private
-from kg.server.process import java
+from kg.server.process import environment, java
 
 MAIN_CLASS = "org.neo4j.cli.AdminTool"  # bin/neo4j-admin starts a second JVM for it, which costs 3 s
 
@@ -25,7 +24,7 @@ def run(layout: Layout, jars: list[Path], *arguments: str) -> str:
     try:
         done = subprocess.run(
             [java(), f"@{file}"],
-            env={**os.environ, "NEO4J_HOME": str(layout.root), "NEO4J_CONF": str(layout.conf)},
+            env=environment(NEO4J_HOME=str(layout.root), NEO4J_CONF=str(layout.conf)),
             capture_output=True,
             text=True,
             check=False,

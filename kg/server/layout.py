@@ -73,6 +73,13 @@ class Layout:
                 f"Put the file back, or move {self.root} away and ingest again."
             ) from None
 
+    def data_version(self) -> str | None:
+        """The version of Neo4j that made the data; None before the first start."""
+        try:
+            return self.version.read_text(encoding="utf-8").strip()
+        except FileNotFoundError:
+            return None
+
     def check_version(self, version: str) -> None:
         """Refuse data that another version of Neo4j wrote.
 
@@ -81,15 +88,12 @@ class Layout:
         """
         if not self.has_data():
             return
-        try:
-            found = self.version.read_text(encoding="utf-8").strip()
-        except FileNotFoundError:
-            found = "an unknown version"
+        found = self.data_version()
         if found != version:
             raise ServerError(
-                f"The data in {self.data} were written by Neo4j {found}, but this shopgraph runs {version}. "
-                f"Move {self.root} away (or set SHOPGRAPH_HOME to an empty folder) and ingest again, "
-                f"or use the version of shopgraph that wrote them."
+                f"The data in {self.data} were written by Neo4j {found or '(unknown version)'}, "
+                f"but this shopgraph runs {version}. Move {self.root} away (or set SHOPGRAPH_HOME to an empty folder) and ingest again, "
+                "or use the version of shopgraph that wrote them."
             )
 
 

@@ -101,7 +101,7 @@ class LocalServer:
             return Status("stopped", neo4j_version(), self.layout.root)
         return Status(
             state="running" if found.answers() else "starting",
-            version=neo4j_version(),
+            version=self.layout.data_version() or neo4j_version(),
             home=self.layout.root,
             pid=found.process.pid,
             uri=found.connection.uri,

@@ -52,7 +52,11 @@ def choose(has: Machine, heap: int | None = None, page_cache: int | None = None)
     )
     if sum(wanted) <= room:
         return wanted
-    smaller = Memory(heap or max(room * 2 // 3, LEAST_HEAP), page_cache or max(room // 3, LEAST_PAGE_CACHE))
+    least_heap = heap or LEAST_HEAP
+    smaller_cache = page_cache or min(
+        wanted.page_cache, max(min(room // 3, room - least_heap), LEAST_PAGE_CACHE)
+    )
+    smaller = Memory(heap or min(wanted.heap, max(room - smaller_cache, LEAST_HEAP)), smaller_cache)
     if sum(smaller) > room:
         raise ServerError(
             f"Neo4j needs {sum(smaller) + OVERHEAD} MiB of memory (heap {smaller.heap}, page cache "

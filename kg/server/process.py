@@ -1,5 +1,6 @@
 """The server as a process of the operating system: found, started, ended."""
 
+import os
 import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,6 +21,11 @@ def java() -> Path:
     return path
 
 
+def environment(**more: str) -> dict[str, str]:
+    """Ours, in a locale in which Java can read a path with letters beyond ASCII; cron's C is not one."""
+    return {**os.environ, "LC_ALL": "C.UTF-8", **more}
+
+
 def spawn(layout: Layout) -> "psutil.Process":
     """Start the server from its argument file, on its own, so that it outlives this command."""
     import psutil
@@ -28,6 +34,7 @@ def spawn(layout: Layout) -> "psutil.Process":
         child = subprocess.Popen(
             [java(), f"@{layout.arguments}"],
             cwd=layout.root,
+            env=environment(),
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=subprocess.STDOUT,

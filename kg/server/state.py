@@ -23,7 +23,7 @@ def load(layout: Layout) -> State | None:
     """The state, or None when there is none or the file is broken (a broken one is said)."""
     try:
         return State.model_validate_json(layout.state.read_bytes())
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return None
     except ValidationError:
         say(f"{layout.state} is broken and will be written anew.")

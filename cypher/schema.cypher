@@ -1,0 +1,90 @@
+// name: item_key
+// One node an item.
+// params:
+// returns: nothing
+CREATE CONSTRAINT item_key IF NOT EXISTS
+FOR (i:Item) REQUIRE i.itemId IS UNIQUE
+
+// name: user_key
+// One node a user.
+// params:
+// returns: nothing
+CREATE CONSTRAINT user_key IF NOT EXISTS
+FOR (u:User) REQUIRE u.userId IS UNIQUE
+
+// name: category_key
+// One node a category; its id is its path from the root.
+// params:
+// returns: nothing
+CREATE CONSTRAINT category_key IF NOT EXISTS
+FOR (c:Category) REQUIRE c.categoryId IS UNIQUE
+
+// name: brand_key
+// One node a brand.
+// params:
+// returns: nothing
+CREATE CONSTRAINT brand_key IF NOT EXISTS
+FOR (b:Brand) REQUIRE b.name IS UNIQUE
+
+// name: intent_key
+// One node an intent.
+// params:
+// returns: nothing
+CREATE CONSTRAINT intent_key IF NOT EXISTS
+FOR (t:Intent) REQUIRE t.intentId IS UNIQUE
+
+// name: query_key
+// One node a judged query.
+// params:
+// returns: nothing
+CREATE CONSTRAINT query_key IF NOT EXISTS
+FOR (q:Query) REQUIRE q.text IS UNIQUE
+
+// name: model_key
+// One node a trained model.
+// params:
+// returns: nothing
+CREATE CONSTRAINT model_key IF NOT EXISTS
+FOR (m:Model) REQUIRE m.version IS UNIQUE
+
+// name: alias_key
+// One node an alias of a model.
+// params:
+// returns: nothing
+CREATE CONSTRAINT alias_key IF NOT EXISTS
+FOR (a:Alias) REQUIRE a.name IS UNIQUE
+
+// name: refresh_key
+// One node a run of a stage.
+// params:
+// returns: nothing
+CREATE CONSTRAINT refresh_key IF NOT EXISTS
+FOR (r:Refresh) REQUIRE r.runId IS UNIQUE
+
+// name: lease_key
+// One node a lease.
+// params:
+// returns: nothing
+CREATE CONSTRAINT lease_key IF NOT EXISTS
+FOR (l:Lease) REQUIRE l.name IS UNIQUE
+
+// name: item_brand
+// Finds the items of a brand.
+// params:
+// returns: nothing
+CREATE RANGE INDEX item_brand IF NOT EXISTS
+FOR (i:Item) ON (i.brand)
+
+// name: item_price
+// Finds the items in a range of prices.
+// params:
+// returns: nothing
+CREATE RANGE INDEX item_price IF NOT EXISTS
+FOR (i:Item) ON (i.price)
+
+// name: category_name
+// Finds categories by name, wherever they are in the tree.
+// params:
+// returns: nothing
+CREATE RANGE INDEX category_name IF NOT EXISTS
+FOR (c:Category) ON (c.name)

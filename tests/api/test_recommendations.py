@@ -1,0 +1,307 @@
+"""What the API answers, on a real Neo4j with the real encoder."""
+
+import math
+import time
+from typing import Any
+
+import pytest
+from fastapi.testclient import TestClient
+
+from kg.driver import Graph
+from tests.api import shop
+
+TEA = {f"tea-{n}" for n in range(6)}
+COFFEE = {f"coffee-{n}" for n in range(6)}
+TOOLS = {f"tools-{n}" for n in range(6)}
+
+
+def ask(client: TestClient, **body: Any) -> dict[str, Any]:
+    response = client.post("/v1/recommendations", json=body)
+    assert response.status_code == 200, response.text
+    answer: dict[str, Any] = response.json()
+    return answer
+
+
+def ids(answer: dict[str, Any]) -> list[str]:
+    return [item["item_id"] for item in answer["items"]]
+
+
+def test_known_user_gets_what_their_past_suggests_without_what_they_bought(client: TestClient) -> None:
+    answer = ask(client, user_id="ann", limit=3)
+
+    assert set(ids(answer)) == {"tea-3", "tea-4", "tea-5"}
+    assert [item["rank"] for item in answer["items"]] == [1, 2, 3]
+    assert answer["items"][0]["source"] == "history"
+    assert answer["filtered_out"] == {"seen": 3}
+    assert answer["fallback_used"] is None
+    assert (answer["model_version"], answer["graph_version"]) == ("model-1", "run-1")
+
+
+def test_reasons_name_the_past_and_sum_to_the_score(client: TestClient) -> None:
+    answer = ask(
+        client, user_id="ann", query="roast coffee", item_ids=["tools-1"], session_items=["coffee-2"]
+    )
+
+    assert len(answer["items"]) == 10
+    for item in answer["items"]:
+        assert math.isclose(sum(r["contribution"] for r in item["reasons"]), item["score"], abs_tol=1e-6)
+    reasons = {(r["type"], r["item_id"], r["text"]) for r in answer["items"][0]["reasons"]}
+    assert ("words", None, "Matches “roast coffee”.") in reasons
+    assert (
+        "item",
+        "tools-1",
+        "Suits Wooden spade for digging the garden, which you are looking at.",
+    ) in reasons
+    assert ("session", "coffee-2", "You looked at Decaf roast coffee beans in this session.") in reasons
+    assert ("history", "tea-0", "You bought Green tea leaves in a tin.") in reasons
+
+
+def test_more_past_items_than_are_named_still_sum_to_the_score(filled: Graph, client: TestClient) -> None:
+    shop.events(filled, [("ann", f"{kind}-{n}", "VIEWED", n) for kind in shop.GOODS for n in range(6)])
+
+    (item,) = ask(client, user_id="ann", limit=1)["items"]
+
+    assert len(item["reasons"]) == 6
+    assert "13 more of this kind (history), each small." in {r["text"] for r in item["reasons"]}
+    assert math.isclose(sum(r["contribution"] for r in item["reasons"]), item["score"], abs_tol=1e-6)
+
+
+def test_the_same_shopper_with_other_words_gets_other_items(client: TestClient) -> None:
+    plain = ask(client, user_id="ann", limit=5)
+    with_words = ask(client, user_id="ann", query="  spade for \n digging ", limit=5)
+
+    assert set(ids(with_words)) & TOOLS
+    assert not set(ids(plain)[:3]) & TOOLS
+    assert with_words["intent"]["words"] == "spade for digging"
+    assert with_words["intent"]["signals"] == ["history", "words"]
+
+
+def test_words_alone_are_a_search(client: TestClient) -> None:
+    assert set(ids(ask(client, query="ground coffee beans", limit=6))) == COFFEE
+
+
+def test_anonymous_session_is_ranked_like_a_user_with_the_same_past(
+    client: TestClient, filled: Graph
+) -> None:
+    shop.events(filled, [("eve", "coffee-1", "BOUGHT", 1), ("eve", "coffee-2", "BOUGHT", 2)])
+
+    known = ask(client, user_id="eve", limit=4)
+    anonymous = ask(client, session_items=["coffee-1", "coffee-2"], limit=4)
+
+    assert ids(known) == ids(anonymous)
+    assert {r["type"] for item in anonymous["items"] for r in item["reasons"]} == {"session"}
+
+
+def test_unknown_user_falls_back_to_what_is_popular_and_says_so(client: TestClient) -> None:
+    answer = ask(client, user_id="nobody", limit=4)
+
+    assert answer["fallback_used"] == {"to": "popular", "reason": "User 'nobody' is not in the graph."}
+    assert ids(answer) == ["tools-0", "tools-1", "tools-2", "tools-3"]
+    assert answer["items"][0]["reasons"][0]["text"] == "Chosen by 5 shoppers."
+
+
+def test_unknown_user_with_words_falls_back_to_the_words(client: TestClient) -> None:
+    answer = ask(client, user_id="nobody", query="coffee", limit=6)
+
+    assert answer["fallback_used"] == {"to": "words", "reason": "User 'nobody' is not in the graph."}
+    assert set(ids(answer)) == COFFEE
+
+
+def test_user_without_a_past_and_a_request_without_anything(client: TestClient, filled: Graph) -> None:
+    filled.write(shop.WRITES["user"], user="new")
+
+    assert ask(client, user_id="new")["fallback_used"]["reason"] == "User 'new' has no past yet."
+    nothing = ask(client)["fallback_used"]
+    assert nothing == {"to": "popular", "reason": "The request names no user, items or words to go by."}
+
+
+def test_similar_items_are_of_the_same_kind_and_never_the_item_itself(client: TestClient) -> None:
+    answer = ask(client, kind="similar", item_ids=["tea-0"], limit=5)
+
+    assert set(ids(answer)) == TEA - {"tea-0"}
+    assert answer["filtered_out"] == {"looked_at": 1}
+
+
+def test_bought_together_puts_edges_first(client: TestClient) -> None:
+    answer = ask(client, kind="bought_together", item_ids=["tea-0"], limit=3)
+
+    assert ids(answer)[:2] == ["coffee-1", "tools-5"]
+    assert answer["items"][0]["source"] == "edge"
+    assert (
+        answer["items"][0]["reasons"][0]["text"]
+        == "Bought together with Green tea leaves in a tin (12 times)."
+    )
+
+
+def test_complements_come_from_their_edges_or_from_what_is_bought_together(client: TestClient) -> None:
+    found = ask(client, kind="complements", item_ids=["coffee-0"])
+    missing = ask(client, kind="complements", item_ids=["tea-0"], limit=1)
+
+    assert ids(found) == ["tools-3"]
+    assert found["notes"] == [
+        "1 of 10 items: the graph has no more COMPLEMENTS edges to items that may be returned."
+    ]
+    assert ids(missing) == ["coffee-1"]
+    assert missing["fallback_used"]["to"] == "bought_together"
+
+
+def test_trending_is_by_shoppers(client: TestClient) -> None:
+    assert ids(ask(client, kind="trending", limit=4)) == ["tools-0", "tools-1", "tools-2", "tools-3"]
+
+
+@pytest.mark.parametrize(
+    ("filters", "expected"),
+    [
+        ({"category": ["food"]}, TEA | COFFEE),
+        ({"category": ["Food > Tea"]}, TEA),
+        ({"category": ["Coffee", "Garden"]}, COFFEE | TOOLS),
+        ({"brand": ["ACME"], "category": ["Tea"]}, {"tea-0", "tea-2", "tea-4"}),
+        ({"price": {"gte": 5, "lte": 8}}, {f"{k}-{n}" for k in shop.GOODS for n in (1, 2)}),
+        ({"in_stock": False}, {"tea-4", "coffee-4", "tools-4"}),
+        ({"in_stock": True, "category": ["Garden"]}, TOOLS - {"tools-4"}),
+        ({"released_after": "2023-11-14T22:13:24Z"}, {f"{k}-{n}" for k in shop.GOODS for n in (4, 5)}),
+        ({"brand": ["Nobody"]}, set()),
+    ],
+)
+def test_filters_return_exactly_what_complies(
+    client: TestClient, filters: dict[str, Any], expected: set[str]
+) -> None:
+    answer = ask(client, query="tea", filters=filters, limit=20)
+
+    assert set(ids(answer)) == expected
+    assert sum(answer["filtered_out"].values()) == 18 - len(expected)
+    assert answer["notes"][-1].startswith(f"{len(expected)} of 20 items: no other item is left in the shop")
+
+
+def test_seen_items_come_back_on_request(client: TestClient) -> None:
+    answer = ask(client, user_id="ann", exclude_seen=False, limit=6)
+
+    assert set(ids(answer)) == TEA
+
+
+def test_price_stock_and_deletion_count_at_once(client: TestClient, filled: Graph) -> None:
+    body = {"query": "tea", "filters": {"price": {"lte": 6}, "in_stock": True}, "limit": 6}
+    assert set(ids(ask(client, **body))) == {f"{k}-{n}" for k in shop.GOODS for n in (0, 1)}
+
+    filled.write(shop.WRITES["set"], item="tea-0", properties={"price": 60.0})
+    filled.write(shop.WRITES["set"], item="tea-1", properties={"inStock": False})
+    filled.write(shop.WRITES["set"], item="coffee-0", properties={"hidden": True})
+    filled.write(shop.WRITES["delete"], item="coffee-1")
+
+    assert set(ids(ask(client, **body))) == {"tools-0", "tools-1"}
+
+
+def test_an_item_that_starts_to_comply_is_found_within_seconds(client: TestClient, filled: Graph) -> None:
+    filled.write(shop.WRITES["set"], item="tea-3", properties={"price": 0.5, "title": "Cheap tea"})
+
+    wait_for(lambda: ids(ask(client, query="tea", filters={"price": {"lte": 1}})) == ["tea-3"], seconds=5)
+
+
+def test_a_purchase_counts_at_once(client: TestClient, filled: Graph) -> None:
+    assert ask(client, user_id="dan")["fallback_used"]["to"] == "popular"
+
+    shop.events(filled, [("dan", "coffee-3", "BOUGHT", 5)])
+
+    answer = ask(client, user_id="dan", limit=5)
+    assert set(ids(answer)) == COFFEE - {"coffee-3"}
+    assert answer["fallback_used"] is None
+
+
+def test_taking_the_first_named_past_item_away_sinks_the_item_most(client: TestClient, filled: Graph) -> None:
+    past = ["tea-0", "tea-1", "coffee-0", "tools-2"]
+    (top,) = ask(client, session_items=past, limit=1)["items"]
+    named = top["reasons"][0]["item_id"]
+
+    def score_without(gone: str) -> float:
+        answer = ask(client, session_items=[p for p in past if p != gone], limit=18, exclude_seen=False)
+        return float(next(i["score"] for i in answer["items"] if i["item_id"] == top["item_id"]))
+
+    assert min(past, key=score_without) == named
+    assert score_without(named) < top["score"]
+
+
+def test_the_live_model_is_followed_within_two_seconds(client: TestClient, filled: Graph) -> None:
+    before = ask(client, user_id="ann")
+    shop.publish(filled, "model-2", "green", seed=2)
+
+    wait_for(lambda: ask(client, user_id="ann")["model_version"] == "model-2", seconds=2)
+
+    after = ask(client, user_id="ann")
+    assert [i["score"] for i in after["items"]] != [i["score"] for i in before["items"]]
+
+
+def test_broken_vectors_are_refused_and_the_old_model_goes_on(client: TestClient, filled: Graph) -> None:
+    shop.publish(filled, "model-2", "green", seed=2)
+    filled.write(shop.WRITES["set"], item="tea-0", properties={"gnnTargetGreen": [1.0, 2.0]})
+    time.sleep(2.5)
+    assert ask(client, user_id="ann")["model_version"] in ("model-1", "model-2")
+
+    shop.publish(filled, "model-3", "blue", seed=3)
+    filled.write(shop.WRITES["set"], item="tea-0", properties={"gnnTargetBlue": [float("nan")] * shop.DIM})
+    wait_for(lambda: ask(client, user_id="ann")["model_version"] != "model-1", seconds=3)
+
+
+def test_a_new_item_is_looked_at_before_the_snapshot_has_it(client: TestClient, filled: Graph) -> None:
+    filled.write(
+        shop.WRITES["items"],
+        rows=[{"properties": {"itemId": "new", "title": "New", "brand": "Acme"}, "category": "Garden"}],
+    )
+
+    assert ask(client, item_ids=["new"])["fallback_used"]["to"] == "popular"
+    wait_for(lambda: "new" in ids(ask(client, filters={"category": ["Garden"]}, limit=20)), seconds=5)
+
+
+def test_fields_are_those_asked_for(client: TestClient) -> None:
+    (item,) = ask(client, query="green tea leaves", limit=1, fields=["title", "released_at", "in_stock"])[
+        "items"
+    ]
+
+    assert item["fields"] == {
+        "title": "Green tea leaves in a tin",
+        "released_at": 1_700_000_000,
+        "in_stock": True,
+    }
+
+
+def test_explain_none_has_no_reasons(client: TestClient) -> None:
+    answer = ask(client, user_id="ann", explain="none", limit=2)
+
+    assert [(i["reasons"], i["paths"], i["source"]) for i in answer["items"]] == [([], None, "history")] * 2
+
+
+def test_paths_lead_from_the_user_to_the_item_and_their_cypher_runs(
+    client: TestClient, filled: Graph
+) -> None:
+    shop.events(filled, [("o'neil", "tea-0", "BOUGHT", 1)])
+
+    answer = ask(client, user_id="o'neil", explain="paths", limit=18)
+
+    by_id = {i["item_id"]: i["paths"] for i in answer["items"]}
+    (path,) = by_id["coffee-1"]
+    assert path["nodes"] == ["User:o'neil", "Item:tea-0", "Item:coffee-1"]
+    assert path["relationships"] == ["BOUGHT", "BOUGHT_WITH"]
+    found = filled.driver.execute_query(path["cypher"]).records
+    assert [r["b"]["itemId"] for r in found] == ["coffee-1"]
+
+
+def test_unknown_session_items_are_noted_not_fatal(client: TestClient) -> None:
+    answer = ask(client, session_items=["gone", "tea-0"], limit=1)
+
+    assert answer["notes"] == ["Ignored 1 unknown session items, the first is 'gone'."]
+    assert answer["fallback_used"] is None
+
+
+def test_get_routes_answer_like_post(client: TestClient) -> None:
+    user = client.get("/v1/users/ann/recommendations", params={"limit": 2, "category": "Tea"}).json()
+    related = client.get("/v1/items/tea-0/related", params={"kind": "bought_together", "limit": 1}).json()
+
+    assert ids(user) == ids(ask(client, user_id="ann", limit=2, filters={"category": ["Tea"]}))
+    assert ids(related) == ["coffee-1"]
+
+
+def wait_for(condition: Any, seconds: float) -> None:
+    """Until the condition holds, at most `seconds`."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, f"not within {seconds} s"
+        time.sleep(0.05)
