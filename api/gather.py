@@ -95,7 +95,8 @@ async def _items(request: RecommendationRequest, snapshot: Snapshot, reads: Read
 async def _edges(
     request: RecommendationRequest, snapshot: Snapshot, reads: Reads, weights: RankingWeights
 ) -> list[Edge]:
-    types = list(weights.kinds[request.kind].edges)
+    kind = weights.kinds[request.kind]
+    types = [*kind.edges, *(weights.kinds[kind.instead].edges if kind.instead else ())]
     if not types:
         return []
     anchors = list(dict.fromkeys(request.item_ids or request.session_items))

@@ -9,35 +9,36 @@ from api.ranking import Signals
 from api.schemas import Fallback, RecommendationRequest
 from api.weights import KindWeights, RankingWeights
 
-_INSTEAD = {"complements": "bought_together", "substitutes": "similar"}
-
 
 class Plan(NamedTuple):
-    """The weights to rank with."""
+    """The weights to rank with, and what they weigh."""
 
     kind: KindWeights
+    signals: Signals
+    going_by: list[str]  # the types of reason that can add to a score
     fallback: Fallback | None
-    signals: list[str]  # what the ranking goes by
 
 
 def plan_for(request: RecommendationRequest, gathered: Gathered, weights: RankingWeights) -> Plan:
     """Choose weights by the kind asked for and by what there is to go by."""
     kind, fallback = weights.kinds[request.kind], None
-    if kind.only_edges and not gathered.signals.edges:
-        to = _INSTEAD[request.kind]
+    signals = _of_kind(gathered.signals, kind)
+    if kind.instead and not signals.edges:
         reason = f"The graph has no {request.kind.upper()} edges at the items named."
-        kind, fallback = weights.kinds[to], Fallback(to=to, reason=reason)
-    signals = signals_in(gathered.signals, kind)
+        fallback = Fallback(to=kind.instead, reason=reason)
+        kind = weights.kinds[kind.instead]
+        signals = _of_kind(gathered.signals, kind)
+    going_by = types_in(signals, kind)
     lacking = _lacking_user(request, gathered)
-    if not signals:
+    if not going_by:
         reason = lacking or "The request names no user, items or words to go by."
-        return Plan(weights.popular, Fallback(to="popular", reason=reason), ["popularity"])
+        return Plan(weights.popular, signals, ["popularity"], Fallback(to="popular", reason=reason))
     if lacking and fallback is None and request.kind != "trending":
-        fallback = Fallback(to=" and ".join(signals), reason=lacking)
-    return Plan(kind, fallback, signals)
+        fallback = Fallback(to=" and ".join(going_by), reason=lacking)
+    return Plan(kind, signals, going_by, fallback)
 
 
-def signals_in(signals: Signals, kind: KindWeights) -> list[str]:
+def types_in(signals: Signals, kind: KindWeights) -> list[str]:
     """The types of reason that can add to a score."""
     found = []
     for name in ("history", "session", "item"):
@@ -53,6 +54,10 @@ def signals_in(signals: Signals, kind: KindWeights) -> list[str]:
     if kind.popularity:
         found.append("popularity")
     return list(dict.fromkeys(found))
+
+
+def _of_kind(signals: Signals, kind: KindWeights) -> Signals:
+    return signals._replace(edges=[e for e in signals.edges if e.type in kind.edges])
 
 
 def _lacking_user(request: RecommendationRequest, gathered: Gathered) -> str | None:

@@ -63,7 +63,7 @@ async def recommend(
         model_version=version.model,
         graph_version=version.graph,
         intent=Intent.model_construct(
-            query=request.query, words=gathered.words, encoder=encoder, signals=plan.signals
+            query=request.query, words=gathered.words, encoder=encoder, signals=plan.going_by
         ),
         items=items,
         fallback_used=plan.fallback,
@@ -85,8 +85,8 @@ async def _pick(
     verdict = allowed(snapshot, request.filters, looked_at=request.item_ids, seen=_seen(request, gathered))
     mask = verdict.mask
     if plan.kind.only_edges:
-        mask = mask & np.isin(np.arange(len(mask)), [e.number for e in gathered.signals.edges])
-    scores = score_all(snapshot, gathered.signals, plan.kind, weights)
+        mask = mask & np.isin(np.arange(len(mask)), [e.number for e in plan.signals.edges])
+    scores = score_all(snapshot, plan.signals, plan.kind, weights)
     categories = snapshot.categories.resolve(request.filters.category)
     picked = Picked([], {}, Counter(verdict.left_out), list(verdict.notes))
     wanted = request.limit + _SPARE
@@ -145,7 +145,7 @@ async def _items(
     weights: RankingWeights,
 ) -> list[Recommendation]:
     numbers = np.array(picked.numbers, dtype=np.int64)
-    parts = split(snapshot, gathered.signals, plan.kind, weights, numbers)
+    parts = split(snapshot, plan.signals, plan.kind, weights, numbers)
     scores = np.zeros(len(numbers))
     for part in parts:
         scores += part.values

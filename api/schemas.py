@@ -246,7 +246,7 @@ class RecommendationResponse(BaseModel):
         description="The model whose vectors scored.", examples=["2026-11-23T07-00-00"]
     )
     graph_version: str = Field(description="The last finished refresh of the graph.", examples=["run-42"])
-    intent: Intent = Field(description="What was understood of the request.", examples=[{"query": None}])
+    intent: Intent = Field(description="How the request was read.", examples=[{"query": None}])
     items: list[Recommendation] = Field(description="Best first.", examples=[[]])
     fallback_used: Fallback | None = Field(
         description="Set where the request could not be answered as asked.", examples=[None]

@@ -23,7 +23,16 @@ class KindWeights(BaseModel):
     edge_floor: float = Field(
         0.0, description="What any such edge adds on top, so that edges come before vectors."
     )
-    only_edges: bool = Field(False, description="Whether items without such an edge are left out.")
+    instead: str | None = Field(
+        None,
+        description="Set where only items with such an edge will do: the kind answered where there are none.",
+    )
+
+    @property
+    def only_edges(self) -> bool:
+        """Whether items without an edge are left out."""
+        return self.instead is not None
+
     popularity: float = Field(0.0, description="Multiplies the logarithm of 1 + the number of shoppers.")
 
 
@@ -49,10 +58,10 @@ class RankingWeights(BaseModel):
                 history=0.3, session=0.5, item=0.0, gnn=0.3, alike_gnn=0.5, alike_text=1.0
             ),
             "bought_together": KindWeights(
-                history=0.3, session=0.5, edges={"BOUGHT_WITH": 10.0, "VIEWED_WITH": 1.0}, edge_floor=5.0
+                history=0.3, session=0.5, edges={"BOUGHT_WITH": 10.0}, edge_floor=15.0
             ),
             "complements": KindWeights(
-                history=0.3, session=0.5, edges={"COMPLEMENTS": 10.0}, only_edges=True
+                history=0.3, session=0.5, edges={"COMPLEMENTS": 10.0}, instead="bought_together"
             ),
             "substitutes": KindWeights(
                 history=0.3,
@@ -61,7 +70,7 @@ class RankingWeights(BaseModel):
                 gnn=0.3,
                 alike_text=0.5,
                 edges={"SUBSTITUTES": 10.0},
-                only_edges=True,
+                instead="similar",
             ),
             "trending": KindWeights(history=0.0, session=0.0, item=0.0, gnn=0.0, popularity=1.0),
         },

@@ -21,7 +21,7 @@ def popularity(train: sp.csr_matrix) -> Scorer:
 
 
 def item_knn(train: sp.csr_matrix) -> Scorer:
-    """Σ over the history of the cosine between two items' user sets (Sarwar et al., WWW 2001), all neighbours."""
+    """Σ over the history of the cosine of two items' user sets (Sarwar et al., WWW 2001), all neighbours."""
     counts = np.asarray(train.sum(axis=0)).ravel()
     scale = sp.diags_array(1 / np.sqrt(np.maximum(counts, 1)))
     normal = (train @ scale).tocsr()

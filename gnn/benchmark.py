@@ -3,15 +3,17 @@
 import resource
 import time
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
 from gnn.baselines import RIVALS
+from gnn.checkpoint import Checkpoint
 from gnn.config import TrainConfig
 from gnn.evaluate import Judgement, Scorer, Table, evaluate, judgement
 from gnn.graphs import history
-from gnn.split import Split, split
+from gnn.split import Split
 from gnn.train import Fitted, fit
 from kg.console import say
 from kg.dataset import ShopData
@@ -58,11 +60,13 @@ def benchmark(
     return {name: _summary(of_model) for name, of_model in runs.items()}
 
 
-def fit_for_test(data: ShopData, parts: Split, config: TrainConfig) -> Fitted:
-    """Choose the epochs on valid, then train on train and valid for as many."""
-    chosen = fit(data, parts.train, config, judged=valid_judgement(data, parts).some_users(config.valid_users))
+def fit_for_test(data: ShopData, parts: Split, config: TrainConfig, folder: Path | None = None) -> Fitted:
+    """Choose the epochs on valid, then train on train and valid for as many; `folder` keeps checkpoints."""
+    choosing, judged = (Checkpoint(folder, name) if folder else None for name in ("choosing", "judged"))
+    valid = valid_judgement(data, parts).some_users(config.valid_users)
+    chosen = fit(data, parts.train, config, judged=valid, checkpoint=choosing)
     say(f"best epoch {chosen.epochs}; again on train and validation together")
-    return fit(data, parts.fitting, config, epochs=chosen.epochs)
+    return fit(data, parts.fitting, config, epochs=chosen.epochs, checkpoint=judged)
 
 
 def valid_judgement(data: ShopData, parts: Split) -> Judgement:

@@ -10,11 +10,15 @@ class TrainConfig(BaseModel):
 
     dim: int = Field(256, ge=2, description="Length of each item vector.")
     temperature: float = Field(0.07, gt=0, description="Cosines are divided by it before the softmax.")
-    id_dropout: float = Field(0.1, ge=0, lt=1, description="Share of items trained without their ID each step.")
+    id_dropout: float = Field(
+        0.1, ge=0, lt=1, description="Share of items trained without their ID each step."
+    )
     start_scale: float = Field(0.1, gt=0, description="Standard deviation of the first ID embeddings.")
     learning_rate: float = Field(1e-3, gt=0, description="Adam's step size.")
     batch_users: int = Field(1024, ge=1, description="Users a step at most; small shops get smaller batches.")
-    shown_share: float = Field(0.5, gt=0, lt=1, description="Chance of a user's item to be shown, not asked for.")
+    shown_share: float = Field(
+        0.5, gt=0, lt=1, description="Chance of a user's item to be shown, not asked for."
+    )
     max_epochs: int = Field(30, ge=1, description="Epochs at most; validation usually stops earlier.")
     patience: int = Field(2, ge=1, description="Epochs without a better validation figure before it stops.")
     stop_on: str = Field("ndcg@20", description="Validation metric that chooses the epoch.")
@@ -22,5 +26,8 @@ class TrainConfig(BaseModel):
     relation_weight: float = Field(1.0, description="First weight of each relation, then learned.")
     text_k: int = Field(10, ge=1, description="Text neighbours that send a message to an item.")
     bought_k: int = Field(30, ge=1, description="Items bought with it that send a message to an item.")
-    relations: bool = Field(False, description="Whether the relations that the shop declared send messages too.")
+    bought_least: int = Field(1, ge=1, description="Pairs bought together less often send no message.")
+    relations: bool = Field(
+        False, description="Whether the relations that the shop declared send messages too."
+    )
     seed: int = Field(0, description="Of the start, the batches and the dropout.")

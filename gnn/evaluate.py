@@ -45,7 +45,7 @@ def top_items(scores: Scores, k: int) -> npt.NDArray[np.int64]:
     row, item = np.nonzero(scores >= least)
     by = np.lexsort((item, -scores[row, item], row))
     start = np.searchsorted(row, np.arange(len(scores)))
-    return item[by][start[:, None] + np.arange(k)]
+    return np.asarray(item[by][start[:, None] + np.arange(k)])
 
 
 def evaluate(scorer: Scorer, judged: Judgement, ks: Sequence[int] = (10, 20)) -> Table:

@@ -35,6 +35,7 @@ def shop_graph(
     relations: bool = False,
     text_k: int = 10,
     bought_k: int = 30,
+    bought_least: int = 1,
     window_days: float | None = None,
 ) -> HeteroData:
     """Nodes user, item (x: text), brand and category, with the edges that training may know.
@@ -46,6 +47,7 @@ def shop_graph(
         text_k: text neighbours of an item.
         bought_k: items that an item keeps as bought with it, counted over baskets where there are any, else
             over what a user bought.
+        bought_least: pairs bought together less often are no edge.
         window_days: without baskets, count within so many days instead of a user's whole history.
     """
     graph = HeteroData()
@@ -58,7 +60,7 @@ def shop_graph(
         edges = text_neighbours(data.text, text_k)
         _edges(graph, SIMILAR_TO, edges.source, edges.target, edges.score)
     group, item, user = _groups(data, train, window_days)
-    counted = co_occurrence(group, item, n_items, bought_k)
+    counted = co_occurrence(group, item, n_items, bought_k, least=bought_least)
     _edges(graph, BOUGHT_WITH, counted.source, counted.target, counted.score)
     # Kept so that training can take a batch's own purchases out of the counts.
     graph["bought"].group, graph["bought"].item = torch.from_numpy(group), torch.from_numpy(item)
@@ -75,13 +77,13 @@ def shop_graph(
 def history(rows: pd.DataFrame, n_users: int, n_items: int) -> sp.csr_matrix:
     """What is known of each user, CSR [n_users, n_items]: the weight of each item they touched.
 
-    The weight is the strongest type's (TYPE_WEIGHTS), times 1 + ln(number of events).
+    The weight is that of the strongest type (TYPE_WEIGHTS), as the API has it: a fan of an item does not
+    crowd out the rest of their own history by buying it every week.
     """
-    strength = rows["type"].map(TYPE_WEIGHTS).fillna(1.0)
-    pairs = rows.assign(strength=strength).groupby(["user", "item"], as_index=False)
-    known = pairs.agg(strength=("strength", "max"), events=("strength", "size"))
-    weight = (known["strength"] * (1 + np.log(known["events"]))).to_numpy(np.float32)
-    return sp.csr_matrix((weight, (known["user"], known["item"])), shape=(n_users, n_items))
+    weight = rows["type"].map(TYPE_WEIGHTS).astype(np.float32).fillna(1.0)
+    pairs = pd.DataFrame({"user": rows["user"], "item": rows["item"], "weight": weight})
+    known = pairs.groupby(["user", "item"], as_index=False)["weight"].max()
+    return sp.csr_matrix((known["weight"], (known["user"], known["item"])), shape=(n_users, n_items))
 
 
 def _interactions(graph: HeteroData, train: pd.DataFrame) -> None:

@@ -17,12 +17,12 @@ Floats = npt.NDArray[np.float64]
 
 def recall(hits: Hits, n_targets: Ints) -> Floats:
     """Share of a user's targets among the first k: hits / targets."""
-    return hits.sum(axis=1) / n_targets
+    return np.asarray(hits.sum(axis=1) / n_targets)
 
 
 def hit_rate(hits: Hits, n_targets: Ints) -> Floats:  # noqa: ARG001 (one signature for all metrics)
     """1 where at least one target is among the first k, else 0."""
-    return hits.any(axis=1).astype(np.float64)
+    return np.asarray(hits.any(axis=1), dtype=np.float64)
 
 
 def ndcg(hits: Hits, n_targets: Ints) -> Floats:

@@ -17,7 +17,7 @@ import numpy.typing as npt
 import scipy.sparse as sp
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
+from torch.nn.functional import normalize
 from torch.utils.checkpoint import checkpoint
 
 Relation = Callable[[Tensor], Tensor]
@@ -67,6 +67,7 @@ class ItemGraphModel(nn.Module):
         self.id = nn.Parameter(start.repeat(1, 2))
         self.log_length = nn.Parameter(torch.zeros(n_items, 1))
         self.relation = nn.Parameter(torch.full((n_relations, 2), relation_weight))
+        self.text: Tensor | None
         self.register_buffer("text", text, persistent=False)
         if text is not None:
             project = torch.randn(text.shape[1], self.dim, device=start.device) * start.std()
@@ -74,7 +75,7 @@ class ItemGraphModel(nn.Module):
 
     def forward(self, relations: Sequence[Relation]) -> ItemVectors:
         """Vectors of all items; `relations` are functions of [n_items, 2d]."""
-        x = self.id
+        x: Tensor = self.id
         if self.training and self.id_dropout:
             x = x * (torch.rand(len(x), 1, device=x.device) >= self.id_dropout)
         if self.text is not None:
@@ -82,7 +83,7 @@ class ItemGraphModel(nn.Module):
         h = x
         for relation, weight in zip(relations, self.relation, strict=True):
             h = h + relation(x) * weight.repeat_interleave(self.dim)
-        context, target = F.normalize(h[:, : self.dim]), F.normalize(h[:, self.dim :])
+        context, target = normalize(h[:, : self.dim]), normalize(h[:, self.dim :])
         return ItemVectors(context * self.log_length.exp(), target)
 
     def loss(self, vectors: ItemVectors, examples: Examples, cells: int = 2**24) -> Tensor:
@@ -119,7 +120,7 @@ class ItemGraphModel(nn.Module):
 def user_vectors(context: Tensor, user: Tensor, item: Tensor, weight: Tensor, n_users: int) -> Tensor:
     """Σ_i w_i c_i of each user, unit length, [n_users, d]."""
     total = context.new_zeros(n_users, context.shape[1])
-    return F.normalize(total.index_add(0, user, context[item] * weight[:, None]))
+    return normalize(total.index_add(0, user, context[item] * weight[:, None]))
 
 
 def spectral(pairs: sp.csr_matrix, dim: int, scale: float, seed: int) -> npt.NDArray[np.float32]:
@@ -130,7 +131,11 @@ def spectral(pairs: sp.csr_matrix, dim: int, scale: float, seed: int) -> npt.NDA
     """
     rng = np.random.default_rng(seed)
     by_user, by_item = np.asarray(pairs.sum(axis=1)).ravel(), np.asarray(pairs.sum(axis=0)).ravel()
-    normal = sp.diags_array(np.maximum(by_user, 1) ** -0.5) @ pairs @ sp.diags_array(np.maximum(by_item, 1) ** -0.5)
+    normal = (
+        sp.diags_array(np.maximum(by_user, 1) ** -0.5)
+        @ pairs
+        @ sp.diags_array(np.maximum(by_item, 1) ** -0.5)
+    )
     rank = min(dim, *(n - 1 for n in pairs.shape))
     basis = rng.standard_normal((pairs.shape[1], min(rank + 16, *pairs.shape)))
     for _ in range(4):

@@ -28,7 +28,7 @@ class _Product(torch.autograd.Function):
         return matrix @ x
 
     @staticmethod
-    def backward(ctx: Any, grad: Tensor) -> tuple[None, None, Tensor]:  # type: ignore[override]
+    def backward(ctx: Any, grad: Tensor) -> tuple[None, None, Tensor]:
         return None, None, ctx.transposed @ grad
 
 
@@ -54,7 +54,7 @@ class Shared:
 
 
 class BoughtWith:
-    """Co-occurrence whose counts can be taken without some users: the supervised edges of a batch are hidden."""
+    """Co-occurrence that can be had without some users, so that what a batch is asked for stays hidden."""
 
     def __init__(self, graph: HeteroData, device: torch.device) -> None:
         n_items = graph["item"].num_nodes
@@ -127,7 +127,7 @@ class Relations:
 def normalised(adjacency: sp.csr_matrix) -> sp.csr_matrix:
     """D^-1/2 A D^-1/2 with D the row sums; rows without edges stay empty."""
     scale = _scale(_degree(adjacency, 1))
-    return (scale @ adjacency @ scale).tocsr()
+    return sp.csr_matrix(scale @ adjacency @ scale)
 
 
 def _degree(matrix: sp.csr_matrix, axis: int) -> npt.NDArray[np.float64]:
@@ -156,4 +156,4 @@ def _tensor(matrix: sp.csr_matrix, device: torch.device) -> Tensor:
 
 
 def _product(matrix: Tensor, transposed: Tensor, x: Tensor) -> Tensor:
-    return _Product.apply(matrix, transposed, x)  # type: ignore[no-any-return, no-untyped-call]
+    return _Product.apply(matrix, transposed, x)  # type: ignore[no-any-return]

@@ -65,7 +65,7 @@ def split(
         if not (part == "valid").any():
             part = _hold_out(rows, part, share, seed, "valid")
     else:
-        known = [c.removeprefix("split_") for c in rows if c.startswith("split_")]
+        known = [str(c).removeprefix("split_") for c in rows if str(c).startswith("split_")]
         raise ModelError(f"There is no split {name!r}; there are: {', '.join([*BUILT_IN, *known])}.")
     return _parts(name, rows, part, with_test)
 
@@ -76,7 +76,9 @@ def _parts(name: str, rows: pd.DataFrame, part: npt.NDArray[np.object_], with_te
     test = _new_pairs(rows[part == "test"], pd.concat([train, rows[part == "valid"]]))
     for kind, frame in (("train", train), ("valid", valid), ("test", test)):
         if frame.empty:
-            raise ModelError(f"Split {name!r} leaves no {kind} interactions: the shop has {len(rows)} in all.")
+            raise ModelError(
+                f"Split {name!r} leaves no {kind} interactions: the shop has {len(rows)} in all."
+            )
     return Split(name, train, valid, test if with_test else None)
 
 

@@ -8,6 +8,7 @@ import pandas as pd
 import scipy.sparse as sp
 import torch
 from torch import Tensor
+from torch_geometric.data import HeteroData
 
 from gnn.checkpoint import Checkpoint, Epoch, Snapshot, State
 from gnn.config import TrainConfig
@@ -22,7 +23,7 @@ from kg.errors import ModelError
 
 
 class Fitted(NamedTuple):
-    """A trained model: the parameters, and the item vectors `context` and `target` that serve, [n_items, d]."""
+    """A trained model: the parameters, and the item vectors that serve: `context`, `target`, [n_items, d]."""
 
     tensors: dict[str, Tensor]
     epochs: int  # the epoch that they are from
@@ -78,7 +79,7 @@ def fit(
             # The batch's own purchases are taken out of the counts: what is asked for sends no message.
             vectors = model(relations.without(batch.users))
             loss = model.loss(vectors, batch.examples)
-            loss.backward()
+            torch.autograd.backward(loss)
             optimiser.step()
             losses.append(loss.item())
         if not np.isfinite(losses).all():
@@ -87,7 +88,11 @@ def fit(
         metrics = _judge(now, judged)
         curve.append(Epoch(epoch, float(np.mean(losses)), metrics, time.monotonic() - epoch_started))
         say(_line(curve[-1], config.stop_on))
-        if best is None or not judged or metrics[config.stop_on] > curve[best.epoch - 1].metrics[config.stop_on]:
+        if (
+            best is None
+            or not judged
+            or metrics[config.stop_on] > curve[best.epoch - 1].metrics[config.stop_on]
+        ):
             best = now
         if checkpoint:
             checkpoint.save(model, optimiser, State(curve, best))
@@ -116,9 +121,14 @@ def vector_scorer(context: np.ndarray, target: np.ndarray) -> Scorer:
     return score
 
 
-def _graph(data: ShopData, train: pd.DataFrame, config: TrainConfig):
+def _graph(data: ShopData, train: pd.DataFrame, config: TrainConfig) -> HeteroData:
     return shop_graph(
-        data, train, relations=config.relations, text_k=config.text_k, bought_k=config.bought_k
+        data,
+        train,
+        relations=config.relations,
+        text_k=config.text_k,
+        bought_k=config.bought_k,
+        bought_least=config.bought_least,
     )
 
 
@@ -133,7 +143,7 @@ def _model(data: ShopData, known: sp.csr_matrix, n_relations: int, config: Train
 
 
 def _snapshot(epoch: int, model: ItemGraphModel, relations: Relations) -> Snapshot:
-    """The parameters and the item vectors that follow from them and from everything the training part knows."""
+    """The parameters, and the item vectors that follow from them and all that the training part knows."""
     model.eval()
     with torch.no_grad():
         vectors = model(relations.all())

@@ -1,8 +1,8 @@
 """The graph, as the rest of the product sees it: named queries in managed transactions."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import neo4j
 from neo4j.exceptions import AuthError, ClientError, DriverError, Neo4jError, ServiceUnavailable
@@ -12,6 +12,7 @@ from kg.queries import Query
 from kg.settings import Settings
 
 Row = dict[str, Any]
+T = TypeVar("T")
 
 
 class Counts(NamedTuple):
@@ -50,28 +51,37 @@ class Graph:
 
     def read(self, query: Query, **params: Any) -> list[Row]:
         """All rows of a read query."""
-        with _explained(query), self._session() as session:
+        with _explained(query.name), self._session() as session:
             return session.execute_read(lambda tx: tx.run(query.text, params).data())
 
     def stream(self, query: Query, **params: Any) -> Iterator[Row]:
         """The rows of a read query one by one, for results larger than memory."""
-        with _explained(query), self._session(fetch_size=5_000) as session, session.begin_transaction() as tx:
+        with (
+            _explained(query.name),
+            self._session(fetch_size=5_000) as session,
+            session.begin_transaction() as tx,
+        ):
             for record in tx.run(query.text, params):
                 yield dict(record)
 
     def write(self, query: Query, **params: Any) -> Counts:
         """Run a write query in one transaction and count what it changed."""
-        with _explained(query), self._session() as session:
+        with _explained(query.name), self._session() as session:
             return session.execute_write(lambda tx: _counts(tx.run(query.text, params).consume()))
 
     def write_rows(self, query: Query, **params: Any) -> list[Row]:
         """Run a write query in one transaction and return its rows."""
-        with _explained(query), self._session() as session:
+        with _explained(query.name), self._session() as session:
             return session.execute_write(lambda tx: tx.run(query.text, params).data())
+
+    def transact(self, name: str, work: Callable[[neo4j.ManagedTransaction], T]) -> T:
+        """Run several statements as one transaction, again on a transient error; `name` is for messages."""
+        with _explained(name), self._session() as session:
+            return session.execute_write(work)
 
     def write_batched(self, query: Query, **params: Any) -> Counts:
         """Run a query that holds its own `CALL { } IN TRANSACTIONS`, which needs an implicit transaction."""
-        with _explained(query), self._session() as session:
+        with _explained(query.name), self._session() as session:
             return _counts(session.run(query.text, params).consume())
 
     def close(self) -> None:
@@ -122,14 +132,14 @@ def _counts(summary: neo4j.ResultSummary) -> Counts:
 
 
 @contextmanager
-def _explained(query: Query) -> Iterator[None]:
+def _explained(name: str) -> Iterator[None]:
     try:
         yield
     except ClientError as error:
-        raise GraphError(f"cypher block {query.name}: {error.message}") from error
+        raise GraphError(f"cypher block {name}: {error.message}") from error
     except ServiceUnavailable as error:
         raise GraphError(
-            f"Neo4j stopped answering during {query.name} ({error}). Run the same command again; "
+            f"Neo4j stopped answering during {name} ({error}). Run the same command again; "
             "what was committed is kept."
         ) from error
 

@@ -43,7 +43,7 @@ class Problems:
     @property
     def good(self) -> np.ndarray:
         """Rows without a problem, bool [n]."""
-        return np.equal(self.reason, None)
+        return np.array([reason is None for reason in self.reason], bool)
 
 
 def read_text(
@@ -208,7 +208,8 @@ def _strings(cells: pd.Series, column: Column) -> pd.Series:
         lists = [read_list(cell, column) for cell in cells]
         cells = pd.Series([c if p is None else p for c, p in zip(cells, lists, strict=True)], dtype=object)
     if cells.dtype == object:
-        return pd.Series([as_text(cell) for cell in cells], dtype="str", index=cells.index)
+        texts: list[Any] = [as_text(cell) for cell in cells]
+        return pd.Series(texts, dtype="str", index=cells.index)
     return cells
 
 

@@ -236,7 +236,7 @@ def _name(text: str, column: Column) -> str:
 def _attributes(raw: pd.DataFrame, wanted: list[str]) -> pd.Series:
     """A JSON object of the further columns that have a value; null where none has."""
     names = [c for c in raw.columns if c != REST and any(fnmatchcase(c, pattern) for pattern in wanted)]
-    rest = raw[REST] if REST in raw and wanted else [{}] * len(raw)
+    rest: Any = raw[REST] if REST in raw and wanted else [{}] * len(raw)
     named = zip(*(raw[name].astype(object) for name in names), strict=True) if names else [()] * len(raw)
     cells = (more | dict(zip(names, row, strict=True)) for more, row in zip(rest, named, strict=True))
     return pd.Series([_attribute_text(row) for row in cells], dtype="str")

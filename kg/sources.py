@@ -297,7 +297,8 @@ def _open(path: Path) -> Iterator[IO[bytes]]:
             with archive.open(members[0]) as file:
                 yield file
         return
-    with _PACKED.get(path.suffix, open)(path, "rb") as file:
+    unpack: Any = _PACKED.get(path.suffix)
+    with path.open("rb") if unpack is None else unpack(path) as file:
         yield file
 
 

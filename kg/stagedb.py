@@ -8,6 +8,7 @@ so memory does not grow with the shop.
 from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import pandas as pd
@@ -36,6 +37,22 @@ _REFERS = {  # table -> its columns that name items
     "intents": ("item_id",),
 }
 _SPLITS = "['train', 'valid', 'test']"
+_EVENTS = """
+    SELECT user_id, item_id, type, time, min_by(position, n) AS position,
+        min_by(weight, n) AS weight, basket{splits}
+    FROM (SELECT *, rowid AS n FROM raw_interactions WHERE hash(user_id) % $buckets = $bucket)
+    GROUP BY user_id, item_id, type, time, basket
+    ORDER BY user_id, type, item_id, time, basket"""
+_EDGES = """
+    SELECT user_id, item_id, type, count(*)::INTEGER AS count,
+        round(list_sum(list(weight ORDER BY t, b)), 6) AS weight,
+        min(time) AS first, max(time) AS last, min(position) AS position,
+        CASE WHEN count(time) > 0 THEN list(t ORDER BY t, b) END AS times,
+        CASE WHEN count(basket) > 0 THEN list(b ORDER BY t, b) END AS baskets,
+        list(weight ORDER BY t, b) AS weights{splits}
+    FROM (SELECT *, coalesce(time, -1) AS t, coalesce(basket, '') AS b FROM bucket)
+    GROUP BY user_id, item_id, type
+    ORDER BY user_id, type, item_id"""
 
 
 class StageDb:
@@ -69,6 +86,8 @@ class StageDb:
             self.con.execute(
                 "INSERT INTO sources VALUES (?, ?, ?, ?)", [self._sources[key], kind, file, unknown]
             )
+        if missing := [name for name in self._schemas[kind].names if name not in frame]:
+            frame = frame.assign(**dict.fromkeys(missing))  # splits that only other tables have
         rows = pa.Table.from_pandas(frame, schema=self._schemas[kind], preserve_index=False)
         self.con.register("chunk", rows)
         self.con.execute(f"INSERT INTO raw_{kind} SELECT ?, * FROM chunk", [self._sources[key]])
@@ -83,7 +102,10 @@ class StageDb:
             self.con.unregister("bad")
 
     def finish_items(self, keep_first: bool) -> int:
-        """Build `items`, one row an id. Returns how many duplicates were dropped rather than rejected."""
+        """Build `items`, one row an id. Returns how many duplicates were dropped rather than rejected.
+
+        Items that exist only because a row names them have no hash.
+        """
         self.con.execute(
             "CREATE TEMP TABLE first AS SELECT min(rowid) AS origin, item_id FROM raw_items GROUP BY item_id"
         )
@@ -96,8 +118,8 @@ class StageDb:
                 SELECT 'items', s.file, r."row", 'duplicate item_id: ' || r.item_id || ' is also in '
                     || f.file || ' row ' || f."row"
                 FROM raw_items r JOIN sources s USING (source) JOIN first USING (item_id)
-                JOIN (SELECT raw_items.rowid AS origin, file, "row" FROM raw_items JOIN sources USING (source)) f
-                    ON f.origin = first.origin
+                JOIN (SELECT raw_items.rowid AS origin, file, "row"
+                      FROM raw_items JOIN sources USING (source)) f USING (origin)
                 WHERE r.rowid <> first.origin"""
             )
         columns = ", ".join(ITEMS)
@@ -105,6 +127,8 @@ class StageDb:
             f"""CREATE TABLE items AS SELECT {columns} FROM raw_items
             WHERE rowid IN (SELECT origin FROM first) ORDER BY rowid"""
         )
+        self.con.execute("ALTER TABLE items ADD COLUMN hash VARCHAR")
+        self.con.execute(f"UPDATE items SET hash = md5(to_json(struct_pack({columns}))::VARCHAR)")
         created = " UNION ".join(
             f"SELECT {column} FROM raw_{kind} JOIN sources USING (source) WHERE unknown = 'create'"
             for kind, columns in _REFERS.items()
@@ -114,13 +138,11 @@ class StageDb:
             f"""INSERT INTO items (item_id, categories) SELECT id, [] FROM ({created}) AS c(id)
             WHERE id NOT IN (SELECT item_id FROM items) ORDER BY id"""
         )
-        self.con.execute("ALTER TABLE items ADD COLUMN hash VARCHAR")
-        self.con.execute(f"UPDATE items SET hash = md5(to_json(struct_pack({columns}))::VARCHAR)")
         self.con.execute("DROP TABLE raw_items")
         return dropped
 
     def find_unknown(self, known_items: Callable[[], Iterable[str]] | None) -> bool:
-        """Find the ids that are neither in the folder nor in the graph; whether the graph was asked."""
+        """Find the ids that are in neither folder nor graph; returns whether that depends on the graph."""
         named = " UNION ".join(
             f"SELECT {column} FROM raw_{kind}" for kind, columns in _REFERS.items() for column in columns
         )
@@ -128,9 +150,9 @@ class StageDb:
             f"""CREATE TABLE unknown AS SELECT id FROM ({named}) AS n(id)
             WHERE id NOT IN (SELECT item_id FROM items)"""
         )
-        if known_items is None or self._count("unknown") == 0:
+        if self._count("unknown") == 0:
             return False
-        ids = iter(known_items())
+        ids = iter(known_items() if known_items is not None else ())
         while batch := list(islice(ids, 100_000)):
             self.con.register("batch", pa.table({"item_id": batch}))
             self.con.execute("INSERT INTO graph_items SELECT item_id FROM batch")
@@ -150,11 +172,9 @@ class StageDb:
             f"""INSERT INTO rejects SELECT '{kind}', file, "row", 'unknown item: ' || {names}
             FROM raw_{kind} JOIN sources USING (source) WHERE unknown = 'reject' AND ({hits})"""
         )
-        dropped = self.con.execute(
-            f"SELECT count(*) FROM raw_{kind} JOIN sources USING (source) WHERE unknown = 'drop' AND ({hits})"
-        ).fetchall()[0][0]
+        dropped = self._count(f"raw_{kind} JOIN sources USING (source) WHERE unknown = 'drop' AND ({hits})")
         self.con.execute(f"DELETE FROM raw_{kind} WHERE {hits}")
-        return int(dropped)
+        return dropped
 
     def finish_interactions(self) -> int:
         """Build `interactions` (one row an event) and `edges` (one a user, item and type); drops duplicates."""
@@ -162,27 +182,13 @@ class StageDb:
         splits = "".join(
             f", {_SPLITS}[max(list_position({_SPLITS}, {name}))] AS {name}" for name in self.splits
         )
-        events = f"""
-            SELECT user_id, item_id, type, time, min_by(position, n) AS position,
-                min_by(weight, n) AS weight, basket{splits}
-            FROM (SELECT *, rowid AS n FROM raw_interactions WHERE hash(user_id) % $buckets = $bucket)
-            GROUP BY user_id, item_id, type, time, basket
-            ORDER BY user_id, type, item_id, time, basket"""
-        edges = f"""
-            SELECT user_id, item_id, type, count(*)::INTEGER AS count,
-                round(list_sum(list(weight ORDER BY time, basket)), 6) AS weight,
-                min(time) AS first, max(time) AS last, min(position) AS position,
-                CASE WHEN count(time) > 0 THEN list(coalesce(time, -1) ORDER BY time, basket) END AS times,
-                CASE WHEN count(basket) > 0 THEN list(coalesce(basket, '') ORDER BY time, basket) END AS baskets,
-                list(weight ORDER BY time, basket) AS weights{splits}
-            FROM bucket GROUP BY user_id, item_id, type
-            ORDER BY user_id, type, item_id"""
         buckets = max(1, -(-rows // BUCKET_ROWS))
         for bucket in range(buckets):
-            self.con.execute(f"CREATE TEMP TABLE bucket AS {events}", {"buckets": buckets, "bucket": bucket})
+            place = {"buckets": buckets, "bucket": bucket}
+            self.con.execute(f"CREATE TEMP TABLE bucket AS {_EVENTS.format(splits=splits)}", place)
             verb = ("CREATE TABLE {} AS", "INSERT INTO {}")[bucket > 0]
             self.con.execute(f"{verb.format('interactions')} SELECT * FROM bucket")
-            self.con.execute(f"{verb.format('edges')} {edges}")
+            self.con.execute(f"{verb.format('edges')} {_EDGES.format(splits=splits)}")
             self.con.execute("DROP TABLE bucket")
         self.con.execute("CREATE TABLE users AS SELECT DISTINCT user_id FROM edges ORDER BY user_id")
         self.con.execute("DROP TABLE raw_interactions")
@@ -190,16 +196,13 @@ class StageDb:
 
     def finish_relations(self) -> tuple[int, int]:
         """Build `relations`; returns dropped duplicates and dropped self loops."""
-        rows = self._count("raw_relations")
-        loops = self.con.execute("SELECT count(*) FROM raw_relations WHERE source_id = target_id").fetchall()[
-            0
-        ][0]
+        rows, loops = self._count("raw_relations"), self._count("raw_relations WHERE source_id = target_id")
         self.con.execute(
             """CREATE TABLE relations AS SELECT DISTINCT relation, kind, source_id, target_id FROM raw_relations
             WHERE source_id <> target_id ORDER BY kind, relation, source_id, target_id"""
         )
         self.con.execute("DROP TABLE raw_relations")
-        return rows - loops - self._count("relations"), int(loops)
+        return rows - loops - self._count("relations"), loops
 
     def finish_queries(self) -> int:
         """Build `queries`; a second, different rating of a query and item is a bad row."""
@@ -214,11 +217,9 @@ class StageDb:
             FROM raw_queries r JOIN sources USING (source) JOIN queries q USING (query, item_id)
             WHERE r.rating <> q.rating"""
         )
-        clashes = self.con.execute(
-            "SELECT count(*) FROM rejects WHERE reason LIKE 'a second rating%'"
-        ).fetchall()
+        clashes = self._count("rejects WHERE reason LIKE 'a second rating%'")
         self.con.execute("DROP TABLE raw_queries")
-        return rows - self._count("queries") - int(clashes[0][0])
+        return rows - self._count("queries") - clashes
 
     def finish_intents(self) -> int:
         """Build `intents`: words and session are those of an intent's first row."""
@@ -258,6 +259,7 @@ class StageDb:
         self.con.close()
 
     def _count(self, table: str) -> int:
+        """Rows of a table, or of a table with a WHERE."""
         return int(self.con.execute(f"SELECT count(*) FROM {table}").fetchall()[0][0])
 
     def _schema(self, name: str) -> pa.Schema:
@@ -269,4 +271,5 @@ class StageDb:
 
 def batches(con: duckdb.DuckDBPyConnection, sql: str, rows: int) -> Iterator[pa.RecordBatch]:
     """The result of a query, `rows` rows at a time."""
-    yield from con.execute(sql).to_arrow_reader(rows)
+    reader: Any = con.sql(sql).to_arrow_reader(rows)
+    yield from reader

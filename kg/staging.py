@@ -4,6 +4,7 @@ A staging is keyed by a hash of the manifest and of every file it names, so that
 checked twice and a stopped load goes on where it was. Training reads it too, without a database.
 """
 
+import csv
 import hashlib
 import json
 import os
@@ -79,7 +80,7 @@ class Staged:
         """
         with self.connect() as con:
             rows = con.table(name).to_arrow_table()
-        frame = rows.to_pandas()
+        frame: pd.DataFrame = rows.to_pandas()
         for column in rows.schema:
             if pa.types.is_list(column.type):
                 frame[column.name] = pd.Series(rows[column.name].to_pylist(), dtype=object)
@@ -93,7 +94,7 @@ class Staged:
         """
         for kind, count in self.counts.items():
             if count.read and count.rejected / count.read > limit:
-                reasons = pd.read_csv(self.rejects, dtype=str).query("table == @kind")["reason"]
+                reasons = _reasons(self.rejects, kind)
                 common = Counter(reason.split(":")[0] for reason in reasons).most_common(3)
                 raise IngestError(
                     f"{count.rejected:,} of {count.read:,} rows of {kind} were rejected, more than the "
@@ -215,9 +216,6 @@ def _read_rows(
             checked = check(add_joined(chunk, joined), table, now)
             count.read += checked.read
             db.reject(kind, chunk.file, checked.bad)
-            for split in db.splits if kind == "interactions" else ():
-                if split not in checked.frame:
-                    checked.frame[split] = None
             db.add(kind, number, chunk.file, unknown, checked.frame)
             advance(checked.read)
 
@@ -239,6 +237,11 @@ def _load(folder: Path) -> Staged | None:
     fields = json.loads(path.read_text(encoding="utf-8"))
     counts = {kind: TableCount(**count) for kind, count in fields.pop("counts").items()}
     return Staged(folder=folder, counts=counts, **fields)
+
+
+def _reasons(rejects: Path, kind: str) -> list[str]:
+    with rejects.open(newline="", encoding="utf-8") as file:
+        return [row["reason"] for row in csv.DictReader(file) if row["table"] == kind]
 
 
 def _alive(path: Path) -> bool:

@@ -24,14 +24,15 @@ _PORT = re.compile(r"^server\.(bolt|http)\.listen_address=.*:(\d+)$", re.MULTILI
 
 
 def write_conf(layout: Layout, ports: Ports, memory: Memory) -> None:
-    """Write neo4j.conf: this machine only, with a password, telling nobody."""
+    """Write neo4j.conf: this machine only, with a password, telling nobody.
+
+    No paths: folders are where Neo4j expects them under its home, and it misreads letters beyond ASCII here.
+    """
     settings = {
         "server.default_listen_address": HOST,
         "server.bolt.listen_address": f"{HOST}:{ports.bolt}",
         "server.http.listen_address": f"{HOST}:{ports.http}",
         "server.https.enabled": "false",
-        "server.directories.data": layout.data.as_posix(),
-        "server.directories.logs": layout.logs.as_posix(),
         "server.memory.pagecache.size": f"{memory.page_cache}m",
         "dbms.security.auth_enabled": "true",
         "dbms.usage_report.enabled": "false",

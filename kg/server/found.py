@@ -39,15 +39,11 @@ class Found:
 
     def answers(self) -> bool:
         """Whether it answers now, on its own port and not through a stranger's."""
-        return probe.answers(self.process, self.connection, self.layout)
+        return probe.answers(self.process, self.state.ports, self.connection, self.layout)
 
     def wait(self) -> None:
         """Return once it answers; raises ServerError when it ends or takes too long."""
-        probe.wait_until_ready(self.process, self.connection, self.layout)
-
-    def wait_for_browser(self) -> None:
-        """Return once the web server listens too; raises ServerError when it does not."""
-        probe.wait_until_listening(self.process, self.state.http_port, self.layout)
+        probe.wait_until_ready(self.process, self.state.ports, self.connection, self.layout)
 
     def running(self) -> Running:
         return Running(self.connection, self.state.http_port, self.process.pid)

@@ -92,7 +92,8 @@ class Layout:
         if found != version:
             raise ServerError(
                 f"The data in {self.data} were written by Neo4j {found or '(unknown version)'}, "
-                f"but this shopgraph runs {version}. Move {self.root} away (or set SHOPGRAPH_HOME to an empty folder) and ingest again, "
+                f"but this shopgraph runs {version}. "
+                f"Move {self.root} away (or set SHOPGRAPH_HOME to an empty folder) and ingest again, "
                 "or use the version of shopgraph that wrote them."
             )
 

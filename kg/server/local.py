@@ -113,15 +113,13 @@ class LocalServer:
     def browser_url(self) -> str:
         """The address of Neo4j Browser with the connection filled in.
 
-        It is there a few seconds after the database; this waits for it.
-
         Raises:
             ServerError: the server is not running.
         """
         found = find(self.layout)
         if found is None:
             raise ServerError("The local Neo4j is not running. Start it: shopgraph graph server start")
-        found.wait_for_browser()
+        found.wait()
         return browser_url(found.state.ports)
 
     def admin(self, *arguments: str) -> str:

@@ -2,11 +2,11 @@
 
 import time
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
 from kg.errors import ServerError
 from kg.server.layout import Layout
-from kg.server.process import is_alive, listens
+from kg.server.ports import Ports
+from kg.server.process import is_alive, listening
 
 if TYPE_CHECKING:
     import psutil
@@ -16,8 +16,10 @@ if TYPE_CHECKING:
 TIMEOUT = 180  # seconds; recovery of a large store after a crash may take that long
 
 
-def answers(process: "psutil.Process", connection: "Connection", layout: Layout) -> bool:
-    """Whether this process, and not another on its port, answers and takes the password.
+def answers(process: "psutil.Process", ports: Ports, connection: "Connection", layout: Layout) -> bool:
+    """Whether this process, and not another on its ports, answers and takes the password.
+
+    It opens the HTTP port last, seconds after Bolt answers, and ends when it cannot.
 
     Raises:
         ServerError: it refuses the password that we keep.
@@ -25,7 +27,7 @@ def answers(process: "psutil.Process", connection: "Connection", layout: Layout)
     from neo4j import GraphDatabase
     from neo4j.exceptions import AuthError, DriverError, Neo4jError
 
-    if not listens(process, urlsplit(connection.uri).port or 0):
+    if not set(ports) <= listening(process):
         return False
     auth = (connection.user, connection.password)
     with GraphDatabase.driver(connection.uri, auth=auth, connection_timeout=3) as driver:
@@ -41,14 +43,16 @@ def answers(process: "psutil.Process", connection: "Connection", layout: Layout)
     return True
 
 
-def wait_until_ready(process: "psutil.Process", connection: "Connection", layout: Layout) -> None:
+def wait_until_ready(
+    process: "psutil.Process", ports: Ports, connection: "Connection", layout: Layout
+) -> None:
     """Return once the server answers.
 
     Raises:
         ServerError: it ended, takes too long, or refuses the password that we keep.
     """
     deadline = time.monotonic() + TIMEOUT
-    while not answers(process, connection, layout):
+    while not answers(process, ports, connection, layout):
         if not is_alive(process):
             raise ServerError(f"Neo4j ended while it started.\n{tail(layout)}")
         if time.monotonic() > deadline:
@@ -56,19 +60,6 @@ def wait_until_ready(process: "psutil.Process", connection: "Connection", layout
                 f"Neo4j (pid {process.pid}) did not answer at {connection.uri} within {TIMEOUT} s. "
                 f"It may still come up: try again, or run `shopgraph graph server stop`.\n{tail(layout)}"
             )
-        time.sleep(0.1)
-
-
-def wait_until_listening(process: "psutil.Process", port: int, layout: Layout) -> None:
-    """Return once the process listens on the port.
-
-    Raises:
-        ServerError: it ended, or takes longer than half a minute.
-    """
-    deadline = time.monotonic() + 30
-    while not listens(process, port):
-        if not is_alive(process) or time.monotonic() > deadline:
-            raise ServerError(f"Neo4j (pid {process.pid}) does not listen on port {port}.\n{tail(layout)}")
         time.sleep(0.1)
 
 

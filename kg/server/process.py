@@ -80,15 +80,15 @@ def is_alive(process: "psutil.Process") -> bool:
         return False
 
 
-def listens(process: "psutil.Process", port: int) -> bool:
-    """Whether it is this process, and no other, that listens on the port."""
+def listening(process: "psutil.Process") -> set[int]:
+    """The TCP ports on which this very process listens."""
     import psutil
 
     try:
         sockets = process.net_connections("tcp")
     except (psutil.NoSuchProcess, psutil.AccessDenied):
-        return False
-    return port in {int(s.laddr.port) for s in sockets if s.status == psutil.CONN_LISTEN}
+        return set()
+    return {int(s.laddr.port) for s in sockets if s.status == psutil.CONN_LISTEN}
 
 
 def end(process: "psutil.Process") -> None:

@@ -51,7 +51,7 @@ def filled(graph: Graph, query_encoder: QueryEncoder) -> Graph:
 
 
 @pytest.fixture
-def client(filled: Graph, settings: Settings) -> Iterator[TestClient]:
+def client(filled: Graph, settings: Settings) -> Iterator[TestClient]:  # noqa: ARG001 - the shop comes first
     """The running API on the made-up shop."""
     with TestClient(create_app(settings)) as running:
         yield running

@@ -164,14 +164,22 @@ def edge(graph: Graph, a: str, b: str, type_: str, score: float, count: int) -> 
     graph.write(WRITES["edges"], rows=[row])
 
 
-def publish(graph: Graph, version: str, slot: str, seed: int) -> None:
-    """Random vectors around a direction for each kind of goods, and the alias on them."""
+def publish(
+    graph: Graph, version: str, slot: str, seed: int, broken: dict[str, list[float]] | None = None
+) -> None:
+    """Random vectors around a direction for each kind of goods, and the alias on them.
+
+    Args:
+        broken: target vectors of some items, instead.
+    """
     random = np.random.default_rng(seed)
     rows = []
     for k, good in enumerate(GOODS):
         for n in range(6):
             context, target = (unit(4 * np.eye(DIM)[k] + random.normal(size=DIM)) for _ in range(2))
-            rows.append({"item": f"{good}-{n}", "context": context.tolist(), "target": target.tolist()})
+            item = f"{good}-{n}"
+            given = (broken or {}).get(item, target.tolist())
+            rows.append({"item": item, "context": context.tolist(), "target": given})
     names = {"context": f"gnnContext{slot.capitalize()}", "target": f"gnnTarget{slot.capitalize()}"}
     graph.write(WRITES["vectors"], rows=rows, **names)
     serving = json.dumps({"purchase": 1.0, "view": 0.25})

@@ -1,7 +1,7 @@
 """An open-loop load generator: requests leave on schedule, whether or not earlier ones have been answered.
 
 Latency counts from the moment a request was due, so that a server that stalls is not flattered by the
-requests that a closed loop would not have sent (Schroeder, Wierman and Harchol-Balter 2006, Open versus closed).
+requests that a closed loop would not have sent (Schroeder et al. 2006, "Open versus closed").
 """
 
 import asyncio
@@ -50,4 +50,6 @@ async def run(url: str, bodies: Sequence[dict[str, Any]], rate: float, seconds: 
             await asyncio.sleep(max(0.0, due - time.perf_counter()))
             group.create_task(one(client, n, due))
     p50, p99 = np.percentile(latencies, [50, 99])
-    return Load(total, round(p50, 2), round(p99, 2), round(float(latencies.max()), 2), dict(statuses))
+    return Load(
+        total, round(float(p50), 2), round(float(p99), 2), round(float(latencies.max()), 2), dict(statuses)
+    )

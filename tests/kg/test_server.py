@@ -114,8 +114,7 @@ def test_status(running: Running, server: LocalServer, home: Path) -> None:
     )
 
 
-def test_listens_on_this_machine_alone(running: Running, server: LocalServer) -> None:
-    server.browser_url()  # which waits for the web server
+def test_listens_on_this_machine_alone(running: Running) -> None:
     listening = {
         (connection.laddr.ip.removeprefix("::ffff:"), connection.laddr.port)
         for connection in psutil.Process(running.pid).net_connections("tcp")

@@ -1,0 +1,116 @@
+// name: item_ids
+// Every item.
+// params:
+// returns: itemId
+MATCH (i:Item)
+WHERE i.itemId IS NOT NULL
+RETURN i.itemId AS itemId
+ORDER BY itemId
+
+// name: live
+// The model that is live, or no row.
+// params:
+// returns: version, slot
+MATCH (:Alias {name: 'live'})-[:POINTS_TO]->(m:Model)
+RETURN m.version AS version, m.slot AS slot
+
+// name: model_key
+// One node a model.
+// params:
+// returns: nothing
+CREATE CONSTRAINT model_key IF NOT EXISTS
+FOR (m:Model) REQUIRE m.version IS UNIQUE
+
+// name: alias_key
+// One node an alias.
+// params:
+// returns: nothing
+CREATE CONSTRAINT alias_key IF NOT EXISTS
+FOR (a:Alias) REQUIRE a.name IS UNIQUE
+
+// name: drop_blue
+// Remove the index of the slot blue, before its vectors change.
+// params:
+// returns: nothing
+DROP INDEX item_gnn_blue IF EXISTS
+
+// name: drop_green
+// Remove the index of the slot green, before its vectors change.
+// params:
+// returns: nothing
+DROP INDEX item_gnn_green IF EXISTS
+
+// name: clear
+// Remove a slot's vectors.
+// params: context_property (str), target_property (str)
+// returns: nothing
+MATCH (i:Item)
+WHERE i[$context_property] IS NOT NULL OR i[$target_property] IS NOT NULL
+CALL (i) {
+  SET i[$context_property] = null, i[$target_property] = null
+} IN TRANSACTIONS OF 2000 ROWS
+
+// name: vectors
+// Store the vectors of some items in a slot.
+// params: rows (list of {item_id, context, target}), context_property (str), target_property (str)
+// returns: nothing
+UNWIND $rows AS row
+MATCH (i:Item {itemId: row.item_id})
+SET i[$context_property] = row.context, i[$target_property] = row.target
+
+// name: index_blue
+// The vector index of the slot blue, with what recommendations filter on.
+// params: options (map with vector.dimensions and vector.similarity_function)
+// returns: nothing
+CYPHER 25
+CREATE VECTOR INDEX item_gnn_blue
+FOR (i:Item) ON i.gnnTargetBlue
+WITH [i.brand, i.price, i.inStock]
+OPTIONS $options
+
+// name: index_green
+// The vector index of the slot green, with what recommendations filter on.
+// params: options (map with vector.dimensions and vector.similarity_function)
+// returns: nothing
+CYPHER 25
+CREATE VECTOR INDEX item_gnn_green
+FOR (i:Item) ON i.gnnTargetGreen
+WITH [i.brand, i.price, i.inStock]
+OPTIONS $options
+
+// name: index_state
+// How far an index is.
+// params: name (str)
+// returns: state, percent
+SHOW INDEXES YIELD name, state, populationPercent
+WHERE name = $name
+RETURN state, populationPercent AS percent
+
+// name: retire
+// Forget the models whose vectors a slot no longer holds, unless they are live.
+// params: slot (str)
+// returns: nothing
+MATCH (m:Model {slot: $slot})
+WHERE NOT EXISTS { (:Alias {name: 'live'})-[:POINTS_TO]->(m) }
+SET m.slot = null
+
+// name: promote
+// Create the model's node and let the alias live point to it, in one step.
+// params: version (str), slot (str), trained_at (str), dim (int), temperature (float), metrics (str), config (str), serving (str), items (int)
+// returns: nothing
+MERGE (m:Model {version: $version})
+SET m.slot = $slot,
+    m.trainedAt = datetime($trained_at),
+    m.promotedAt = datetime(),
+    m.dim = $dim,
+    m.temperature = $temperature,
+    m.metrics = $metrics,
+    m.config = $config,
+    m.serving = $serving,
+    m.items = $items
+MERGE (a:Alias {name: 'live'})
+WITH a, m
+OPTIONAL MATCH (a)-[old:POINTS_TO]->()
+DELETE old
+WITH DISTINCT a, m
+CREATE (a)-[:POINTS_TO]->(m)

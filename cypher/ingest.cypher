@@ -1,0 +1,231 @@
+// name: item_text_index
+// Full-text search over what is written about items; the analyzer is that of the shop's language.
+// params: options (map, indexConfig with fulltext.analyzer)
+// returns: nothing
+CREATE FULLTEXT INDEX item_text IF NOT EXISTS
+FOR (i:Item) ON EACH [i.title, i.description, i.brand, i.categories]
+OPTIONS $options
+
+// name: drop_item_text_index
+// Remove the full-text index, to make it again with another analyzer.
+// params:
+// returns: nothing
+DROP INDEX item_text IF EXISTS
+
+// name: item_text_analyzer
+// The analyzer of the full-text index.
+// params:
+// returns: analyzer (str)
+SHOW FULLTEXT INDEXES YIELD name, options
+WHERE name = 'item_text'
+RETURN options['indexConfig']['fulltext.analyzer'] AS analyzer
+
+// name: await_indexes
+// Wait until every index is online, at most five minutes.
+// params:
+// returns: nothing
+CALL db.awaitIndexes(300)
+
+// name: search_items
+// Items whose words match a Lucene query, best first.
+// params: words (str), k (int)
+// returns: itemId, title, score
+CALL db.index.fulltext.queryNodes('item_text', $words, {limit: $k}) YIELD node, score
+RETURN node.itemId AS itemId, node.title AS title, score
+ORDER BY score DESC, itemId
+
+// name: item_ids
+// Every item's id.
+// params:
+// returns: itemId
+MATCH (i:Item)
+RETURN i.itemId AS itemId
+
+// name: last_run
+// The newest ingest run of a shop.
+// params: source (str)
+// returns: runId, fingerprint, watermark, counts, ended (bool)
+MATCH (r:Refresh {stage: 'ingest', source: $source})
+RETURN r.runId AS runId, r.fingerprint AS fingerprint, r.watermark AS watermark, r.counts AS counts,
+       r.endedAt IS NOT NULL AS ended
+ORDER BY r.startedAt DESC, runId DESC
+LIMIT 1
+
+// name: start_run
+// Note that an ingest run has begun.
+// params: runId (str), source (str), fingerprint (str), language (str), watermark (str)
+// returns: nothing
+MERGE (r:Refresh {runId: $runId})
+SET r.stage = 'ingest', r.source = $source, r.fingerprint = $fingerprint, r.language = $language,
+    r.watermark = $watermark, r.startedAt = datetime()
+
+// name: mark_run
+// Note how far a run has come, in the transaction of the batch itself.
+// params: runId (str), watermark (str)
+// returns: nothing
+MATCH (r:Refresh {runId: $runId})
+SET r.watermark = $watermark
+
+// name: end_run
+// Note that a run has ended and what it did.
+// params: runId (str), counts (str, JSON)
+// returns: nothing
+MATCH (r:Refresh {runId: $runId})
+SET r.endedAt = datetime(), r.counts = $counts
+
+// name: take_turn
+// Locks one node until the transaction ends, so that two loaders never write a batch at the same time.
+// params: runId (str)
+// returns: nothing
+MERGE (l:Lease {name: 'ingest'})
+SET l.holder = $runId
+
+// name: existing_items
+// What was loaded of each item that is there already.
+// params: ids (list of str)
+// returns: itemId, rowHash
+UNWIND $ids AS id
+MATCH (i:Item {itemId: id})
+RETURN i.itemId AS itemId, i.rowHash AS rowHash
+
+// name: store_categories
+// The category tree; a parent stands before its children.
+// params: rows (list of {id, name, parent})
+// returns: nothing
+UNWIND $rows AS row
+MERGE (c:Category {categoryId: row.id})
+ON CREATE SET c.name = row.name
+WITH c, row
+WHERE row.parent IS NOT NULL
+MATCH (p:Category {categoryId: row.parent})
+MERGE (c)-[:CHILD_OF]->(p)
+
+// name: store_items
+// New and changed items, with their brand and categories; older links that no longer hold are deleted.
+// params: rows (list of {id, properties, brand, categories})
+// returns: nothing
+UNWIND $rows AS row
+MERGE (i:Item {itemId: row.id})
+SET i += row.properties
+WITH i, row
+CALL (i, row) {
+  MATCH (i)-[old:MADE_BY|IN_CATEGORY]->(x)
+  WHERE (x:Brand AND (row.brand IS NULL OR x.name <> row.brand))
+     OR (x:Category AND NOT x.categoryId IN row.categories)
+  DELETE old
+}
+CALL (i, row) {
+  WITH i, row
+  WHERE row.brand IS NOT NULL
+  MERGE (b:Brand {name: row.brand})
+  MERGE (i)-[:MADE_BY]->(b)
+}
+CALL (i, row) {
+  UNWIND row.categories AS id
+  MATCH (c:Category {categoryId: id})
+  MERGE (i)-[:IN_CATEGORY]->(c)
+}
+
+// name: store_users
+// Users; those that are there stay as they are.
+// params: ids (list of str)
+// returns: nothing
+UNWIND $ids AS id
+MERGE (:User {userId: id})
+
+// name: existing_edges
+// What the graph has of the users of a batch.
+// params: users (list of str)
+// returns: userId, edges (list of [type, itemId, properties])
+UNWIND $users AS id
+MATCH (u:User {userId: id})-[r:VIEWED|ADDED_TO_CART|BOUGHT|RATED]->(i:Item)
+RETURN id AS userId, collect([type(r), i.itemId, properties(r)]) AS edges
+
+// name: create_edges
+// New edges of one type, a column a property; `split` is the place of an edge's splits in `splits`.
+// params: type (str), users, items, counts, weights, positions, firsts, lasts, times, baskets, split, splits
+// returns: nothing
+CYPHER 25
+UNWIND range(0, size($users) - 1) AS n
+MATCH (u:User {userId: $users[n]})
+MATCH (i:Item {itemId: $items[n]})
+CREATE (u)-[r:$($type) {
+  count: $counts[n], weight: $weights[n], position: $positions[n],
+  firstAt: datetime({epochSeconds: $firsts[n]}), lastAt: datetime({epochSeconds: $lasts[n]}),
+  times: $times[n], baskets: $baskets[n]
+}]->(i)
+SET r += $splits[$split[n]]
+
+// name: update_edges
+// Edges whose events, weight, position or split are not what they were, absolute values.
+// params: rows (list of {user, item, type, properties})
+// returns: nothing
+UNWIND $rows AS row
+MATCH (:User {userId: row.user})-[r:VIEWED|ADDED_TO_CART|BOUGHT|RATED]->(:Item {itemId: row.item})
+WHERE type(r) = row.type
+SET r += row.properties
+
+// name: existing_relations
+// The declared relations of the items of a batch.
+// params: ids (list of str)
+// returns: itemId, edges (list of [type, relation, itemId])
+UNWIND $ids AS id
+MATCH (a:Item {itemId: id})-[r:BOUGHT_WITH|VIEWED_WITH|COMPLEMENTS|SUBSTITUTES|SIMILAR_TO]->(b:Item)
+WHERE r.source STARTS WITH 'declared:'
+RETURN id AS itemId, collect([type(r), r.relation, b.itemId]) AS edges
+
+// name: create_relations
+// New declared relations of one kind and one of the shop's words.
+// params: kind (str), relation (str), source (str), from (list of str), to (list of str)
+// returns: nothing
+CYPHER 25
+UNWIND range(0, size($from) - 1) AS n
+MATCH (a:Item {itemId: $from[n]})
+MATCH (b:Item {itemId: $to[n]})
+CREATE (a)-[:$($kind) {source: $source, relation: $relation}]->(b)
+
+// name: existing_queries
+// The judgements of the searches of a batch.
+// params: queries (list of str)
+// returns: query, itemId, rating
+UNWIND $queries AS text
+MATCH (q:Query {text: text})-[r:JUDGED]->(i:Item)
+RETURN text AS query, i.itemId AS itemId, r.rating AS rating
+
+// name: store_queries
+// Judged searches, absolute values.
+// params: rows (list of {query, item, rating})
+// returns: nothing
+UNWIND $rows AS row
+MERGE (q:Query {text: row.query})
+WITH q, row
+MATCH (i:Item {itemId: row.item})
+MERGE (q)-[r:JUDGED]->(i)
+SET r.rating = row.rating, r.source = 'declared'
+
+// name: existing_intents
+// The intents of a batch with their items.
+// params: ids (list of str)
+// returns: intentId, text, session, items (list of [itemId, position])
+UNWIND $ids AS id
+MATCH (t:Intent {intentId: id})
+OPTIONAL MATCH (t)-[r:SATISFIED_BY]->(i:Item)
+RETURN id AS intentId, t.text AS text, t.session AS session, collect([i.itemId, r.position]) AS items
+
+// name: store_intents
+// What shoppers said they were after.
+// params: rows (list of {id, text, session})
+// returns: nothing
+UNWIND $rows AS row
+MERGE (t:Intent {intentId: row.id})
+SET t.text = row.text, t.session = row.session, t.source = 'declared'
+
+// name: store_satisfied
+// The items that satisfied an intent, in order.
+// params: rows (list of {id, item, position})
+// returns: nothing
+UNWIND $rows AS row
+MATCH (t:Intent {intentId: row.id})
+MATCH (i:Item {itemId: row.item})
+MERGE (t)-[r:SATISFIED_BY]->(i)
+SET r.position = row.position, r.weight = 1.0, r.source = 'declared'

@@ -1,0 +1,93 @@
+"""`gnn train`: choose the epochs, judge beside the rivals, train again on everything, save."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+from gnn.baselines import RIVALS
+from gnn.benchmark import fit_for_test, rival, test_judgement
+from gnn.checkpoint import Checkpoint
+from gnn.config import TrainConfig
+from gnn.evaluate import Table, evaluate
+from gnn.split import Split, default_split, split
+from gnn.store import About, SavedModel, run_folder, save, serving
+from gnn.train import Fitted, fit
+from kg.console import say
+from kg.dataset import ShopData
+from kg.errors import ModelError
+
+# EASE inverts a matrix of n_items², which beyond this takes longer than the training.
+_EASE_ITEMS = 20_000
+
+
+def train_and_save(
+    data: ShopData,
+    home: Path,
+    config: TrainConfig,
+    split_name: str | None = None,
+    *,
+    refit: bool = True,
+    ks: Sequence[int] = (10, 20),
+) -> About:
+    """The whole of `gnn train`; an interrupted run with the same data and options is taken up again.
+
+    Raises:
+        ModelError: the split does not exist or leaves nothing to learn from.
+    """
+    parts = split(data, split_name or default_split(data), with_test=True)
+    plan = {"config": config.model_dump(), "split": parts.name, "refit": refit}
+    run = run_folder(home, data, plan)
+    say(f"{'going on with' if run.resumed else 'model'} {run.path.name}: split {parts.name}, {_sizes(parts)}")
+    judged = fit_for_test(data, parts, config, folder=run.path)
+    metrics = {"gnn": evaluate(judged.scorer, test_judgement(data, parts), ks)} | _rivals(data, parts, ks)
+    served = judged
+    if refit:
+        say(f"serving: again on all {len(data.interactions):,} interactions for {judged.epochs} epochs")
+        checkpoint = Checkpoint(run.path, "serving")
+        served = fit(data, data.interactions, config, epochs=judged.epochs, checkpoint=checkpoint)
+    about = _about(run.path.name, data, parts, config, served, metrics, refit)
+    save(run.path, SavedModel(about, served.tensors))
+    for stage in ("choosing", "judged", "serving"):
+        Checkpoint(run.path, stage).remove()
+    return about
+
+
+def _rivals(data: ShopData, parts: Split, ks: Sequence[int]) -> dict[str, Table]:
+    tables = {}
+    for name in RIVALS:
+        if name == "ease" and len(data.items) > _EASE_ITEMS:
+            say(f"EASE is left out: {len(data.items):,} items; `gnn benchmark` runs it at any size")
+            continue
+        say(f"rival {name}")
+        tables[name] = evaluate(rival(name, data, parts), test_judgement(data, parts), ks)
+    return tables
+
+
+def _about(
+    version: str,
+    data: ShopData,
+    parts: Split,
+    config: TrainConfig,
+    served: Fitted,
+    metrics: dict[str, Table],
+    refit: bool,
+) -> About:
+    return About(
+        version=version,
+        trained_at=datetime.now(UTC).isoformat(timespec="seconds"),
+        split=parts.name,
+        epochs=served.epochs,
+        refitted=refit,
+        config=config.model_dump(),
+        metrics=metrics,
+        curve=[list(line) for line in served.curve],
+        relation_weights={name: list(pair) for name, pair in served.relation_weights.items()},
+        serving=serving(config),
+        item_ids=[str(item_id) for item_id in data.items["item_id"]],
+    )
+
+
+def _sizes(parts: Split) -> str:
+    if parts.test is None:
+        raise ModelError(f"Split {parts.name!r} was made without its test part.")
+    return f"{len(parts.train):,} train, {len(parts.valid):,} validation, {len(parts.test):,} test"

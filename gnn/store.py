@@ -1,0 +1,109 @@
+"""Saved models: a folder <home>/models/<version> with model.safetensors and model.json."""
+
+import hashlib
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from gnn.config import TrainConfig
+from gnn.graphs import TYPE_WEIGHTS
+from kg.dataset import ShopData
+from kg.errors import ModelError
+
+_TENSORS, _ABOUT, _RUN = "model.safetensors", "model.json", "run.json"
+
+
+class About(NamedTuple):
+    """What is known of a saved model; model.json holds it."""
+
+    version: str
+    trained_at: str  # ISO 8601, UTC
+    split: str
+    epochs: int
+    refitted: bool  # whether the vectors know the validation and test parts too
+    config: dict[str, Any]  # TrainConfig
+    metrics: dict[str, dict[str, float]]  # model and rivals -> metric@k -> fraction, on the test part
+    curve: list[list[Any]]  # epoch, loss, validation metrics, seconds
+    relation_weights: dict[str, list[float]]
+    serving: dict[str, Any]  # what the API needs to compute a user's vector
+    item_ids: list[str]  # row order of the vectors
+
+
+class SavedModel(NamedTuple):
+    about: About
+    tensors: dict[str, Tensor]  # parameters, and `context` and `target`, [n_items, d]
+
+
+class RunFolder(NamedTuple):
+    """Where a run puts its model; an interrupted run with the same plan is taken up again."""
+
+    path: Path
+    resumed: bool
+
+
+def run_folder(home: Path, data: ShopData, plan: dict[str, Any]) -> RunFolder:
+    """The folder of an unfinished run with the same plan and data, else a new one."""
+    models = home / "models"
+    run = json.dumps({"plan": plan, "data": _fingerprint(data)}, sort_keys=True)
+    for path in sorted(models.glob("*"), reverse=True):
+        planned = path / _RUN
+        if planned.is_file() and not (path / _ABOUT).exists() and planned.read_text() == run:
+            return RunFolder(path, resumed=True)
+    stamp = datetime.now(UTC).strftime("%Y%m%d-%H%M%S")
+    path = models / f"{stamp}-{hashlib.sha256(run.encode()).hexdigest()[:6]}"
+    path.mkdir(parents=True)
+    (path / _RUN).write_text(run)
+    return RunFolder(path, resumed=False)
+
+
+def serving(config: TrainConfig) -> dict[str, Any]:
+    """How a user's vector is made of item vectors, for Model.serving."""
+    return {"temperature": config.temperature, "event_weights": dict(TYPE_WEIGHTS)}
+
+
+def save(path: Path, model: SavedModel) -> None:
+    """Write the model; model.json comes last, and only a folder that has it is a model."""
+    save_file({k: v.contiguous() for k, v in model.tensors.items()}, path / _TENSORS)
+    written = path / "model.tmp"
+    written.write_text(json.dumps(model.about._asdict(), indent=1, ensure_ascii=False), encoding="utf-8")
+    written.replace(path / _ABOUT)
+
+
+def load(home: Path, version: str | None = None) -> SavedModel:
+    """A saved model; without a version the newest.
+
+    Raises:
+        ModelError: there is none, or its files are broken.
+    """
+    folder = home / "models"
+    known = sorted(path.parent.name for path in folder.glob(f"*/{_ABOUT}"))
+    if not known:
+        raise ModelError(f"No model in {folder}. Train one: shopgraph gnn train")
+    if version is not None and version not in known:
+        raise ModelError(f"No model {version!r} in {folder}; there are: {', '.join(known)}.")
+    path = folder / (version or known[-1])
+    try:
+        about = About(**json.loads((path / _ABOUT).read_text(encoding="utf-8")))
+        return SavedModel(about, load_file(path / _TENSORS))
+    except (OSError, ValueError, TypeError, SafetensorError) as error:
+        raise ModelError(
+            f"The model in {path} is broken ({error}). Train again: shopgraph gnn train"
+        ) from error
+
+
+def _fingerprint(data: ShopData) -> str:
+    """Changes whenever the shop's items, users or interactions do."""
+    digest = hashlib.sha256()
+    digest.update("\0".join(map(str, data.items["item_id"])).encode())
+    digest.update("\0".join(map(str, data.users)).encode())
+    for column in ("user", "item", "order"):
+        digest.update(np.ascontiguousarray(data.interactions[column].to_numpy()).tobytes())
+    if data.text is not None:
+        digest.update(np.ascontiguousarray(data.text).tobytes())
+    return digest.hexdigest()

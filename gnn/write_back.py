@@ -1,0 +1,136 @@
+"""Puts a saved model's item vectors into the graph's idle slot and points the alias `live` to it."""
+
+import json
+import time
+from typing import Final, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from gnn.store import SavedModel
+from kg.console import progress
+from kg.driver import Graph
+from kg.errors import ModelError
+from kg.queries import load
+
+SLOTS: Final = ("blue", "green")
+_BATCH = 1_000  # items a transaction: 1,000 x 2 x 256 floats
+
+
+class Written(NamedTuple):
+    """What a write-back did."""
+
+    version: str
+    slot: str
+    items: int  # items that now have vectors
+    without: int  # items of the graph that the model does not know; they get theirs with the next training
+    replaced: str | None  # the version that was live before
+
+
+def write_back(graph: Graph, model: SavedModel, *, timeout: float = 300) -> Written:
+    """Write the vectors, wait for the slot's index, move the alias: readers see the old model or the new.
+
+    Raises:
+        ModelError: the vectors do not fit the graph (nothing was written), or the index does not come online.
+    """
+    queries = load("gnn")
+    in_graph = [row["itemId"] for row in graph.read(queries.item_ids)]
+    context, target = checked(model, in_graph)
+    live = next(iter(graph.read(queries.live)), None)
+    slot = idle_slot(live["slot"] if live else None)
+    names = {"context_property": f"gnnContext{slot.title()}", "target_property": f"gnnTarget{slot.title()}"}
+
+    graph.write(queries.model_key)
+    graph.write(queries.alias_key)
+    graph.write(queries.drop_blue if slot == "blue" else queries.drop_green)
+    graph.write(queries.retire, slot=slot)
+    graph.write_batched(queries.clear, **names)
+    ids = model.about.item_ids
+    with progress("item vectors", len(ids)) as advance:
+        for start in range(0, len(ids), _BATCH):
+            rows = [
+                {"item_id": ids[n], "context": context[n].tolist(), "target": target[n].tolist()}
+                for n in range(start, min(start + _BATCH, len(ids)))
+            ]
+            graph.write(queries.vectors, rows=rows, **names)
+            advance(len(rows))
+    graph.write(queries.index_blue if slot == "blue" else queries.index_green, dim=context.shape[1])
+    _wait_until_online(graph, f"item_gnn_{slot}", timeout)
+    _promote(graph, model, slot, context.shape[1])
+    without = len(in_graph) - len(ids)
+    return Written(model.about.version, slot, len(ids), without, live["version"] if live else None)
+
+
+def idle_slot(live: str | None) -> str:
+    """The slot that nobody reads.
+
+    >>> idle_slot("blue")
+    'green'
+    """
+    return "green" if live == "blue" else "blue"
+
+
+def checked(
+    model: SavedModel, in_graph: list[str]
+) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
+    """The context and target vectors, once they are known to fit the graph's items.
+
+    Raises:
+        ModelError: a vector is missing, not finite, zero or of another size, or the graph lacks its item.
+    """
+    ids, version = model.about.item_ids, model.about.version
+    for name in ("context", "target"):
+        if name not in model.tensors:
+            raise ModelError(f"Model {version} has no {name} vectors: train again with shopgraph gnn train.")
+    context, target = model.tensors["context"].numpy(), model.tensors["target"].numpy()
+    if context.ndim != 2 or context.shape != target.shape or len(context) != len(ids):
+        raise ModelError(
+            f"Model {version}: context is {context.shape} and target {target.shape} for {len(ids)} items; "
+            "all must be [items, dim]."
+        )
+    for name, vectors in (("context", context), ("target", target)):
+        bad = np.flatnonzero(~np.isfinite(vectors).all(axis=1) | (np.abs(vectors).sum(axis=1) == 0))
+        if len(bad):
+            raise ModelError(
+                f"Model {version}: the {name} vector of item {ids[bad[0]]!r} is not finite or zero "
+                f"({len(bad)} such items). Train again: shopgraph gnn train"
+            )
+    gone = sorted(set(ids) - set(in_graph))
+    if gone:
+        raise ModelError(
+            f"Model {version} knows {len(gone)} items that the graph has not, for example {gone[0]!r}: it "
+            "was trained on another graph. Train again: shopgraph gnn train"
+        )
+    return context, target
+
+
+def _wait_until_online(graph: Graph, index: str, timeout: float) -> None:
+    until = time.monotonic() + timeout
+    state = "missing"
+    while time.monotonic() < until:
+        rows = graph.read(load("gnn").index_state, name=index)
+        state = f"{rows[0]['state']} at {rows[0]['percent']:.0f} %" if rows else "missing"
+        if state.startswith("ONLINE"):
+            return
+        if state.startswith("FAILED"):
+            break
+        time.sleep(0.2)
+    raise ModelError(
+        f"Vector index {index} is {state} after {timeout:.0f} s; the live model was not changed."
+    )
+
+
+def _promote(graph: Graph, model: SavedModel, slot: str, dim: int) -> None:
+    about = model.about
+    graph.write(
+        load("gnn").promote,
+        version=about.version,
+        slot=slot,
+        trained_at=about.trained_at,
+        dim=dim,
+        temperature=float(about.serving["temperature"]),
+        metrics=json.dumps(about.metrics),
+        config=json.dumps(about.config),
+        serving=json.dumps(about.serving),
+        items=len(about.item_ids),
+    )

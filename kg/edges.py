@@ -1,0 +1,85 @@
+"""One edge between a user and an item holds all its events; new events are united with those it has.
+
+An event is a time and a basket; the same event said twice is one. Times that are not known are -1 and
+baskets that are not known are "" as long as the edge has others that are.
+"""
+
+from datetime import UTC, datetime
+from typing import Any
+
+SPLIT_ORDER = ("train", "valid", "test")  # the later one wins where an edge has events of several
+Event = tuple[int, str]
+
+
+def properties_of(row: dict[str, Any], splits: list[str]) -> dict[str, Any]:
+    """A row of the staged table `edges` as the relationship's properties; None where there is none."""
+    return {
+        "count": row["count"],
+        "weight": row["weight"],
+        "position": row["position"],
+        "times": row["times"],
+        "baskets": row["baskets"],
+        **{split: row[split] for split in splits},
+    }
+
+
+def united(old: dict[str, Any], row: dict[str, Any], splits: list[str]) -> dict[str, Any] | None:
+    """The properties to set on an edge that has `old`, given a row of the data; None when nothing changes.
+
+    When the row holds all events that the edge has, the row is right in everything, so corrections of a
+    weight or split arrive. Else only its new events are added.
+    """
+    new = properties_of(row, splits)
+    before, said = _events(old), _events(new)
+    added = [
+        (event, weight) for event, weight in zip(said, row["weights"], strict=True) if event not in before
+    ]
+    if set(before) <= set(said):
+        result = new
+    elif not added:
+        return None
+    else:
+        result = _with(old, new, before, added, splits)
+    changed = {name: value for name, value in result.items() if old.get(name) != value}
+    return changed | _ends(result["times"]) if changed else None
+
+
+def _with(
+    old: dict[str, Any],
+    new: dict[str, Any],
+    before: list[Event],
+    added: list[tuple[Event, float]],
+    splits: list[str],
+) -> dict[str, Any]:
+    events = sorted(before + [event for event, _ in added])
+    times, baskets = [time for time, _ in events], [basket for _, basket in events]
+    return {
+        "count": len(events),
+        "weight": round(old["weight"] + sum(weight for _, weight in added), 6),
+        "position": old.get("position") if new["position"] is None else new["position"],
+        "times": times if any(time != -1 for time in times) else None,
+        "baskets": baskets if any(baskets) else None,
+        **{split: _later(old.get(split), new[split]) for split in splits},
+    }
+
+
+def _events(properties: dict[str, Any]) -> list[Event]:
+    count = properties["count"]
+    times = properties.get("times") or [-1] * count
+    baskets = properties.get("baskets") or [""] * count
+    return list(zip(times, baskets, strict=True))
+
+
+def _later(one: str | None, other: str | None) -> str | None:
+    known = [split for split in (one, other) if split is not None]
+    return max(known, key=SPLIT_ORDER.index, default=None)
+
+
+def _ends(times: list[int] | None) -> dict[str, Any]:
+    known = [time for time in times or () if time != -1]
+    if not known:
+        return {"firstAt": None, "lastAt": None}
+    return {
+        "firstAt": datetime.fromtimestamp(min(known), UTC),
+        "lastAt": datetime.fromtimestamp(max(known), UTC),
+    }

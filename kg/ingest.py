@@ -1,0 +1,184 @@
+"""Loads a shop into the graph: stage, check, then write the staged tables batch by batch.
+
+A run notes how far it came in the transaction of each batch, so a killed run goes on there; and since a
+batch looks at what is there before it writes, one applied twice would change nothing.
+"""
+
+import json
+import time
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from secrets import token_hex
+from typing import Any
+
+import neo4j
+
+from kg.console import progress, say
+from kg.driver import Graph
+from kg.loading import Change, Step, steps
+from kg.manifest import find_manifest, read_manifest
+from kg.queries import load
+from kg.staging import Staged, TableCount, fingerprint_of, remove_others, stage
+
+ANALYZERS = {
+    "ar": "arabic", "bg": "bulgarian", "bn": "bengali", "cs": "czech", "da": "danish", "de": "german",
+    "el": "greek", "en": "english", "es": "spanish", "fa": "persian", "fi": "finnish", "fr": "french",
+    "hi": "hindi", "hu": "hungarian", "id": "indonesian", "it": "italian", "nl": "dutch", "no": "norwegian",
+    "pl": "polish", "pt": "portuguese", "ro": "romanian", "ru": "russian", "sv": "swedish", "th": "thai",
+    "tr": "turkish", "uk": "ukrainian", "zh": "cjk", "ja": "cjk", "ko": "cjk",
+}  # fmt: skip
+OTHER_ANALYZER = "standard-no-stop-words"  # for languages that Lucene has no analyzer of
+
+
+@dataclass
+class Report:
+    """What an ingest read and did."""
+
+    shop: str
+    fingerprint: str
+    rejects: Path | None  # CSV of the bad rows; None when nothing was read
+    counts: dict[str, TableCount]  # what was read, by table
+    changes: dict[str, Change]  # what was written, by table
+    staging_seconds: float = 0.0
+    loading_seconds: float = 0.0
+    already_loaded: bool = False  # the same data was loaded last: nothing was done
+    dry_run: bool = False
+
+    def as_dict(self) -> dict[str, Any]:
+        """For --json."""
+        tables = {name: asdict(count) for name, count in self.counts.items()}
+        for name, change in self.changes.items():
+            tables[name] = tables.get(name, {}) | change._asdict()
+        return {
+            "shop": self.shop, "fingerprint": self.fingerprint, "rejects": self.rejects, "tables": tables,
+            "staging_seconds": round(self.staging_seconds, 3), "loading_seconds": round(self.loading_seconds, 3),
+            "already_loaded": self.already_loaded, "dry_run": self.dry_run,
+        }  # fmt: skip
+
+
+def check_only(
+    folder: Path,
+    home: Path,
+    manifest: Path | None = None,
+    max_rejects: float = 0.05,
+    rejects: Path | None = None,
+) -> Report:
+    """Read and check a folder without a database. Items that only the graph knows count as unknown."""
+    staged = stage(folder, _manifest(folder, manifest), home)
+    _keep_rejects(staged, rejects)
+    staged.check_rejects(max_rejects)
+    report = _report(staged, rejects)
+    report.dry_run = True
+    return report
+
+
+def ingest(
+    graph: Graph,
+    folder: Path,
+    home: Path,
+    manifest: Path | None = None,
+    max_rejects: float = 0.05,
+    rejects: Path | None = None,
+    force: bool = False,
+) -> Report:
+    """Load the data in `folder`. The same data twice changes nothing; `force` looks at every row again.
+
+    Raises:
+        ManifestError: the manifest is wrong or does not fit the files.
+        IngestError: a file is damaged, or too many rows are bad; then nothing was written.
+    """
+    path = _manifest(folder, manifest)
+    shop = read_manifest(path)
+    last = next(iter(graph.read(load("ingest").last_run, source=shop.name)), None)
+    if last and last["ended"] and not force and last["fingerprint"] == fingerprint_of(folder, shop):
+        return Report(shop.name, last["fingerprint"], None, {}, {}, already_loaded=True)
+    staged = stage(
+        folder, path, home, lambda: (row["itemId"] for row in graph.stream(load("ingest").item_ids))
+    )
+    _keep_rejects(staged, rejects)
+    staged.check_rejects(max_rejects)
+    prepare(graph, staged.language)
+    report = _report(staged, rejects)
+    started = time.monotonic()
+    report.changes = _load(graph, staged, last if not force else None)
+    report.loading_seconds = time.monotonic() - started
+    remove_others(staged)
+    return report
+
+
+def prepare(graph: Graph, language: str) -> None:
+    """Make the keys and indexes; the full-text index again when the language has another analyzer."""
+    for query in load("schema"):
+        graph.write(query)
+    queries = load("ingest")
+    analyzer = ANALYZERS.get(language.lower().split("-")[0], OTHER_ANALYZER)
+    found = [row["analyzer"] for row in graph.read(queries.item_text_analyzer)]
+    if found and found != [analyzer]:
+        graph.write(queries.drop_item_text_index)
+    graph.write(queries.item_text_index, options={"indexConfig": {"fulltext.analyzer": analyzer}})
+    graph.write(queries.await_indexes)
+
+
+def _manifest(folder: Path, manifest: Path | None) -> Path:
+    path = find_manifest(folder, manifest)
+    if manifest is None and path.parent != folder:
+        say(f"{folder} has no shop.toml; using the project's example {path}.")
+    return path
+
+
+def _item_ids(graph: Graph) -> Iterator[str]:
+    return (row["itemId"] for row in graph.stream(load("ingest").item_ids))
+
+
+def _keep_rejects(staged: Staged, path: Path | None) -> None:
+    if path is not None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(staged.rejects.read_bytes())
+
+
+def _report(staged: Staged, rejects: Path | None) -> Report:
+    where = rejects or staged.rejects
+    return Report(staged.name, staged.fingerprint, where, staged.counts, {}, staged.seconds)
+
+
+def _load(graph: Graph, staged: Staged, last: dict[str, Any] | None) -> dict[str, Change]:
+    """Write all steps, going on where an unfinished run of the same staging stopped."""
+    queries = load("ingest")
+    done: dict[str, int] = {}
+    if last and not last["ended"] and last["fingerprint"] == staged.fingerprint and not staged.needs_graph:
+        run_id, done = last["runId"], json.loads(last["watermark"])
+        say(f"going on with run {run_id}, which stopped at {done}.")
+    else:
+        run_id = f"{datetime.now(UTC):%Y%m%dT%H%M%S%f}-ingest-{token_hex(2)}"
+        graph.write(
+            queries.start_run, runId=run_id, source=staged.name, fingerprint=staged.fingerprint,
+            language=staged.language, watermark="{}",
+        )  # fmt: skip
+    changes = {step.name: _load_step(graph, staged, step, run_id, done) for step in steps(staged.splits)}
+    graph.write(
+        queries.end_run, runId=run_id, counts=json.dumps({k: c._asdict() for k, c in changes.items()})
+    )
+    return changes
+
+
+def _load_step(graph: Graph, staged: Staged, step: Step, run_id: str, done: dict[str, int]) -> Change:
+    queries = load("ingest")
+    start = done.get(step.table, 0)
+    total = Change()
+    batches = staged.batches(f"SELECT * FROM {step.table} WHERE rowid >= {start}", step.rows)
+    with progress(f"loading {step.name}", None) as advance:
+        for batch in batches:
+            mark = {**done, step.table: done.get(step.table, 0) + len(batch)}
+
+            def work(tx: neo4j.ManagedTransaction, batch: Any = batch, mark: Any = mark) -> Change:
+                tx.run(queries.take_turn.text, {"runId": run_id}).consume()
+                change = step.load(tx, batch)
+                tx.run(queries.mark_run.text, {"runId": run_id, "watermark": json.dumps(mark)}).consume()
+                return change
+
+            total = total.plus(graph.transact(f"ingest of {step.name}", work))
+            done.update(mark)
+            advance(len(batch))
+    return total

@@ -1,0 +1,104 @@
+"""`shopgraph graph ingest` and `shopgraph graph checksum`."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from kg.console import emit_json, out, say
+from kg.settings import load_settings
+
+if TYPE_CHECKING:
+    from kg.ingest import Report
+
+Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
+
+
+def ingest(
+    folder: Annotated[
+        Path, typer.Argument(help="Folder with the shop's files.", exists=True, file_okay=False)
+    ],
+    manifest: Annotated[
+        Path | None,
+        typer.Option(help="shop.toml to use; default: FOLDER/shop.toml, else the project's example."),
+    ] = None,
+    max_rejects: Annotated[
+        float,
+        typer.Option(help="Part of a table's rows that may be bad before nothing is loaded.", min=0, max=1),
+    ] = 0.05,
+    rejects: Annotated[Path | None, typer.Option(help="Also write the bad rows to this CSV.")] = None,
+    force: Annotated[
+        bool, typer.Option("--force", help="Look at every row again even if nothing changed.")
+    ] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Check the files; needs no database.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Load a shop's files into the graph, as its shop.toml says. Loading the same data again changes nothing.
+
+    Bad rows go to a CSV with file, row and reason; the good rows load. A run that was killed goes on where it
+    stopped when the same command is given again.
+
+    Example: shopgraph graph ingest ./my-shop --max-rejects 0.01
+    """
+    from kg.driver import connect
+    from kg.ingest import check_only
+    from kg.ingest import ingest as run
+
+    settings = load_settings()
+    if dry_run:
+        report = check_only(folder, settings.home, manifest, max_rejects, rejects)
+    else:
+        with connect(settings) as graph:
+            report = run(graph, folder, settings.home, manifest, max_rejects, rejects, force)
+    if as_json:
+        emit_json(report.as_dict())
+    else:
+        _show(report)
+
+
+def checksum(as_json: Json = False) -> None:
+    """Hash the whole graph, in an order-independent way, leaving out bookkeeping; equal graphs, equal sums.
+
+    Example: shopgraph graph checksum
+    """
+    from kg.checksum import measure
+    from kg.driver import connect
+
+    with connect(load_settings()) as graph:
+        found = measure(graph)
+    if as_json:
+        emit_json(found._asdict())
+        return
+    out.print(found.checksum, highlight=False)
+    for name, count in (found.nodes | found.relationships).items():
+        say(f"  {name}: {count:,}")
+
+
+def _show(report: "Report") -> None:
+    from rich.table import Table
+
+    if report.already_loaded:
+        out.print(f"{report.shop}: these very files were loaded last; nothing to do (--force looks again).")
+        return
+    columns = ("read", "rejected", "duplicates", "dropped", "created", "changed", "deleted")
+    table = Table("table", *(columns[:4] if report.dry_run else columns), title=report.shop)
+    rows = report.as_dict()["tables"]
+    for name, row in rows.items():
+        if any(row.values()):
+            table.add_row(
+                name, *(f"{row[c]:,}" if c in row else "" for c in columns[: len(table.columns) - 1])
+            )
+    out.print(table)
+    read = sum(count.read for count in report.counts.values())
+    out.print(
+        f"checked {read:,} rows in {report.staging_seconds:.1f} s ({_rate(read, report.staging_seconds)})"
+    )
+    if not report.dry_run:
+        kept = sum(count.kept for count in report.counts.values())
+        out.print(f"loaded in {report.loading_seconds:.1f} s ({_rate(kept, report.loading_seconds)})")
+    rejected = sum(count.rejected for count in report.counts.values())
+    out.print(f"{rejected:,} rejected rows: {report.rejects}" if rejected else "no rejected rows")
+
+
+def _rate(rows: int, seconds: float) -> str:
+    return f"{rows / seconds:,.0f} rows/s" if seconds > 0 else "found staged"

@@ -1,0 +1,47 @@
+"""A made-up snapshot without a graph."""
+
+import numpy as np
+
+from api.columns import categories_from, columns_from
+from api.snapshot import Snapshot, Version
+
+
+def made_up(n: int, seed: int) -> Snapshot:
+    """`n` items with random unit vectors, prices, stock, brands and one of three categories each."""
+    random = np.random.default_rng(seed)
+    ids = [f"item-{k:03d}" for k in range(n)]
+    number = {item_id: k for k, item_id in enumerate(ids)}
+    rows = [
+        [
+            f"Title {k}",
+            None if random.random() < 0.2 else float(random.integers(1, 20)),
+            bool(random.random() < 0.8),
+            bool(random.random() < 0.1),
+            None if random.random() < 0.2 else int(random.integers(0, 1_000)),
+            None if random.random() < 0.2 else f"Brand {random.integers(0, 4)}",
+        ]
+        for k in range(n)
+    ]
+    tree = [
+        {"category_id": "A", "name": "A", "parent_ids": []},
+        {"category_id": "A > B", "name": "B", "parent_ids": ["A"]},
+        {"category_id": "C", "name": "C", "parent_ids": []},
+    ]
+    members = [{"item_id": i, "category_ids": [tree[int(random.integers(0, 3))]["category_id"]]} for i in ids]
+    return Snapshot(
+        version=Version("model", "graph", "blue", 8, 0.1, "{}"),
+        ids=ids,
+        number=number,
+        context=_unit(random, n, 8),
+        target=_unit(random, n, 8),
+        text=_unit(random, n, 6),
+        text_model="made-up",
+        shoppers=random.integers(0, 50, size=n),
+        columns=columns_from(rows),
+        categories=categories_from(tree, members, number),
+    )
+
+
+def _unit(random: np.random.Generator, n: int, dim: int) -> np.ndarray:
+    vectors = random.normal(size=(n, dim))
+    return (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float32)

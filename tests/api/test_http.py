@@ -1,0 +1,154 @@
+"""Health, keys, problem documents and the documentation."""
+
+import subprocess
+import sys
+from typing import Any
+
+import httpx
+import pytest
+from fastapi.testclient import TestClient
+
+from api.app import create_app
+from kg.driver import Graph
+from kg.settings import Settings
+from tests.api import shop
+from tests.api.test_recommendations import wait_for
+
+
+def problem(response: httpx.Response) -> dict[str, Any]:
+    assert response.headers["content-type"] == "application/problem+json"
+    body: dict[str, Any] = response.json()
+    assert body["status"] == response.status_code
+    return body
+
+
+@pytest.mark.parametrize(
+    ("body", "errors"),
+    [
+        ({"limit": 0}, [("limit", 0, "Input should be greater than or equal to 1")]),
+        (
+            {"limit": "many"},
+            [("limit", "many", "Input should be a valid integer, unable to parse string as an integer")],
+        ),
+        (
+            {"filters": {"price": {"lte": -1}}},
+            [("filters.price.lte", -1, "Input should be greater than or equal to 0")],
+        ),
+        ({"user": "ann"}, [("user", "ann", "Extra inputs are not permitted")]),
+        ({"kind": "similar"}, [("item_ids", [], "an item, here or in session_items, for kind 'similar'")]),
+        ([], [("body", "[]", "Input should be a valid dictionary or object to extract fields from")]),
+    ],
+)
+def test_bad_fields_are_named(client: TestClient, body: Any, errors: list[tuple[str, Any, str]]) -> None:
+    found = problem(client.post("/v1/recommendations", json=body))
+
+    assert (found["type"], found["status"]) == ("/problems/invalid-request", 422)
+    assert [(e["field"], e["value"], e["expected"]) for e in found["errors"]] == errors
+
+
+@pytest.mark.parametrize("content", [b"{", b'{"limit": NaN}', b'{"user_id": "\\ud800"}', b"\xff\xfe", b""])
+def test_bodies_that_are_no_valid_json_are_problems(client: TestClient, content: bytes) -> None:
+    response = client.post(
+        "/v1/recommendations", content=content, headers={"content-type": "application/json"}
+    )
+
+    assert problem(response)["status"] in (400, 422)
+
+
+def test_unknown_item_unknown_page_and_wrong_method(client: TestClient) -> None:
+    item = problem(client.get("/v1/items/nothing/related"))
+    assert (item["status"], item["type"]) == (404, "/problems/unknown-item")
+    assert item["detail"] == "There is no item 'nothing' in the graph."
+    assert item["instance"] == "/v1/items/nothing/related"
+    assert problem(client.get("/v1/nothing"))["status"] == 404
+    assert problem(client.put("/v1/recommendations"))["status"] == 405
+
+
+def test_health_and_models(client: TestClient) -> None:
+    assert client.get("/healthz").json() == {"status": "ok"}
+    ready = client.get("/readyz").json()
+    assert (ready["status"], ready["model_version"], ready["items"]) == ("ready", "model-1", 18)
+    (model,) = client.get("/v1/models").json()["models"]
+    assert (model["version"], model["live"], model["metrics"]) == ("model-1", True, {"recall@10": 0.5})
+
+
+def test_the_api_starts_before_there_is_a_model_and_follows_when_it_comes(
+    graph: Graph, settings: Settings, query_encoder: Any
+) -> None:
+    with TestClient(create_app(settings)) as client:
+        for response in (client.get("/readyz"), client.post("/v1/recommendations", json={})):
+            found = problem(response)
+            assert (found["status"], found["type"]) == (503, "/problems/no-model")
+            assert "shopgraph gnn write-back" in found["detail"]
+
+        shop.write(graph, query_encoder)
+
+        wait_for(lambda: client.get("/readyz").status_code == 200, seconds=5)
+        assert client.post("/v1/recommendations", json={"user_id": "ann"}).status_code == 200
+
+
+def test_a_graph_that_does_not_answer_is_a_problem_and_not_a_crash(settings: Settings) -> None:
+    nowhere = settings.model_copy(update={"neo4j_uri": "bolt://127.0.0.1:9"})
+    with TestClient(create_app(nowhere)) as client:
+        found = problem(client.post("/v1/recommendations", json={}))
+        assert (found["status"], found["type"]) == (503, "/problems/graph-unreachable")
+        assert "bolt://127.0.0.1:9" in found["detail"]
+        assert client.get("/healthz").status_code == 200
+
+
+def test_words_without_an_exported_encoder_say_what_to_run(
+    filled: Graph, settings: Settings, tmp_path: Any
+) -> None:
+    assert filled.connection.uri == settings.neo4j_uri
+    with TestClient(create_app(settings.model_copy(update={"home": tmp_path}))) as client:
+        found = problem(client.post("/v1/recommendations", json={"query": "tea"}))
+        assert (found["status"], found["type"]) == (503, "/problems/no-encoder")
+        assert "shopgraph graph encode" in found["detail"]
+        assert client.post("/v1/recommendations", json={"user_id": "ann"}).status_code == 200
+        assert problem(client.get("/readyz"))["type"] == "/problems/no-encoder"
+
+
+def test_a_key_is_asked_for_where_one_is_set(filled: Graph, settings: Settings) -> None:
+    assert filled.connection.uri == settings.neo4j_uri
+    locked = Settings.model_validate({**settings.model_dump(), "api_key": "secret"})
+    with TestClient(create_app(locked)) as client:
+        for headers in ({}, {"authorization": "Bearer wrong"}):
+            refused = client.post("/v1/recommendations", json={}, headers=headers)
+            assert problem(refused)["status"] == 401
+            assert refused.headers["www-authenticate"] == "Bearer"
+        allowed = client.post("/v1/recommendations", json={}, headers={"authorization": "Bearer secret"})
+        assert allowed.status_code == 200
+        assert client.get("/readyz").status_code == 200
+
+
+def test_every_field_is_described_with_an_example(settings: Settings) -> None:
+    document = create_app(settings).openapi()
+    own = {
+        n: s
+        for n, s in document["components"]["schemas"].items()
+        if n not in ("HTTPValidationError", "ValidationError")
+    }
+    lacking = [
+        f"{name}.{field}"
+        for name, schema in own.items()
+        for field, facts in schema.get("properties", {}).items()
+        if not facts.get("description") or "examples" not in facts
+    ]
+    parameters = [
+        f"{path} {p['name']}"
+        for path, methods in document["paths"].items()
+        for operation in methods.values()
+        for p in operation.get("parameters", [])
+        if not p.get("description") or not (p.get("examples") or p["schema"].get("examples"))
+    ]
+    assert (lacking, parameters) == ([], [])
+
+
+def test_the_api_loads_no_torch() -> None:
+    code = (
+        "import sys, api.app, api.cli, api.table, api.recommender\n"
+        "heavy = {'torch', 'transformers', 'sentence_transformers', 'torch_geometric'}\n"
+        "print(sorted(heavy & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"

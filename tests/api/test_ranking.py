@@ -1,0 +1,122 @@
+"""The score and its split, on arrays alone."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from api.ranking import Edge, Seed, Signals, coefficients, edge_values, ranked, score_all, split
+from api.weights import KindWeights, RankingWeights
+from tests.api.arrays import made_up
+
+WEIGHTS = RankingWeights()
+ALL_TERMS = KindWeights(
+    alike_gnn=0.5, alike_text=0.7, edges={"BOUGHT_WITH": 3.0}, edge_floor=1.0, popularity=0.3
+)
+
+
+def seeds_of(snapshot, *items: tuple[int, str, float]) -> list[Seed]:
+    return [
+        Seed(
+            snapshot.ids[n],
+            type_,
+            weight,
+            "BOUGHT",
+            snapshot.context[n],
+            snapshot.target[n],
+            snapshot.text[n],
+        )
+        for n, type_, weight in items
+    ]
+
+
+def signals_of(snapshot, seed: int) -> Signals:
+    random = np.random.default_rng(seed)
+    picks = random.choice(len(snapshot.ids), size=6, replace=False)
+    types = ["history", "history", "history", "session", "session", "item"]
+    seeds = seeds_of(
+        snapshot, *[(int(n), t, float(random.uniform(0.1, 2))) for n, t in zip(picks, types, strict=True)]
+    )
+    edges = [
+        Edge(seeds[-1].item_id, int(n), "BOUGHT_WITH", float(random.uniform(0, 2)), 3) for n in picks[:3]
+    ]
+    return Signals(seeds, anchors=seeds[-1:], words=snapshot.text[int(picks[0])], edges=edges)
+
+
+@given(seed=st.integers(0, 10_000))
+def test_parts_sum_to_the_score(seed: int) -> None:
+    snapshot = made_up(30, seed)
+    signals = signals_of(snapshot, seed)
+    items = np.arange(30)
+
+    parts = split(snapshot, signals, ALL_TERMS, WEIGHTS, items)
+
+    total = sum(p.values for p in parts)
+    np.testing.assert_allclose(total, score_all(snapshot, signals, ALL_TERMS, WEIGHTS), atol=2e-4)
+    assert {p.type for p in parts} == {"history", "session", "item", "edge", "words", "popularity"}
+
+
+def test_the_user_vector_has_length_one_and_types_have_their_shares() -> None:
+    snapshot = made_up(10, 3)
+    seeds = seeds_of(snapshot, (0, "history", 1.0), (1, "history", 3.0), (2, "session", 1.0))
+    kind = KindWeights(history=1.0, session=1.5)
+
+    w = coefficients(seeds, kind)
+
+    contexts = np.stack([s.context for s in seeds]).astype(float)
+    assert np.linalg.norm(w @ contexts) == pytest.approx(1)
+    assert w[1] / w[0] == pytest.approx(3)
+    past, session = np.linalg.norm(w[:2] @ contexts[:2]), np.linalg.norm(w[2:] @ contexts[2:])
+    assert session / past == pytest.approx(1.5)
+
+
+def test_seeds_without_vectors_count_for_nothing() -> None:
+    snapshot = made_up(4, 1)
+    blank = np.zeros_like(snapshot.context[0])
+    seed = Seed("new", "history", 1.0, "BOUGHT", blank, blank, snapshot.text[0])
+
+    assert coefficients([seed], KindWeights()).tolist() == [0.0]
+    assert not score_all(snapshot, Signals([seed]), KindWeights(), WEIGHTS).any()
+
+
+def test_without_the_past_item_named_first_an_item_loses_most() -> None:
+    kept = 0
+    for seed in range(200):
+        snapshot = made_up(40, seed)
+        past = seeds_of(snapshot, *[(n, "history", 1.0) for n in range(5)])
+        best = int(np.argmax(score_all(snapshot, Signals(past), KindWeights(), WEIGHTS)))
+        parts = split(snapshot, Signals(past), KindWeights(), WEIGHTS, np.array([best]))
+        first = max(parts, key=lambda p: p.values[0]).cause
+
+        def without(gone: Seed, snapshot=snapshot, past=past, best=best) -> float:
+            fewer = Signals([s for s in past if s is not gone])
+            return float(score_all(snapshot, fewer, KindWeights(), WEIGHTS)[best])
+
+        kept += min(past, key=without) is first
+    assert kept >= 190  # the length of the user's vector changes too, so that it cannot be every time
+
+
+def test_edges_count_in_proportion_to_the_strongest_of_their_type() -> None:
+    edges = [
+        Edge("a", 0, "BOUGHT_WITH", 4.0, 1),
+        Edge("a", 1, "BOUGHT_WITH", 1.0, 1),
+        Edge("a", 2, "X", 0.0, 1),
+    ]
+
+    values = edge_values(edges, KindWeights(edges={"BOUGHT_WITH": 8.0}, edge_floor=1.0))
+
+    assert values == [9.0, 3.0, 1.0]
+
+
+@given(
+    scores=st.lists(st.integers(0, 5), min_size=1, max_size=40),
+    first=st.integers(1, 50),
+    seed=st.integers(0, 99),
+)
+def test_ranked_yields_every_allowed_item_once_best_first(scores: list[int], first: int, seed: int) -> None:
+    allowed = np.random.default_rng(seed).random(len(scores)) < 0.7
+    values = np.array(scores, dtype=np.float32)
+
+    order = np.concatenate(list(ranked(values, allowed, first))).tolist()
+
+    assert order == sorted(np.flatnonzero(allowed).tolist(), key=lambda n: (-scores[n], n))

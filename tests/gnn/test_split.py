@@ -1,0 +1,90 @@
+"""Splits: what may train and what may judge."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from gnn.fake import fake_shop
+from gnn.split import Split, split
+from kg.errors import ModelError
+
+NAMES = ["time", "leave-one-out", "random", "given"]
+
+
+def pairs(rows: pd.DataFrame | None) -> set[tuple[int, int]]:
+    assert rows is not None
+    return set(zip(rows["user"].tolist(), rows["item"].tolist(), strict=True))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_no_pair_is_in_two_parts_and_none_is_judged_twice(name: str) -> None:
+    parts = split(fake_shop(), name, with_test=True)
+    assert parts.test is not None
+    train, valid, test = pairs(parts.train), pairs(parts.valid), pairs(parts.test)
+    assert not train & valid
+    assert not (train | valid) & test
+    assert len(valid) == len(parts.valid)
+    assert len(test) == len(parts.test)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_no_test_labels_unless_asked(name: str) -> None:
+    assert split(fake_shop(), name).test is None
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_same_seed_gives_the_same_split(name: str) -> None:
+    def frames(parts: Split) -> list[list[int]]:
+        return [list(part.index) for part in (parts.train, parts.valid)]
+
+    assert frames(split(fake_shop(), name)) == frames(split(fake_shop(), name))
+
+
+def test_time_puts_nothing_newer_into_train() -> None:
+    parts = split(fake_shop(), "time", with_test=True)
+    assert parts.test is not None
+    assert parts.train["order"].max() < parts.valid["order"].min()
+    assert parts.valid["order"].max() < parts.test["order"].min()
+
+
+def test_time_needs_times() -> None:
+    with pytest.raises(ModelError, match="needs times"):
+        split(fake_shop(with_time=False), "time")
+
+
+def test_leave_one_out_takes_the_last_new_item_of_each_user_with_three() -> None:
+    data = fake_shop()
+    parts = split(data, "leave-one-out", with_test=True)
+    assert parts.test is not None
+    first = data.interactions.groupby(["user", "item"])["order"].min().reset_index().sort_values("order")
+    sizes = first.groupby("user").size()
+    last = first.groupby("user")["item"].last()[sizes >= 3]
+    assert dict(zip(parts.test["user"], parts.test["item"], strict=True)) == last.to_dict()
+
+
+def test_a_column_keeps_its_test_part_and_gets_validation_from_train() -> None:
+    data = fake_shop()
+    parts = split(data, "given", with_test=True)
+    given = data.interactions
+    train, test = pairs(given[given["split_given"] == "train"]), pairs(given[given["split_given"] == "test"])
+    assert pairs(parts.test) == test - train  # repeat purchases are history, not targets
+    assert pairs(parts.train) | pairs(parts.valid) == train
+    assert 0 < len(parts.valid) < 0.2 * len(train)
+
+
+def test_hold_out_leaves_every_user_an_item() -> None:
+    data = fake_shop()
+    parts = split(data, "random", share=0.4, with_test=True)
+    assert set(parts.train["user"]) == set(range(len(data.users)))
+
+
+def test_an_unknown_split_names_the_known_ones() -> None:
+    with pytest.raises(ModelError, match=r"no split 'x'.*time, leave-one-out, random, given"):
+        split(fake_shop(), "x")
+
+
+def test_a_part_without_rows_is_refused() -> None:
+    data = fake_shop()
+    data.interactions["split_given"] = np.where(data.interactions["user"] > 0, "train", "valid")
+    with pytest.raises(ModelError, match="leaves no test interactions"):
+        split(data, "given")

@@ -1,0 +1,227 @@
+"""What catches real bugs in training: see STYLE.md, habit 6."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import scipy.sparse as sp
+import torch
+
+from gnn.checkpoint import Checkpoint
+from gnn.config import TrainConfig
+from gnn.evaluate import judgement
+from gnn.examples import batches, divide
+from gnn.fake import fake_shop
+from gnn.graphs import BOUGHT_WITH, INTERACTED, SIMILAR_TO, history, shop_graph
+from gnn.model import ItemGraphModel, spectral, user_vectors
+from gnn.propagation import Relations
+from gnn.split import split
+from gnn.train import Fitted, fit, vector_scorer
+from kg.dataset import ShopData
+from kg.errors import ModelError
+
+CPU = torch.device("cpu")
+SMALL = TrainConfig(dim=16, max_epochs=3, text_k=3, bought_k=5, stop_on="ndcg@10")
+
+
+def made(data: ShopData, train: pd.DataFrame) -> tuple[ItemGraphModel, Relations, sp.csr_matrix]:
+    torch.manual_seed(0)
+    known = history(train, len(data.users), len(data.items))
+    relations = Relations(shop_graph(data, train, text_k=3, bought_k=5), CPU)
+    text = None if data.text is None else torch.from_numpy(data.text)
+    start = torch.from_numpy(spectral(known, 16, 0.1, 0))
+    return ItemGraphModel(start, text, len(relations.names), id_dropout=0.0), relations, known
+
+
+def test_gradients_are_none_at_the_start_and_reach_every_parameter() -> None:
+    data = fake_shop()
+    model, relations, known = made(data, data.interactions)
+    assert all(p.grad is None for p in model.parameters())
+    batch = next(batches(known, 64, 0.5, np.random.default_rng(0), CPU))
+    torch.autograd.backward(model.loss(model(relations.without(batch.users)), batch.examples))
+    reached = {name for name, p in model.named_parameters() if p.grad is not None and p.grad.abs().sum() > 0}
+    assert reached == {"id", "log_length", "relation", "project"}
+
+
+def test_the_loss_on_one_fixed_batch_falls() -> None:
+    data = fake_shop()
+    model, relations, known = made(data, data.interactions)
+    users = np.flatnonzero(np.diff(known.indptr) >= 2)
+    examples = divide(known[users], 0.5, np.random.default_rng(0), CPU)
+    optimiser = torch.optim.Adam(model.parameters(), lr=0.01)
+    losses = []
+    for _ in range(20):
+        optimiser.zero_grad(set_to_none=True)
+        loss = model.loss(model(relations.without(users)), examples)
+        torch.autograd.backward(loss)
+        optimiser.step()
+        losses.append(loss.item())
+    assert losses == sorted(losses, reverse=True)
+    assert losses[-1] < 0.6 * losses[0]
+
+
+def test_ten_edges_can_be_overfitted() -> None:
+    rows = [(user, item) for user in range(5) for item in (2 * user, 2 * user + 1)]
+    events = pd.DataFrame(rows, columns=["user", "item"]).assign(
+        type="purchase", order=0, basket=None, weight=1.0
+    )
+    data = fake_shop(5, 12, with_text=False)._replace(interactions=events)
+    fitted = fit(data, events, SMALL.model_copy(update={"learning_rate": 0.05}), epochs=60)
+    known = history(events[events["item"] % 2 == 0], 5, 12)
+    assert fitted.scorer(known).argsort(axis=1)[:, -2:].tolist() == [[2 * u, 2 * u + 1] for u in range(5)] or (
+        np.where(known.toarray() > 0, -9, fitted.scorer(known)).argmax(axis=1).tolist() == [1, 3, 5, 7, 9]
+    )
+
+
+def test_permuting_users_permutes_scores_and_the_batch_does_not_matter() -> None:
+    data = fake_shop()
+    scorer = fit(data, data.interactions, SMALL, epochs=1).scorer
+    known = history(data.interactions, len(data.users), len(data.items))
+    order = np.random.default_rng(0).permutation(known.shape[0])
+    scores = scorer(known)
+    np.testing.assert_allclose(scorer(known[order]), scores[order], rtol=1e-5, atol=1e-6)
+    alone = np.vstack([scorer(known[[user]]) for user in range(known.shape[0])])
+    np.testing.assert_allclose(alone, scores, rtol=1e-5, atol=1e-6)
+
+
+def test_a_score_is_the_sum_of_what_the_past_items_contribute() -> None:
+    data = fake_shop()
+    fitted = fit(data, data.interactions, SMALL, epochs=1)
+    context, target = fitted.tensors["context"].numpy(), fitted.tensors["target"].numpy()
+    known = history(data.interactions, len(data.users), len(data.items))[[7]]
+    parts = known.data[:, None] * (context[known.indices] @ target.T)
+    length = np.linalg.norm(known @ context)
+    np.testing.assert_allclose(parts.sum(axis=0) / length, fitted.scorer(known)[0], rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.parametrize("with_baskets", [True, False])
+def test_no_held_out_edge_is_among_the_message_edges(with_baskets: bool) -> None:
+    data = fake_shop(with_baskets=with_baskets)
+    parts = split(data, "random", share=0.2, with_test=True)
+    graph = shop_graph(data, parts.train, bought_k=100)
+    train = set(zip(parts.train["user"].tolist(), parts.train["item"].tolist(), strict=True))
+    assert set(zip(*graph[INTERACTED].edge_index.tolist(), strict=True)) == train
+    together = {
+        (a, b)
+        for _, rows in parts.train.groupby(["user", "basket"] if with_baskets else ["user"])
+        for a in rows["item"]
+        for b in rows["item"]
+        if a != b
+    }
+    assert set(zip(*graph[BOUGHT_WITH].edge_index.tolist(), strict=True)) == together
+
+
+def test_other_interactions_than_the_training_part_change_nothing() -> None:
+    data = fake_shop()
+    parts = split(data, "random")
+    alone = data._replace(interactions=parts.train)
+    one, other = fit(data, parts.train, SMALL, epochs=1), fit(alone, parts.train, SMALL, epochs=1)
+    assert torch.equal(one.tensors["target"], other.tensors["target"])
+
+
+def test_what_a_batch_did_sends_no_message_in_its_own_step() -> None:
+    data = fake_shop()
+    users = np.array([3, 8, 21])
+    rest = data.interactions[~data.interactions["user"].isin(users)]
+    model, relations, _ = made(data, data.interactions)
+    place = relations.names.index("bought_with")
+    hidden = relations.without(users)[place](torch.eye(len(data.items))).numpy()
+    # The same pattern of edges, counted from the other users alone.
+    everything = shop_graph(data, data.interactions, text_k=3, bought_k=5)
+    without = shop_graph(data, rest, text_k=3, bought_k=5)
+    everything["bought"] = without["bought"]
+    expected = Relations(everything, CPU).all()[place](torch.eye(len(data.items))).numpy()
+    np.testing.assert_allclose(hidden, expected, atol=1e-6)
+    assert not np.allclose(hidden, relations.all()[place](torch.eye(len(data.items))).numpy())
+
+
+def test_the_loss_does_not_depend_on_the_chunk() -> None:
+    data = fake_shop()
+    model, relations, known = made(data, data.interactions)
+    batch = next(batches(known, 64, 0.5, np.random.default_rng(0), CPU))
+    gradients = []
+    for cells in (2**24, 100):
+        model.zero_grad(set_to_none=True)
+        torch.autograd.backward(model.loss(model(relations.all()), batch.examples, cells))
+        gradients.append(torch.cat([p.grad.ravel() for p in model.parameters() if p.grad is not None]))
+    torch.testing.assert_close(gradients[0], gradients[1])
+
+
+def test_every_user_with_two_items_is_seen_once_with_all_their_items() -> None:
+    data = fake_shop()
+    known = history(data.interactions, len(data.users), len(data.items))
+    seen = []
+    for batch in batches(known, 7, 0.5, np.random.default_rng(0), CPU):
+        for user, item, _ in (batch.examples.context, batch.examples.target):
+            seen += list(zip(batch.users[user.numpy()].tolist(), item.tolist(), strict=True))
+            assert set(user.tolist()) == set(range(len(batch.users)))
+    rows, columns = known.nonzero()
+    assert sorted(seen) == sorted((u, i) for u, i in zip(rows.tolist(), columns.tolist(), strict=True) if u != 0)
+
+
+def test_spectral_finds_the_singular_vectors() -> None:
+    rng = np.random.default_rng(0)
+    pairs = sp.csr_matrix((rng.random((40, 25)) < 0.3).astype(np.float32))
+    start = spectral(pairs, 8, 0.1, 0)
+    by_user, by_item = pairs.sum(axis=1), pairs.sum(axis=0)
+    normal = pairs.toarray() / np.sqrt(np.outer(by_user, by_item))
+    _, values, vectors = np.linalg.svd(normal, full_matrices=False)
+    expected = vectors[:8].T * np.sqrt(values[:8])
+    cosine = (expected * start).sum(axis=0) / np.linalg.norm(expected, axis=0) / np.linalg.norm(start, axis=0)
+    np.testing.assert_allclose(np.abs(cosine[:4]), 1, atol=0.01)
+    assert start.std() == pytest.approx(0.1)
+
+
+def test_a_run_that_is_taken_up_again_ends_where_an_uninterrupted_one_does(tmp_path: Path) -> None:
+    data = fake_shop()
+    parts = split(data, "random")
+    known = history(parts.train, len(data.users), len(data.items))
+    judged = judgement(known, history(parts.valid, len(data.users), len(data.items)))
+
+    def run(max_epochs: int, checkpoint: Checkpoint | None) -> Fitted:
+        config = SMALL.model_copy(update={"max_epochs": max_epochs, "patience": 9})
+        return fit(data, parts.train, config, judged=judged, checkpoint=checkpoint)
+
+    whole = run(4, None)
+    run(2, Checkpoint(tmp_path, "run"))
+    resumed = run(4, Checkpoint(tmp_path, "run"))
+    assert [e._replace(seconds=0) for e in resumed.curve] == [e._replace(seconds=0) for e in whole.curve]
+    assert resumed.epochs == whole.epochs
+    assert torch.equal(resumed.tensors["target"], whole.tensors["target"])
+
+
+def test_a_shop_without_text_brands_and_categories_can_be_trained() -> None:
+    data = fake_shop(with_text=False, with_time=False)
+    data.items["brand"] = None
+    data.items["categories"] = [[] for _ in data.items.index]
+    fitted = fit(data, data.interactions, SMALL, epochs=1)
+    assert list(fitted.relation_weights) == ["bought_with"]
+    assert torch.isfinite(fitted.tensors["target"]).all()
+
+
+def test_declared_relations_are_message_edges_only_when_asked() -> None:
+    data = fake_shop()
+    plain = shop_graph(data, data.interactions)
+    asked = shop_graph(data, data.interactions, relations=True)
+    assert set(asked.edge_types) - set(plain.edge_types) == {("item", "declared_also_bought", "item")}
+    assert SIMILAR_TO in plain.edge_types
+
+
+def test_nobody_with_two_items_is_refused() -> None:
+    data = fake_shop()
+    one_each = data.interactions.drop_duplicates("user")
+    with pytest.raises(ModelError, match="No user has two items"):
+        fit(data, one_each, SMALL, epochs=1)
+
+
+def test_the_scorer_is_the_formula() -> None:
+    context = np.array([[1, 0], [0, 2], [1, 1]], dtype=np.float32)
+    target = np.array([[1, 0], [0, 1], [0.6, 0.8]], dtype=np.float32)
+    known = sp.csr_matrix(np.array([[3, 2, 0]], dtype=np.float32))
+    # u = 3(1, 0) + 2(0, 2) = (3, 4), length 5
+    np.testing.assert_allclose(vector_scorer(context, target)(known), [[0.6, 0.8, 1.0]])
+    u = user_vectors(
+        torch.from_numpy(context), torch.tensor([0, 0]), torch.tensor([0, 1]), torch.tensor([3.0, 2.0]), 1
+    )
+    torch.testing.assert_close(u, torch.tensor([[0.6, 0.8]]))
