@@ -44,11 +44,11 @@ def reasons_of(
 
 
 def source_of(parts: Sequence[Part], column: int) -> str:
-    """The type of reason that adds most to the item in `column`."""
+    """The type of reason that adds most to the item in `column`; none where nothing speaks for it."""
     totals: dict[str, float] = {}
     for part in parts:
         totals[part.type] = totals.get(part.type, 0.0) + float(part.values[column])
-    return max(totals, key=lambda t: totals[t])
+    return max(totals, key=lambda t: totals[t], default="none")
 
 
 def path_pairs(item_id: str, reasons: Iterable[Reason]) -> list[list[str]]:

@@ -12,7 +12,7 @@ from api.explain import path_pairs, paths_of, reasons_of, source_of
 from api.filters import LiveItem, allowed, refusal
 from api.gather import Gathered, gather
 from api.plan import Plan, plan_for
-from api.ranking import Part, ranked, score_all, split
+from api.ranking import ranked, score_all, split
 from api.reads import Reads
 from api.schemas import (
     FieldName,
@@ -33,11 +33,21 @@ _SPARE = 5  # candidates looked up beyond the limit, should some no longer compl
 _PROPERTY: dict[FieldName, str] = {"in_stock": "inStock", "released_at": "releasedAt"}
 
 
-class Picked(NamedTuple):
-    """The items to return."""
+class Work(NamedTuple):
+    """A request with all that answering it takes."""
 
-    numbers: list[int]
-    rows: dict[int, LiveItem]
+    request: RecommendationRequest
+    snapshot: Snapshot
+    reads: Reads
+    weights: RankingWeights
+    gathered: Gathered
+    plan: Plan
+
+
+class Picked(NamedTuple):
+    """The items to return, best first, and what was left out."""
+
+    items: dict[int, LiveItem]  # by the item's number
     left_out: Counter[str]
     notes: list[str]
 
@@ -54,14 +64,14 @@ async def recommend(
     started = time.perf_counter()
     gathered = await gather(request, serving, reads, weights)
     plan = plan_for(request, gathered, weights)
-    picked = await _pick(request, serving.snapshot, gathered, plan, reads, weights)
-    items = await _items(request, serving.snapshot, gathered, plan, picked, reads, weights)
-    version = serving.snapshot.version
+    work = Work(request, serving.snapshot, reads, weights, gathered, plan)
+    picked = await _pick(work)
+    items = await _items(work, picked)
     encoder = serving.encoder.name if serving.encoder and gathered.words else None
     return RecommendationResponse.model_construct(
         recommendation_id=uuid4().hex,
-        model_version=version.model,
-        graph_version=version.graph,
+        model_version=serving.snapshot.version.model,
+        graph_version=serving.snapshot.version.graph,
         intent=Intent.model_construct(
             query=request.query, words=gathered.words, encoder=encoder, signals=plan.going_by
         ),
@@ -73,137 +83,106 @@ async def recommend(
     )
 
 
-async def _pick(
-    request: RecommendationRequest,
-    snapshot: Snapshot,
-    gathered: Gathered,
-    plan: Plan,
-    reads: Reads,
-    weights: RankingWeights,
-) -> Picked:
-    """The best items that comply, checked against the graph as it is now."""
-    verdict = allowed(snapshot, request.filters, looked_at=request.item_ids, seen=_seen(request, gathered))
+async def _pick(work: Work) -> Picked:
+    """The best items that comply, each checked against the graph as it is now."""
+    request, snapshot, plan = work.request, work.snapshot, work.plan
+    verdict = allowed(snapshot, request.filters, looked_at=request.item_ids, seen=_seen(work))
     mask = verdict.mask
     if plan.kind.only_edges:
         mask = mask & np.isin(np.arange(len(mask)), [e.number for e in plan.signals.edges])
-    scores = score_all(snapshot, plan.signals, plan.kind, weights)
+    scores = score_all(snapshot, plan.signals, plan.kind, work.weights)
     categories = snapshot.categories.resolve(request.filters.category)
-    picked = Picked([], {}, Counter(verdict.left_out), list(verdict.notes))
+    picked = Picked({}, Counter(verdict.left_out), list(verdict.notes))
     wanted = request.limit + _SPARE
     for batch in ranked(scores, mask, wanted):
         for start in range(0, len(batch), wanted):
             numbers = batch[start : start + wanted].tolist()
-            rows = await _live(request, snapshot, numbers, reads)
+            live = await _live(work, numbers)
             for number in numbers:
-                row = rows.get(snapshot.ids[number])
-                reason = "deleted" if row is None else refusal(row, request.filters, categories)
-                if row is not None and reason is None:
-                    picked.numbers.append(number)
-                    picked.rows[number] = row
-                    if len(picked.numbers) == request.limit:
-                        return picked
-                elif reason is not None:
+                item = live.get(snapshot.ids[number])
+                reason = refusal(item, request.filters, categories) if item else "deleted"
+                if reason is not None:
                     picked.left_out[reason] += 1
-    picked.notes.append(_fewer(request, picked, plan))
+                elif item is not None:
+                    picked.items[number] = item
+                if len(picked.items) == request.limit:
+                    return picked
+    picked.notes.append(_fewer(work, picked))
     return picked
 
 
-def _seen(request: RecommendationRequest, gathered: Gathered) -> set[str]:
+def _seen(work: Work) -> set[str]:
+    request, past = work.request, work.gathered.past
     exclude = request.kind == "for_you" if request.exclude_seen is None else request.exclude_seen
-    if not exclude:
-        return set()
-    return {*request.session_items, *(gathered.past.bought if gathered.past else ())}
+    return {*request.session_items, *(past.bought if past else ())} if exclude else set()
 
 
-async def _live(
-    request: RecommendationRequest, snapshot: Snapshot, numbers: list[int], reads: Reads
-) -> dict[str, LiveItem]:
-    items = await reads.one_list(
+async def _live(work: Work, numbers: list[int]) -> dict[str, LiveItem]:
+    items = await work.reads.one_list(
         _Q.live_items,
-        item_ids=[snapshot.ids[n] for n in numbers],
-        properties=[_PROPERTY.get(f, f) for f in request.fields],
-        with_categories=bool(request.filters.category),
+        item_ids=[work.snapshot.ids[n] for n in numbers],
+        properties=[_PROPERTY.get(f, f) for f in work.request.fields],
+        with_categories=bool(work.request.filters.category),
     )
     return {item[0]: LiveItem(*item) for item in items}
 
 
-def _fewer(request: RecommendationRequest, picked: Picked, plan: Plan) -> str:
-    found = f"{len(picked.numbers)} of {request.limit} items"
-    if plan.kind.only_edges:
-        return f"{found}: the graph has no more {request.kind.upper()} edges to items that may be returned."
+def _fewer(work: Work, picked: Picked) -> str:
+    found = f"{len(picked.items)} of {work.request.limit} items"
+    if work.plan.kind.only_edges:
+        kind = work.request.kind.upper()
+        return f"{found}: the graph has no more {kind} edges to items that may be returned."
     causes = ", ".join(f"{reason} {n:,}" for reason, n in picked.left_out.most_common())
     return f"{found}: no other item is left in the shop (left out: {causes or 'none'})."
 
 
-async def _items(
-    request: RecommendationRequest,
-    snapshot: Snapshot,
-    gathered: Gathered,
-    plan: Plan,
-    picked: Picked,
-    reads: Reads,
-    weights: RankingWeights,
-) -> list[Recommendation]:
-    numbers = np.array(picked.numbers, dtype=np.int64)
-    parts = split(snapshot, plan.signals, plan.kind, weights, numbers)
+async def _items(work: Work, picked: Picked) -> list[Recommendation]:
+    numbers = list(picked.items)
+    parts = split(
+        work.snapshot, work.plan.signals, work.plan.kind, work.weights, np.array(numbers, dtype=np.int64)
+    )
     scores = np.zeros(len(numbers))
     for part in parts:
         scores += part.values
-    order = np.argsort(-scores, kind="stable")
-    reasons = {int(c): _reasons(request, snapshot, gathered, parts, int(c), int(numbers[c])) for c in order}
-    paths = await _paths(request, snapshot, gathered, numbers.tolist(), reasons, reads)
+    reasons = {
+        number: reasons_of(
+            parts, column, work.gathered.words, int(work.snapshot.shoppers[number]), work.snapshot.title
+        )
+        if work.request.explain != "none"
+        else []
+        for column, number in enumerate(numbers)
+    }
+    paths = await _paths(work, reasons)
     return [
         Recommendation.model_construct(
             rank=rank,
-            item_id=snapshot.ids[numbers[c]],
-            score=float(scores[c]),
-            source=source_of(parts, int(c)) if parts else "popularity",
-            reasons=reasons[int(c)],
-            paths=paths.get(int(c)),
-            fields=_fields(request, picked.rows[int(numbers[c])]),
+            item_id=work.snapshot.ids[numbers[column]],
+            score=float(scores[column]),
+            source=source_of(parts, column),
+            reasons=reasons[numbers[column]],
+            paths=paths.get(numbers[column]),
+            fields=_fields(work.request, picked.items[numbers[column]]),
         )
-        for rank, c in enumerate(order, start=1)
+        for rank, column in enumerate(np.argsort(-scores, kind="stable").tolist(), start=1)
     ]
 
 
-def _reasons(
-    request: RecommendationRequest,
-    snapshot: Snapshot,
-    gathered: Gathered,
-    parts: list[Part],
-    column: int,
-    number: int,
-) -> list[Reason]:
-    if request.explain == "none":
-        return []
-    return reasons_of(parts, column, gathered.words, int(snapshot.shoppers[number]), snapshot.title)
-
-
-async def _paths(
-    request: RecommendationRequest,
-    snapshot: Snapshot,
-    gathered: Gathered,
-    numbers: list[int],
-    reasons: dict[int, list[Reason]],
-    reads: Reads,
-) -> dict[int, list[Path]]:
-    if request.explain != "paths":
+async def _paths(work: Work, reasons: dict[int, list[Reason]]) -> dict[int, list[Path]]:
+    if work.request.explain != "paths":
         return {}
-    ids = [snapshot.ids[n] for n in numbers]
-    pairs = [pair for column, found in reasons.items() for pair in path_pairs(ids[column], found)]
-    rows = await reads.rows(_Q.paths, pairs=pairs) if pairs else []
-    found_ways = {(row["from_id"], row["to_id"]): row for row in rows}
-    events = {s.item_id: s.event for s in gathered.signals.seeds if s.type == "history"}
-    return {
-        column: paths_of(ids[column], found, found_ways, events, request.user_id)
-        for column, found in reasons.items()
-    }
+    ids = work.snapshot.ids
+    pairs = [pair for number, found in reasons.items() for pair in path_pairs(ids[number], found)]
+    rows = await work.reads.rows(_Q.paths, pairs=pairs) if pairs else []
+    ways = {(row["from_id"], row["to_id"]): row for row in rows}
+    events = {s.item_id: s.event for s in work.plan.signals.seeds if s.type == "history"}
+    user_id = work.request.user_id
+    return {number: paths_of(ids[number], found, ways, events, user_id) for number, found in reasons.items()}
 
 
-def _fields(request: RecommendationRequest, row: LiveItem) -> dict[str, Any]:
-    values = dict(zip(request.fields, row.shown, strict=True))
+def _fields(request: RecommendationRequest, item: LiveItem) -> dict[str, Any]:
+    values = dict(zip(request.fields, item.shown, strict=True))
     if "in_stock" in values:
-        values["in_stock"] = row.in_stock
+        values["in_stock"] = item.in_stock
     if values.get("released_at") is not None:
         values["released_at"] = int(seconds(values["released_at"]))
     return values

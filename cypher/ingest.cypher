@@ -102,28 +102,28 @@ MERGE (c)-[:CHILD_OF]->(p)
 
 // name: store_items
 // New and changed items, with their brand and categories; older links that no longer hold are deleted.
-// params: rows (list of {id, properties, brand, categories})
+// params: rows (list of {id, properties, brands, categories})
 // returns: nothing
 UNWIND $rows AS row
 MERGE (i:Item {itemId: row.id})
 SET i += row.properties
-WITH i, row
+WITH i, row,
+     [(i)-[:IN_CATEGORY]->(c) | c.categoryId] AS categories,
+     [(i)-[:MADE_BY]->(b) | b.name] AS brands
 CALL (i, row) {
   MATCH (i)-[old:MADE_BY|IN_CATEGORY]->(x)
-  WHERE (x:Brand AND (row.brand IS NULL OR x.name <> row.brand))
-     OR (x:Category AND NOT x.categoryId IN row.categories)
+  WHERE (x:Brand AND NOT x.name IN row.brands) OR (x:Category AND NOT x.categoryId IN row.categories)
   DELETE old
 }
-CALL (i, row) {
-  WITH i, row
-  WHERE row.brand IS NOT NULL
-  MERGE (b:Brand {name: row.brand})
-  MERGE (i)-[:MADE_BY]->(b)
+CALL (i, row, brands) {
+  UNWIND [name IN row.brands WHERE NOT name IN brands] AS name
+  MERGE (b:Brand {name: name})
+  CREATE (i)-[:MADE_BY]->(b)
 }
-CALL (i, row) {
-  UNWIND row.categories AS id
+CALL (i, row, categories) {
+  UNWIND [id IN row.categories WHERE NOT id IN categories] AS id
   MATCH (c:Category {categoryId: id})
-  MERGE (i)-[:IN_CATEGORY]->(c)
+  CREATE (i)-[:IN_CATEGORY]->(c)
 }
 
 // name: store_users
@@ -151,7 +151,8 @@ MATCH (u:User {userId: $users[n]})
 MATCH (i:Item {itemId: $items[n]})
 CREATE (u)-[r:$($type) {
   count: $counts[n], weight: $weights[n], position: $positions[n],
-  firstAt: datetime({epochSeconds: $firsts[n]}), lastAt: datetime({epochSeconds: $lasts[n]}),
+  firstAt: CASE WHEN $firsts[n] IS NULL THEN null ELSE datetime({epochSeconds: $firsts[n]}) END,
+  lastAt: CASE WHEN $lasts[n] IS NULL THEN null ELSE datetime({epochSeconds: $lasts[n]}) END,
   times: $times[n], baskets: $baskets[n]
 }]->(i)
 SET r += $splits[$split[n]]

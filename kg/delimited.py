@@ -5,7 +5,7 @@ The csv module alone would let a quote that is never closed swallow the rest of 
 
 import csv
 from collections.abc import Iterator
-from typing import IO, NamedTuple
+from typing import IO, Literal, NamedTuple
 
 CELL_LIMIT = 1_000_000  # characters
 BLOCK = 8_000_000  # characters read at a time
@@ -94,7 +94,7 @@ def _block(records: list[tuple[int, str]], bad: list[Bad], width: int, dialect: 
 
 
 def _parse(texts: list[str], dialect: Dialect) -> list[list[str]]:
-    quoting = csv.QUOTE_MINIMAL if dialect.quoting else csv.QUOTE_NONE
+    quoting: Literal[0, 3] = csv.QUOTE_MINIMAL if dialect.quoting else csv.QUOTE_NONE
     lines = (text.replace("\r\n", "\n").replace("\r", " ") if "\r" in text else text for text in texts)
     return list(csv.reader(lines, delimiter=dialect.delimiter, quoting=quoting))
 

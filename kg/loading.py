@@ -83,7 +83,7 @@ def _item(row: dict[str, Any]) -> dict[str, Any]:
     names = list(dict.fromkeys(name for path in row["categories"] for name in path))
     return {
         "id": row["item_id"],
-        "brand": row["brand"],
+        "brands": [row["brand"]] if row["brand"] is not None else [],
         "categories": [" > ".join(path) for path in row["categories"]],
         "properties": {
             "title": row["title"], "description": row["description"], "brand": row["brand"],

@@ -16,7 +16,8 @@ app = typer.Typer(
 )
 
 
-def _register() -> None:
+def register() -> None:
+    """Mount the groups, graph first; heavy libraries are not imported by it."""
     order = {"graph": 0, "gnn": 1, "api": 2}
     for point in sorted(entry_points(group="shopgraph.commands"), key=lambda p: order.get(p.name, 9)):
         group = point.load()
@@ -28,7 +29,7 @@ def _register() -> None:
 
 def run() -> None:
     """Entry point: words for the errors we raise on purpose, a trace for those we did not."""
-    _register()
+    register()
     try:
         app()
     except ShopgraphError as error:

@@ -6,7 +6,7 @@ from api.columns import categories_from, columns_from
 from api.snapshot import Snapshot, Version
 
 
-def made_up(n: int, seed: int) -> Snapshot:
+def made_up(n: int, seed: int, dim: int = 8) -> Snapshot:
     """`n` items with random unit vectors, prices, stock, brands and one of three categories each."""
     random = np.random.default_rng(seed)
     ids = [f"item-{k:03d}" for k in range(n)]
@@ -29,11 +29,11 @@ def made_up(n: int, seed: int) -> Snapshot:
     ]
     members = [{"item_id": i, "category_ids": [tree[int(random.integers(0, 3))]["category_id"]]} for i in ids]
     return Snapshot(
-        version=Version("model", "graph", "blue", 8, 0.1, "{}"),
+        version=Version("model", "graph", "blue", dim, 0.1, "{}"),
         ids=ids,
         number=number,
-        context=_unit(random, n, 8),
-        target=_unit(random, n, 8),
+        context=_unit(random, n, dim),
+        target=_unit(random, n, dim),
         text=_unit(random, n, 6),
         text_model="made-up",
         shoppers=random.integers(0, 50, size=n),

@@ -1,6 +1,7 @@
 """A small made-up shop with vectors: three kinds of goods, shoppers who keep to one of them."""
 
 import json
+from datetime import UTC, datetime
 
 import numpy as np
 
@@ -207,7 +208,7 @@ def _item(good: str, n: int, encoder: QueryEncoder) -> dict:
         "currency": "EUR",
         "textEmbedding": encoder.encode(title).tolist(),
         "textModel": encoder.name,
-        "releasedAt": 1_700_000_000 + n,
+        "releasedAt": datetime.fromtimestamp(1_700_000_000 + n, UTC),
     }
     if n != 5:  # the last of each kind has no known price
         properties["price"] = 2.0 + 3 * n

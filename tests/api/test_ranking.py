@@ -79,21 +79,18 @@ def test_seeds_without_vectors_count_for_nothing() -> None:
     assert not score_all(snapshot, Signals([seed]), KindWeights(), WEIGHTS).any()
 
 
-def test_without_the_past_item_named_first_an_item_loses_most() -> None:
-    kept = 0
-    for seed in range(200):
-        snapshot = made_up(40, seed)
-        past = seeds_of(snapshot, *[(n, "history", 1.0) for n in range(5)])
-        best = int(np.argmax(score_all(snapshot, Signals(past), KindWeights(), WEIGHTS)))
-        parts = split(snapshot, Signals(past), KindWeights(), WEIGHTS, np.array([best]))
-        first = max(parts, key=lambda p: p.values[0]).cause
+@given(seed=st.integers(0, 10_000))
+def test_without_the_past_item_named_first_an_item_scores_less(seed: int) -> None:
+    snapshot = made_up(40, seed, dim=128)
+    past = seeds_of(snapshot, *[(n, "history", 1.0) for n in range(5)])
+    best = int(np.argmax(score_all(snapshot, Signals(past), KindWeights(), WEIGHTS)))
+    parts = split(snapshot, Signals(past), KindWeights(), WEIGHTS, np.array([best]))
+    first = max(parts, key=lambda p: p.values[0]).cause
 
-        def without(gone: Seed, snapshot=snapshot, past=past, best=best) -> float:
-            fewer = Signals([s for s in past if s is not gone])
-            return float(score_all(snapshot, fewer, KindWeights(), WEIGHTS)[best])
+    fewer = [s for s in past if s is not first]
 
-        kept += min(past, key=without) is first
-    assert kept >= 190  # the length of the user's vector changes too, so that it cannot be every time
+    before, after = (score_all(snapshot, Signals(s), KindWeights(), WEIGHTS)[best] for s in (past, fewer))
+    assert after < before
 
 
 def test_edges_count_in_proportion_to_the_strongest_of_their_type() -> None:

@@ -1,6 +1,7 @@
 """The local Neo4j, as a real server: each test asks for it `running` or `stopped`, in the cheapest order."""
 
 import json
+import os
 import socket
 import stat
 import subprocess
@@ -69,7 +70,10 @@ def started_twice(server: LocalServer) -> list[int]:
     """The pids that two commands report which started the server for the first time, at the same moment."""
     commands = [
         subprocess.Popen(
-            [sys.executable, "-c", START, str(server.layout.root.parent)], stdout=subprocess.PIPE, text=True
+            [sys.executable, "-c", START, str(server.layout.root.parent)],
+            stdout=subprocess.PIPE,
+            text=True,
+            env={**os.environ, "LC_ALL": "C"},  # as under cron
         )
         for _ in range(2)
     ]
