@@ -12,6 +12,7 @@ from api.routes import health, v1
 from api.serving import Keeper
 from kg.settings import Settings, load_settings
 
+_PATIENCE = 30.0  # seconds that the start waits for the first snapshot; then /readyz says what is missing
 _ABOUT = """What should this shopper see, given who they are, what they look at and ask for, and why.
 
 Try `POST /v1/recommendations` with `{"query": "..."}`, then add a `user_id`: the same words, other items.
@@ -44,8 +45,9 @@ def from_environment() -> FastAPI:
 @asynccontextmanager
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     keeper: Keeper = app.state.keeper
-    await keeper.step()
-    watcher = asyncio.create_task(keeper.run())
+    watcher = asyncio.create_task(keeper.run(), name="follow the graph")
+    with suppress(TimeoutError):
+        await asyncio.wait_for(keeper.stepped.wait(), _PATIENCE)
     try:
         yield
     finally:

@@ -13,7 +13,8 @@ from kg.errors import SettingsError
 from kg.settings import Settings, load_settings
 
 if TYPE_CHECKING:
-    from api.schemas import RecommendationRequest, RecommendationResponse
+    from api.answers import RecommendationResponse
+    from api.schemas import RecommendationRequest
 
 app = typer.Typer(name="api", no_args_is_help=True, help="The HTTP API.")
 

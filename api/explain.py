@@ -5,8 +5,8 @@ import re
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
+from api.answers import Path, Reason
 from api.ranking import Edge, Part, Seed
-from api.schemas import Path, Reason
 from kg.driver import Row
 from kg.queries import Query, load
 

@@ -4,9 +4,10 @@ from typing import NamedTuple
 
 import numpy as np
 
+from api.answers import Fallback
 from api.gather import Gathered
 from api.ranking import Signals
-from api.schemas import Fallback, RecommendationRequest
+from api.schemas import RecommendationRequest
 from api.weights import KindWeights, RankingWeights
 
 

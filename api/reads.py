@@ -1,5 +1,6 @@
 """The graph as requests read it: named queries only, asynchronously, never waiting long."""
 
+import asyncio
 from typing import Any, NamedTuple
 
 import neo4j
@@ -8,6 +9,8 @@ from neo4j.exceptions import DriverError, Neo4jError
 from kg.driver import Connection, Row
 from kg.errors import GraphError
 from kg.queries import Query
+
+_PATIENCE = 5.0  # seconds for one query
 
 
 class Answer(NamedTuple):
@@ -52,9 +55,11 @@ class Reads:
         except (DriverError, Neo4jError) as error:
             if not error.is_retryable():
                 raise GraphError(self._failed(query, error)) from error
+        except TimeoutError as error:
+            raise GraphError(self._failed(query, f"no answer in {_PATIENCE:g} s")) from error
         try:
             return await self._run(query, params)
-        except (DriverError, Neo4jError) as error:
+        except (DriverError, Neo4jError, TimeoutError) as error:
             raise GraphError(self._failed(query, error)) from error
 
     async def close(self) -> None:
@@ -62,12 +67,13 @@ class Reads:
 
     async def _run(self, query: Query, params: dict[str, Any]) -> Answer:
         # not a managed transaction: that takes more messages, and a reader would rather be told than wait
-        async with self._driver.session(
-            database=self._database, default_access_mode=neo4j.READ_ACCESS
-        ) as session:
+        async with (
+            asyncio.timeout(_PATIENCE),
+            self._driver.session(database=self._database, default_access_mode=neo4j.READ_ACCESS) as session,
+        ):
             result = await session.run(query.text, params)
             rows = [dict(record) async for record in result]
             return Answer(rows, (await session.last_bookmarks()).raw_values)
 
-    def _failed(self, query: Query, error: Exception) -> str:
+    def _failed(self, query: Query, error: Exception | str) -> str:
         return f"Neo4j at {self._uri} did not answer {query.name}: {error}"

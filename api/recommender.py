@@ -7,6 +7,7 @@ from uuid import uuid4
 
 import numpy as np
 
+from api.answers import Intent, Path, Reason, Recommendation, RecommendationResponse
 from api.columns import seconds
 from api.explain import path_pairs, paths_of, reasons_of, source_of
 from api.filters import LiveItem, allowed, refusal
@@ -14,15 +15,7 @@ from api.gather import Gathered, gather
 from api.plan import Plan, plan_for
 from api.ranking import ranked, score_all, split
 from api.reads import Reads
-from api.schemas import (
-    FieldName,
-    Intent,
-    Path,
-    Reason,
-    Recommendation,
-    RecommendationRequest,
-    RecommendationResponse,
-)
+from api.schemas import FieldName, RecommendationRequest
 from api.serving import Serving
 from api.snapshot import Snapshot
 from api.weights import DEFAULT, RankingWeights

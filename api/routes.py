@@ -7,19 +7,10 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Path, Query, Request, Response
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
+from api.answers import Health, ModelInfo, ModelList, Problem, Ready, RecommendationResponse
 from api.problems import ApiError
 from api.recommender import recommend
-from api.schemas import (
-    Health,
-    ModelInfo,
-    ModelList,
-    Options,
-    Problem,
-    Ready,
-    RecommendationRequest,
-    RecommendationResponse,
-    RelatedOptions,
-)
+from api.schemas import Options, RecommendationRequest, RelatedOptions
 from api.serving import Keeper
 from kg.queries import load
 

@@ -7,6 +7,8 @@ from collections.abc import Callable
 from functools import partial
 from typing import NamedTuple, TypeVar
 
+from neo4j.exceptions import DriverError, Neo4jError
+
 from api.encoder import QueryEncoder
 from api.problems import ApiError
 from api.reads import Reads
@@ -46,6 +48,7 @@ class Keeper:
         self._problem = ApiError(503, "starting", "The API is starting: it has not read the graph yet.")
         self._mark: frozenset[str] = frozenset()
         self._rest_until = 0.0
+        self.stepped = asyncio.Event()  # set once the graph has been looked at, whatever came of it
 
     @property
     def serving(self) -> Serving:
@@ -81,8 +84,9 @@ class Keeper:
             await self._follow()
         except ModelError as error:
             self._note(ApiError(503, "no-model", str(error)))
-        except ShopgraphError as error:
+        except (ShopgraphError, DriverError, Neo4jError) as error:
             self._note(ApiError(503, "graph-unreachable", str(error)))
+        self.stepped.set()
 
     async def close(self) -> None:
         if self._reads is not None:

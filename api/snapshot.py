@@ -14,12 +14,14 @@ import numpy as np
 import numpy.typing as npt
 
 from api.columns import Categories, Columns, categories_from, columns_from
+from kg.columns import RELATIONSHIP_OF
 from kg.driver import Graph, Row
 from kg.errors import ModelError
 from kg.queries import load
 
 Vectors = npt.NDArray[np.float32]
 _Q = load("api")
+_SLOTS = {"blue": "Blue", "green": "Green"}  # as in the names of properties
 
 
 class Version(NamedTuple):
@@ -30,15 +32,15 @@ class Version(NamedTuple):
     slot: str
     dim: int
     temperature: float
-    serving: str  # JSON: weights of event types
+    event_weights: tuple[tuple[str, float], ...]  # (event type, weight of an item by it) as trained
 
     @property
     def context_property(self) -> str:
-        return f"gnnContext{self.slot.capitalize()}"
+        return f"gnnContext{self.slot}"
 
     @property
     def target_property(self) -> str:
-        return f"gnnTarget{self.slot.capitalize()}"
+        return f"gnnTarget{self.slot}"
 
 
 @dataclass(frozen=True)
@@ -62,9 +64,7 @@ class Snapshot:
 
     def event_weights(self, default: dict[str, float]) -> dict[str, float]:
         """Weight of a past item by event type, as the model was trained, else `default`."""
-        serving = json.loads(self.version.serving or "{}")
-        given = serving.get("event_weights", serving)
-        return default | {k: float(v) for k, v in given.items() if k in default}
+        return default | dict(self.version.event_weights)
 
     def title(self, item_id: str) -> str | None:
         number = self.number.get(item_id)
@@ -72,17 +72,29 @@ class Snapshot:
 
 
 def version_from(state: Row) -> Version | None:
-    """From the row of api.state; None while no model is live."""
-    if state["model_version"] is None:
+    """From the row of api.state; None while no model is live.
+
+    Raises:
+        ModelError: the model's node does not say what it should.
+    """
+    model = state["model_version"]
+    if model is None:
         return None
-    return Version(
-        model=state["model_version"],
-        graph=state["graph_version"] or "unversioned",
-        slot=state["slot"],
-        dim=int(state["dim"]),
-        temperature=float(state["temperature"]),
-        serving=state["serving"] or "{}",
-    )
+    try:
+        serving = json.loads(state["serving"] or "{}")
+        weights = serving.get("event_weights", serving).items()
+        return Version(
+            model=model,
+            graph=state["graph_version"] or "unversioned",
+            slot=_SLOTS[state["slot"]],
+            dim=int(state["dim"]),
+            temperature=float(state["temperature"]),
+            event_weights=tuple((event, float(w)) for event, w in weights if event in RELATIONSHIP_OF),
+        )
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise ModelError(
+            f"The node of model {model!r} is broken: {error!r}. Publish it again: shopgraph gnn write-back."
+        ) from error
 
 
 def read_version(graph: Graph) -> Version:

@@ -7,7 +7,7 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
-from api.schemas import Reason, Recommendation, RecommendationResponse
+from api.answers import Reason, Recommendation, RecommendationResponse
 
 _REASONS = 3  # a line each
 

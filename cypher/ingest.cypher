@@ -159,12 +159,14 @@ SET r += $splits[$split[n]]
 
 // name: update_edges
 // Edges whose events, weight, position or split are not what they were, absolute values.
-// params: rows (list of {user, item, type, properties})
+// params: rows (list of {user, item, type, first, last, properties})
 // returns: nothing
 UNWIND $rows AS row
 MATCH (:User {userId: row.user})-[r:VIEWED|ADDED_TO_CART|BOUGHT|RATED]->(:Item {itemId: row.item})
 WHERE type(r) = row.type
-SET r += row.properties
+SET r += row.properties,
+    r.firstAt = CASE WHEN row.first IS NULL THEN null ELSE datetime({epochSeconds: row.first}) END,
+    r.lastAt = CASE WHEN row.last IS NULL THEN null ELSE datetime({epochSeconds: row.last}) END
 
 // name: existing_relations
 // The declared relations of the items of a batch.

@@ -14,7 +14,7 @@ class TrainConfig(BaseModel):
         0.1, ge=0, lt=1, description="Share of items trained without their ID each step."
     )
     start_scale: float = Field(0.1, gt=0, description="Standard deviation of the first ID embeddings.")
-    learning_rate: float = Field(1e-3, gt=0, description="Adam's step size.")
+    learning_rate: float = Field(1.5e-3, gt=0, description="Adam's step size.")
     batch_users: int = Field(1024, ge=1, description="Users a step at most; small shops get smaller batches.")
     shown_share: float = Field(
         0.5, gt=0, lt=1, description="Chance of a user's item to be shown, not asked for."
@@ -26,7 +26,7 @@ class TrainConfig(BaseModel):
     relation_weight: float = Field(1.0, description="First weight of each relation, then learned.")
     text_k: int = Field(10, ge=1, description="Text neighbours that send a message to an item.")
     bought_k: int = Field(30, ge=1, description="Items bought with it that send a message to an item.")
-    bought_least: int = Field(1, ge=1, description="Pairs bought together less often send no message.")
+    bought_least: int = Field(2, ge=1, description="Pairs bought together less often send no message.")
     relations: bool = Field(
         False, description="Whether the relations that the shop declared send messages too."
     )

@@ -48,7 +48,9 @@ def fake_shop(
             "price": np.arange(n_items, dtype=float),
         }
     )
-    pairs = pd.DataFrame({"relation": "also bought", "source": range(0, half), "target": range(half, 2 * half)})
+    pairs = pd.DataFrame(
+        {"relation": "also bought", "source": range(0, half), "target": range(half, 2 * half)}
+    )
     text = rng.standard_normal((n_items, 12)).astype(np.float32)
     text[:half] += 1.5
     text /= np.linalg.norm(text, axis=1, keepdims=True)

@@ -35,7 +35,7 @@ def shop_graph(
     relations: bool = False,
     text_k: int = 10,
     bought_k: int = 30,
-    bought_least: int = 1,
+    bought_least: int = 2,
     window_days: float | None = None,
 ) -> HeteroData:
     """Nodes user, item (x: text), brand and category, with the edges that training may know.
@@ -63,8 +63,8 @@ def shop_graph(
     counted = co_occurrence(group, item, n_items, bought_k, least=bought_least)
     _edges(graph, BOUGHT_WITH, counted.source, counted.target, counted.score)
     # Kept so that training can take a batch's own purchases out of the counts.
-    graph["bought"].group, graph["bought"].item = torch.from_numpy(group), torch.from_numpy(item)
-    graph["bought"].user = torch.from_numpy(user)
+    graph["bought"].group, graph["bought"].item = torch.tensor(group), torch.tensor(item)
+    graph["bought"].user = torch.tensor(user)
     _labels(graph, MADE_BY, data.items["brand"].map(lambda b: [b] if isinstance(b, str) and b else []))
     _labels(graph, IN_CATEGORY, data.items["categories"])
     if relations:

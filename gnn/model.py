@@ -127,7 +127,8 @@ def spectral(pairs: sp.csr_matrix, dim: int, scale: float, seed: int) -> npt.NDA
     """Right singular vectors of the normalised user–item matrix, times √σ, with standard deviation `scale`.
 
     What the linear models start from; the ID embeddings start there too. Randomised range finder of Halko,
-    Martinsson & Tropp (SIAM Review 2011) with power iterations. Columns beyond the rank are small noise.
+    Martinsson & Tropp (SIAM Review 2011) with power iterations. A little noise keeps items that nobody
+    bought from being zero.
     """
     rng = np.random.default_rng(seed)
     by_user, by_item = np.asarray(pairs.sum(axis=1)).ravel(), np.asarray(pairs.sum(axis=0)).ravel()
@@ -141,9 +142,10 @@ def spectral(pairs: sp.csr_matrix, dim: int, scale: float, seed: int) -> npt.NDA
     for _ in range(4):
         basis = np.linalg.qr(normal.T @ (normal @ basis))[0]
     _, values, vectors = np.linalg.svd(normal @ basis, full_matrices=False)
-    start = rng.standard_normal((pairs.shape[1], dim)) * 1e-3
+    start = np.zeros((pairs.shape[1], dim))
     start[:, :rank] = (basis @ vectors[:rank].T) * np.sqrt(values[:rank])
-    return np.asarray(start / start.std() * scale, dtype=np.float32)
+    noise = rng.standard_normal(start.shape) * start.std() / 100
+    return np.asarray((start + noise) / start.std() * scale, dtype=np.float32)
 
 
 def _part(rows: tuple[Tensor, Tensor, Tensor], first: int, last: int) -> tuple[Tensor, ...]:

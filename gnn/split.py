@@ -43,8 +43,8 @@ def split(
     Args:
         name: "time" (the newest `share` of all interactions is the test part, the `share` before it the
             validation part), "leave-one-out" (each user's last item, and the one before), "random", or the
-            name of a column split_<name> with the values train, valid and test. A column without valid gets
-            its validation part from train, at random within each user; its test part is not looked at.
+            name of a column split_<name> that says train, valid or test; the prefix may be left out. A
+            column without valid gets it from train, at random within each user, its test part unseen.
         share: size of the validation and of the test part, where the split does not say it.
         with_test: whether to hand out the test part.
 
@@ -53,6 +53,7 @@ def split(
     """
     name = name or default_split(data)
     rows = data.interactions.reset_index(drop=True)
+    columns = [str(column) for column in rows if str(column).startswith("split_")]
     if name == "time":
         part = _by_time(rows, share, data.has_time)
     elif name == "leave-one-out":
@@ -60,13 +61,12 @@ def split(
     elif name == "random":
         part = _hold_out(rows, np.full(len(rows), "train", object), share, seed, "test")
         part = _hold_out(rows, part, share / (1 - share), seed + 1, "valid")
-    elif f"split_{name}" in rows:
-        part = _by_column(rows, name)
+    elif column := next((c for c in (name, f"split_{name}") if c in columns), None):
+        part = _by_column(rows[column])
         if not (part == "valid").any():
             part = _hold_out(rows, part, share, seed, "valid")
     else:
-        known = [str(c).removeprefix("split_") for c in rows if str(c).startswith("split_")]
-        raise ModelError(f"There is no split {name!r}; there are: {', '.join([*BUILT_IN, *known])}.")
+        raise ModelError(f"There is no split {name!r}; there are: {', '.join([*BUILT_IN, *columns])}.")
     return _parts(name, rows, part, with_test)
 
 
@@ -115,11 +115,10 @@ def _leave_one_out(rows: pd.DataFrame) -> npt.NDArray[np.object_]:
     return joined["part"].to_numpy(object)
 
 
-def _by_column(rows: pd.DataFrame, name: str) -> npt.NDArray[np.object_]:
-    column = rows[f"split_{name}"]
+def _by_column(column: "pd.Series[str]") -> npt.NDArray[np.object_]:
     unknown = set(column.dropna().unique()) - {"train", "valid", "test"}
     if unknown:
-        raise ModelError(f"Column split_{name} holds {sorted(unknown)}; it may hold train, valid and test.")
+        raise ModelError(f"Column {column.name} holds {sorted(unknown)}; it may hold train, valid and test.")
     return column.fillna("").to_numpy(object)
 
 

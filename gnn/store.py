@@ -55,7 +55,7 @@ def run_folder(home: Path, data: ShopData, plan: dict[str, Any]) -> RunFolder:
         planned = path / _RUN
         if planned.is_file() and not (path / _ABOUT).exists() and planned.read_text() == run:
             return RunFolder(path, resumed=True)
-    stamp = datetime.now(UTC).strftime("%Y%m%d-%H%M%S")
+    stamp = datetime.now(UTC).strftime("%Y%m%d-%H%M%S-%f")[:-3]
     path = models / f"{stamp}-{hashlib.sha256(run.encode()).hexdigest()[:6]}"
     path.mkdir(parents=True)
     (path / _RUN).write_text(run)

@@ -10,6 +10,7 @@ import numpy.typing as npt
 from gnn.store import SavedModel
 from kg.console import progress
 from kg.driver import Graph
+from kg.encode import vector_index
 from kg.errors import ModelError
 from kg.queries import load
 
@@ -54,7 +55,9 @@ def write_back(graph: Graph, model: SavedModel, *, timeout: float = 300) -> Writ
             ]
             graph.write(queries.vectors, rows=rows, **names)
             advance(len(rows))
-    graph.write(queries.index_blue if slot == "blue" else queries.index_green, dim=context.shape[1])
+    graph.write(
+        queries.index_blue if slot == "blue" else queries.index_green, options=vector_index(context.shape[1])
+    )
     _wait_until_online(graph, f"item_gnn_{slot}", timeout)
     _promote(graph, model, slot, context.shape[1])
     without = len(in_graph) - len(ids)

@@ -7,7 +7,6 @@ import typer
 from kg import ingest_cli
 from kg.console import emit_json, out, say
 from kg.server.cli import app as server_app
-from kg.settings import load_settings
 
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
 
@@ -30,6 +29,7 @@ def encode(
     """
     from kg.driver import connect
     from kg.encode import encode_items
+    from kg.settings import load_settings
 
     settings = load_settings()
     with connect(settings) as graph:
@@ -65,6 +65,7 @@ def build(
     """
     from kg.build import build_edges
     from kg.driver import connect
+    from kg.settings import load_settings
 
     with connect(load_settings()) as graph:
         changes = build_edges(graph, k=k, window_days=window_days, least=least)
@@ -83,6 +84,7 @@ def check(as_json: Json = False) -> None:
     """
     from kg.check import check as violations_of
     from kg.driver import connect
+    from kg.settings import load_settings
 
     with connect(load_settings()) as graph:
         violations = violations_of(graph)
@@ -108,6 +110,7 @@ def stats(as_json: Json = False) -> None:
 
     from kg.check import stats as counts_of
     from kg.driver import connect
+    from kg.settings import load_settings
 
     with connect(load_settings()) as graph:
         counts = counts_of(graph)

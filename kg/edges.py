@@ -4,7 +4,6 @@ An event is a time and a basket; the same event said twice is one. Times that ar
 baskets that are not known are "" as long as the edge has others that are.
 """
 
-from datetime import UTC, datetime
 from typing import Any
 
 SPLIT_ORDER = ("train", "valid", "test")  # the later one wins where an edge has events of several
@@ -24,7 +23,7 @@ def properties_of(row: dict[str, Any], splits: list[str]) -> dict[str, Any]:
 
 
 def united(old: dict[str, Any], row: dict[str, Any], splits: list[str]) -> dict[str, Any] | None:
-    """The properties to set on an edge that has `old`, given a row of the data; None when nothing changes.
+    """All properties of an edge that has `old`, after a row of the data; None when nothing changes.
 
     When the row holds all events that the edge has, the row is right in everything, so corrections of a
     weight or split arrive. Else only its new events are added.
@@ -40,8 +39,13 @@ def united(old: dict[str, Any], row: dict[str, Any], splits: list[str]) -> dict[
         return None
     else:
         result = _with(old, new, before, added, splits)
-    changed = {name: value for name, value in result.items() if old.get(name) != value}
-    return changed | _ends(result["times"]) if changed else None
+    return result if any(old.get(name) != value for name, value in result.items()) else None
+
+
+def ends(times: list[int] | None) -> tuple[int | None, int | None]:
+    """The first and the last known time of an edge."""
+    known = [time for time in times or () if time != -1]
+    return min(known, default=None), max(known, default=None)
 
 
 def _with(
@@ -73,13 +77,3 @@ def _events(properties: dict[str, Any]) -> list[Event]:
 def _later(one: str | None, other: str | None) -> str | None:
     known = [split for split in (one, other) if split is not None]
     return max(known, key=SPLIT_ORDER.index, default=None)
-
-
-def _ends(times: list[int] | None) -> dict[str, Any]:
-    known = [time for time in times or () if time != -1]
-    if not known:
-        return {"firstAt": None, "lastAt": None}
-    return {
-        "firstAt": datetime.fromtimestamp(min(known), UTC),
-        "lastAt": datetime.fromtimestamp(max(known), UTC),
-    }

@@ -186,8 +186,10 @@ def _text(frame: pd.DataFrame, column: Column | None) -> pd.Series:
     if column is None:
         return pd.Series([None] * len(frame), dtype="str", index=frame.index)
     if column.columns:
-        parts = [_text(frame, Column(column=name)) for name in column.columns]
-        values = parts[0].fillna("").str.cat([p.fillna("") for p in parts[1:]], sep=" ")
+        parts = [_text(frame, Column(column=name)).fillna("") for name in column.columns]
+        values = parts[0]
+        for part in parts[1:]:
+            values = (values + " " + part).str.strip()
     else:
         values = _strings(pick(frame, column), column)
     if column.remove:
@@ -205,12 +207,17 @@ def _strings(cells: pd.Series, column: Column) -> pd.Series:
             return pd.Series(pc.cast(pa.array(cells), pa.large_string()).to_pandas(), dtype="str")
         cells = pd.Series(pa.array(cells).to_pylist(), dtype=object)
     if column.parse is not None:
-        lists = [read_list(cell, column) for cell in cells]
-        cells = pd.Series([c if p is None else p for c, p in zip(cells, lists, strict=True)], dtype=object)
+        cells = pd.Series(_lists(cells, column), dtype=object)
     if cells.dtype == object:
         texts: list[Any] = [as_text(cell) for cell in cells]
         return pd.Series(texts, dtype="str", index=cells.index)
     return cells
+
+
+def _lists(cells: pd.Series, column: Column) -> list[Any]:
+    """The cells that hold a list as lists, the others as they are."""
+    read = ((cell, read_list(cell, column)) for cell in cells)
+    return [cell if found is None else found for cell, found in read]
 
 
 def _numbers(cells: pd.Series, column: Column) -> tuple[np.ndarray, np.ndarray]:
@@ -261,5 +268,5 @@ def _spelled(cells: pd.Series, mask: np.ndarray, words: tuple[str, ...]) -> np.n
 
 
 def _show(cell: Any) -> str:
-    text = repr(cell)
+    text = repr(cell.item() if isinstance(cell, np.generic) else cell)
     return text if len(text) <= 60 else text[:57] + "..."

@@ -7,7 +7,7 @@ batch looks at what is there before it writes, one applied twice would change no
 import json
 import time
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from secrets import token_hex
@@ -42,7 +42,7 @@ class Report:
     counts: dict[str, TableCount]  # what was read, by table
     changes: dict[str, Change]  # what was written, by table
     staging_seconds: float = 0.0
-    loading_seconds: float = 0.0
+    step_seconds: dict[str, float] = field(default_factory=dict)  # of loading, by table
     already_loaded: bool = False  # the same data was loaded last: nothing was done
     dry_run: bool = False
 
@@ -50,10 +50,12 @@ class Report:
         """For --json."""
         tables = {name: asdict(count) for name, count in self.counts.items()}
         for name, change in self.changes.items():
-            tables[name] = tables.get(name, {}) | change._asdict()
+            seconds = round(self.step_seconds[name], 3)
+            tables[name] = tables.get(name, {}) | change._asdict() | {"seconds": seconds}
         return {
             "shop": self.shop, "fingerprint": self.fingerprint, "rejects": self.rejects, "tables": tables,
-            "staging_seconds": round(self.staging_seconds, 3), "loading_seconds": round(self.loading_seconds, 3),
+            "staging_seconds": round(self.staging_seconds, 3),
+            "loading_seconds": round(sum(self.step_seconds.values()), 3),
             "already_loaded": self.already_loaded, "dry_run": self.dry_run,
         }  # fmt: skip
 
@@ -101,9 +103,7 @@ def ingest(
     staged.check_rejects(max_rejects)
     prepare(graph, staged.language)
     report = _report(staged, rejects)
-    started = time.monotonic()
-    report.changes = _load(graph, staged, last if not force else None)
-    report.loading_seconds = time.monotonic() - started
+    _load(graph, staged, last if not force else None, report)
     remove_others(staged)
     return report
 
@@ -143,8 +143,8 @@ def _report(staged: Staged, rejects: Path | None) -> Report:
     return Report(staged.name, staged.fingerprint, where, staged.counts, {}, staged.seconds)
 
 
-def _load(graph: Graph, staged: Staged, last: dict[str, Any] | None) -> dict[str, Change]:
-    """Write all steps, going on where an unfinished run of the same staging stopped."""
+def _load(graph: Graph, staged: Staged, last: dict[str, Any] | None, report: Report) -> None:
+    """Write all steps and report them, going on where an unfinished run of the same staging stopped."""
     queries = load("ingest")
     done: dict[str, int] = {}
     if last and not last["ended"] and last["fingerprint"] == staged.fingerprint and not staged.needs_graph:
@@ -156,11 +156,12 @@ def _load(graph: Graph, staged: Staged, last: dict[str, Any] | None) -> dict[str
             queries.start_run, runId=run_id, source=staged.name, fingerprint=staged.fingerprint,
             language=staged.language, watermark="{}",
         )  # fmt: skip
-    changes = {step.name: _load_step(graph, staged, step, run_id, done) for step in steps(staged.splits)}
-    graph.write(
-        queries.end_run, runId=run_id, counts=json.dumps({k: c._asdict() for k, c in changes.items()})
-    )
-    return changes
+    for step in steps(staged.splits):
+        started = time.monotonic()
+        report.changes[step.name] = _load_step(graph, staged, step, run_id, done)
+        report.step_seconds[step.name] = time.monotonic() - started
+    counts = json.dumps({name: change._asdict() for name, change in report.changes.items()})
+    graph.write(queries.end_run, runId=run_id, counts=counts)
 
 
 def _load_step(graph: Graph, staged: Staged, step: Step, run_id: str, done: dict[str, int]) -> Change:

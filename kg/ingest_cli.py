@@ -81,24 +81,23 @@ def _show(report: "Report") -> None:
         out.print(f"{report.shop}: these very files were loaded last; nothing to do (--force looks again).")
         return
     columns = ("read", "rejected", "duplicates", "dropped", "created", "changed", "deleted")
-    table = Table("table", *(columns[:4] if report.dry_run else columns), title=report.shop)
+    shown = columns[:4] if report.dry_run else columns
+    table = Table(report.shop, *shown, box=None, padding=(0, 1, 0, 0), header_style="bold")
+    for column in table.columns[1:]:
+        column.justify = "right"
     rows = report.as_dict()["tables"]
     for name, row in rows.items():
-        if any(row.values()):
-            table.add_row(
-                name, *(f"{row[c]:,}" if c in row else "" for c in columns[: len(table.columns) - 1])
-            )
+        if any(row.get(column) for column in columns):
+            table.add_row(name, *(f"{row[c]:,}" if c in row else "" for c in shown))
     out.print(table)
     read = sum(count.read for count in report.counts.values())
+    took = report.staging_seconds
     out.print(
-        f"checked {read:,} rows in {report.staging_seconds:.1f} s ({_rate(read, report.staging_seconds)})"
+        f"checked {read:,} rows in {took:.1f} s, {read / took:,.0f} a second" if took else "checked before"
     )
     if not report.dry_run:
         kept = sum(count.kept for count in report.counts.values())
-        out.print(f"loaded in {report.loading_seconds:.1f} s ({_rate(kept, report.loading_seconds)})")
+        took = max(sum(report.step_seconds.values()), 0.001)
+        out.print(f"loaded {kept:,} rows in {took:.1f} s, {kept / took:,.0f} a second")
     rejected = sum(count.rejected for count in report.counts.values())
     out.print(f"{rejected:,} rejected rows: {report.rejects}" if rejected else "no rejected rows")
-
-
-def _rate(rows: int, seconds: float) -> str:
-    return f"{rows / seconds:,.0f} rows/s" if seconds > 0 else "found staged"

@@ -13,7 +13,7 @@ import pyarrow as pa
 
 from kg.columns import RELATIONSHIP_OF
 from kg.driver import Counts
-from kg.edges import united
+from kg.edges import ends, united
 from kg.errors import IngestError
 from kg.queries import Query, load
 
@@ -126,9 +126,11 @@ def _edges(tx: neo4j.ManagedTransaction, batch: pa.RecordBatch, splits: list[str
         if old is None:
             fresh[kind].append(n)
             continue
-        changes = united(old, {name: values[n] for name, values in columns.items()}, splits)
-        if changes is not None:
-            updates.append({"user": user, "item": item, "type": kind, "properties": changes})
+        result = united(old, {name: values[n] for name, values in columns.items()}, splits)
+        if result is not None:
+            first, last = ends(result["times"])
+            edge = {"user": user, "item": item, "type": kind, "first": first, "last": last}
+            updates.append(edge | {"properties": result})
     created = sum(_create_edges(tx, kind, columns, places, splits) for kind, places in fresh.items())
     if updates:
         _run(tx, queries.update_edges, rows=updates)

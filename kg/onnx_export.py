@@ -54,6 +54,7 @@ def _made(folder: Path) -> Path:
 
 
 def _write(encoder: Encoder, folder: Path) -> None:
+    import logging
     import warnings
 
     import torch
@@ -66,8 +67,9 @@ def _write(encoder: Encoder, folder: Path) -> None:
 
     full = folder / "full.onnx"
     shape = {0: torch.export.Dim("batch"), 1: torch.export.Dim("tokens", max=encoder.max_tokens)}
+    logging.disable(logging.WARNING)  # hints to the exporter's authors, not to ours
     with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "# The axis name")  # both inputs share their axes, as they should
+        warnings.simplefilter("ignore")
         torch.onnx.export(
             transformer,
             (),
@@ -81,6 +83,7 @@ def _write(encoder: Encoder, folder: Path) -> None:
             verbose=False,
         )
     quantize_dynamic(str(full), str(folder / "model.onnx"), weight_type=QuantType.QInt8, per_channel=True)
+    logging.disable(logging.NOTSET)
     full.unlink()
     tokenizer.backend_tokenizer.save(str(folder / "tokenizer.json"))
 

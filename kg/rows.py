@@ -168,7 +168,7 @@ def _positions(chunk: Chunk, table: Interactions, problems: Problems) -> np.ndar
     if table.position.column == "$row":
         return chunk.rows * table.position.scale
     cells = read_number(chunk.frame, table.position, problems, "position", required=True)
-    problems.add(cells % 1 > 0, "position is not a whole number", cells)
+    problems.add((cells % 1 > 0) | (np.abs(cells) >= 2**53), "position is not a whole number", cells)
     return cells
 
 
@@ -185,7 +185,8 @@ def _split(raw: pd.DataFrame, column: Column, problems: Problems, name: str) -> 
 
 def _whole(values: np.ndarray) -> pd.Series:
     """Float64 with NaN -> nullable int64."""
-    return pd.Series(pd.array(np.nan_to_num(values), dtype="float64")).astype("Int64").mask(np.isnan(values))
+    missing = ~(np.abs(values) < 2**53)
+    return pd.Series(np.where(missing, 0, values).astype(np.int64)).astype("Int64").mask(missing)
 
 
 def _categories(raw: pd.DataFrame, column: Column | None, problems: Problems) -> pd.Series:

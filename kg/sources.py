@@ -22,12 +22,12 @@ from typing import IO, Any, NamedTuple
 import numpy as np
 import pandas as pd
 import pyarrow as pa
-import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
-from kg.delimited import CELL_LIMIT, Bad, Dialect, read_blocks, read_header
+from kg.delimited import Bad, Dialect, read_blocks, read_header
 from kg.errors import IngestError, ManifestError
+from kg.jsonfile import Numbered, read_document, read_lines
 from kg.manifest import Format, Table, suggest
+from kg.parquet import read_batches, read_names
 
 CHUNK_ROWS = 50_000
 REST = "$rest"  # JSON may have thousands of keys that fit a pattern: they stay one dict a row in this column
@@ -45,6 +45,7 @@ class Chunk(NamedTuple):
     rows: np.ndarray  # row numbers, int64 [n]
     frame: pd.DataFrame  # n rows, the shop's columns: text as str, Parquet as Arrow types, JSON as objects
     bad: list[Bad]  # rows that could not even be read: (row number, reason)
+    keys: frozenset[str] = frozenset()  # JSON: all keys of these records
 
 
 class Wanted(NamedTuple):
@@ -89,23 +90,25 @@ def read_table(folder: Path, table: Table, key: str, wanted: list[Wanted]) -> It
         with _damage(path):
             for chunk in _read(path, name, kind, table, wanted):
                 loose = loose or (kind in ("jsonl", "json") and len(chunk.rows) > 0)
-                seen.update(chunk.frame.columns)
+                seen.update(chunk.keys)
                 yield chunk
     if loose:
-        _select(sorted(seen), wanted, "no record")
+        _select(sorted(seen), wanted, "any record")
 
 
 def _read(path: Path, name: str, kind: Format, table: Table, wanted: list[Wanted]) -> Iterator[Chunk]:
     if kind == "parquet":
-        yield from _parquet(path, name, wanted)
+        columns = _select(read_names(path), wanted, name)
+        for frame, rows, bad in read_batches(path, columns, CHUNK_ROWS):
+            yield Chunk(name, rows, frame, bad)
     elif kind in ("csv", "tsv"):
         yield from _delimited(path, name, kind, table, wanted)
     elif kind == "jsonl":
         with _open(path) as file:
-            yield from _records(name, _json_lines(file), wanted)
+            yield from _records(name, read_lines(file), wanted)
     elif kind == "json":
         with _open(path) as file:
-            yield from _records(name, _json_document(file), wanted)
+            yield from _records(name, read_document(file), wanted)
     else:
         with _open(path) as file:
             yield from _adjacency(name, TextIOWrapper(file, table.encoding, "surrogateescape"))
@@ -125,94 +128,7 @@ def _delimited(path: Path, name: str, kind: str, table: Table, wanted: list[Want
             yield Chunk(name, np.array(block.rows, np.int64), frame, block.bad)
 
 
-def _parquet(path: Path, name: str, wanted: list[Wanted]) -> Iterator[Chunk]:
-    with pq.ParquetFile(path) as file:
-        columns = _select(file.schema_arrow.names, wanted, name)
-        row = 1
-        for batch in file.iter_batches(CHUNK_ROWS, columns=columns, use_threads=False):
-            bad, batch = _undecodable(batch)
-            rows = np.arange(row, row + len(batch), dtype=np.int64)
-            row += len(batch)
-            keep = np.ones(len(batch), bool)
-            keep[[place for place, _ in bad]] = False
-            frame = batch.to_pandas(types_mapper=pd.ArrowDtype)
-            frame = frame if keep.all() else frame[keep].reset_index(drop=True)
-            yield Chunk(name, rows[keep], frame, [(int(rows[place]), reason) for place, reason in bad])
-
-
-def _undecodable(batch: pa.RecordBatch) -> tuple[list[Bad], pa.RecordBatch]:
-    """The places of rows with text that cannot be used, and the batch with those texts emptied."""
-    bad: dict[int, str] = {}
-    for k, field in enumerate(batch.schema):
-        if not (pa.types.is_string(field.type) or pa.types.is_large_string(field.type)):
-            continue
-        column = batch.column(k)
-        try:
-            column.validate(full=True)
-        except pa.ArrowInvalid:
-            raw = column.cast(pa.large_binary(), safe=False).to_pylist()
-            wrong = {n for n, value in enumerate(raw) if value is not None and not _decodes(value)}
-            bad |= dict.fromkeys(wrong, "broken encoding")
-            good = [None if n in wrong or value is None else value.decode() for n, value in enumerate(raw)]
-            column = pa.array(good, pa.string())
-            batch = batch.set_column(k, field.name, column)
-        for mask, reason in (
-            (pc.match_substring(column, "\0"), "a NUL byte"),
-            (pc.greater(pc.binary_length(column), CELL_LIMIT), f"a cell over the limit of {CELL_LIMIT:,}"),
-        ):
-            if pc.any(mask).as_py():
-                bad |= dict.fromkeys(np.flatnonzero(mask.fill_null(False).to_numpy(False)).tolist(), reason)
-    return sorted(bad.items()), batch
-
-
-def _decodes(value: bytes) -> bool:
-    try:
-        value.decode()
-    except UnicodeDecodeError:
-        return False
-    return True
-
-
-def _json_lines(file: IO[bytes]) -> Iterator[tuple[int, dict[str, Any] | str]]:
-    """(line number, record, or the reason why there is none)."""
-    for number, line in enumerate(file, start=1):
-        if not line.strip():
-            continue
-        try:
-            record = json.loads(line)
-        except UnicodeDecodeError:
-            yield number, "broken encoding"
-        except (ValueError, RecursionError) as error:
-            yield number, "a NUL byte" if b"\0" in line else f"not JSON: {error}"
-        else:
-            yield number, _checked(record, line)
-
-
-def _checked(record: Any, line: bytes) -> dict[str, Any] | str:
-    if not isinstance(record, dict):
-        return f"not a JSON object but a {type(record).__name__}"
-    if b"\\u0000" in line:
-        return "a NUL byte"
-    if b"\\ud" in line.lower():
-        try:
-            json.dumps(record, ensure_ascii=False).encode()
-        except UnicodeEncodeError:
-            return "broken encoding"
-    longest = max((len(v) for v in record.values() if isinstance(v, str)), default=0)
-    return record if longest <= CELL_LIMIT else f"a cell of {longest:,} characters (limit {CELL_LIMIT:,})"
-
-
-def _json_document(file: IO[bytes]) -> Iterator[tuple[int, dict[str, Any] | str]]:
-    document = json.load(file)
-    if isinstance(document, dict):
-        document = [{"$key": key, **v} if isinstance(v, dict) else v for key, v in document.items()]
-    for number, record in enumerate(document, start=1):
-        yield number, _checked(record, json.dumps(record).encode())
-
-
-def _records(
-    name: str, numbered: Iterator[tuple[int, dict[str, Any] | str]], wanted: list[Wanted]
-) -> Iterator[Chunk]:
+def _records(name: str, numbered: Iterator[Numbered], wanted: list[Wanted]) -> Iterator[Chunk]:
     columns = list(dict.fromkeys(column for _, column in wanted if "*" not in column))
     patterns = [column for _, column in wanted if "*" in column]
     while batch := list(islice(numbered, CHUNK_ROWS // 10)):
@@ -224,7 +140,8 @@ def _records(
             fits = {key for key in known if any(fnmatchcase(key, pattern) for pattern in patterns)}
             data[REST] = _objects({k: v for k, v in record.items() if k in fits} for _, record in good)
         frame = pd.DataFrame(data, index=range(len(good)))
-        yield Chunk(name, np.array([number for number, _ in good], np.int64), frame, bad)
+        rows = np.array([number for number, _ in good], np.int64)
+        yield Chunk(name, rows, frame, bad, frozenset(known))
 
 
 def _objects(values: Iterable[Any]) -> pd.Series:
@@ -271,8 +188,9 @@ def _select(known: list[str], wanted: list[Wanted], file: str) -> list[str]:
     for key, column in wanted:
         if "*" not in column and column not in known:
             near = suggest(column, known)
+            there = ", ".join(known[:40])
             raise ManifestError(
-                f"{key} names the column {column!r}, which {file} has not{near}; it has: {', '.join(known)}."
+                f"{key} names the column {column!r}, which is not in {file}{near}; there are: {there}."
             )
     names = set(_expand(known, wanted))
     return [name for name in dict.fromkeys(known) if name in names]

@@ -177,7 +177,10 @@ class StageDb:
         return dropped
 
     def finish_interactions(self) -> int:
-        """Build `interactions` (one row an event) and `edges` (one a user, item and type); drops duplicates."""
+        """Build `interactions` (a row an event) and `edges` (a row a user, item and type).
+
+        Returns the number of duplicate events.
+        """
         rows = self._count("raw_interactions")
         splits = "".join(
             f", {_SPLITS}[max(list_position({_SPLITS}, {name}))] AS {name}" for name in self.splits
@@ -198,8 +201,8 @@ class StageDb:
         """Build `relations`; returns dropped duplicates and dropped self loops."""
         rows, loops = self._count("raw_relations"), self._count("raw_relations WHERE source_id = target_id")
         self.con.execute(
-            """CREATE TABLE relations AS SELECT DISTINCT relation, kind, source_id, target_id FROM raw_relations
-            WHERE source_id <> target_id ORDER BY kind, relation, source_id, target_id"""
+            """CREATE TABLE relations AS SELECT DISTINCT relation, kind, source_id, target_id
+            FROM raw_relations WHERE source_id <> target_id ORDER BY kind, relation, source_id, target_id"""
         )
         self.con.execute("DROP TABLE raw_relations")
         return rows - loops - self._count("relations"), loops
@@ -247,8 +250,8 @@ class StageDb:
     def write_rejects(self, path: Path) -> None:
         """All rejected rows as CSV: table, file, row, reason."""
         self.con.execute(
-            """COPY (SELECT kind AS "table", file, "row", reason FROM rejects ORDER BY kind, file, "row", reason)
-            TO $path (HEADER, DELIMITER ',')""",
+            """COPY (SELECT kind AS "table", file, "row", reason FROM rejects
+            ORDER BY kind, file, "row", reason) TO $path (HEADER, DELIMITER ',')""",
             {"path": str(path)},
         )
 

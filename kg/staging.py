@@ -12,7 +12,7 @@ import shutil
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -56,7 +56,7 @@ class Staged:
     needs_graph: bool  # whether items were looked up in the graph, so that the result depends on it
     edges: int = 0  # rows of the table edges: one a user, item and type
     users: int = 0
-    seconds: float = field(default=0.0, compare=False)
+    seconds: float = 0.0  # that checking took; 0 when it was staged already
 
     @property
     def rejects(self) -> Path:
@@ -128,6 +128,7 @@ def stage(
     final = home / "staging" / f"{manifest.name}-{fingerprint[:12]}"
     found = _load(final)
     if found is not None and not found.needs_graph:
+        found.seconds = 0.0
         return found
     work = final.with_name(f".{final.name}.{os.getpid()}")
     shutil.rmtree(work, ignore_errors=True)

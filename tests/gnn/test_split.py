@@ -72,6 +72,11 @@ def test_a_column_keeps_its_test_part_and_gets_validation_from_train() -> None:
     assert 0 < len(parts.valid) < 0.2 * len(train)
 
 
+def test_the_prefix_of_a_column_may_be_given_or_left_out() -> None:
+    data = fake_shop()
+    assert split(data, "split_given").train.equals(split(data, "given").train)
+
+
 def test_hold_out_leaves_every_user_an_item() -> None:
     data = fake_shop()
     parts = split(data, "random", share=0.4, with_test=True)
@@ -79,7 +84,7 @@ def test_hold_out_leaves_every_user_an_item() -> None:
 
 
 def test_an_unknown_split_names_the_known_ones() -> None:
-    with pytest.raises(ModelError, match=r"no split 'x'.*time, leave-one-out, random, given"):
+    with pytest.raises(ModelError, match=r"no split 'x'.*time, leave-one-out, random, split_given"):
         split(fake_shop(), "x")
 
 

@@ -66,9 +66,9 @@ def test_ten_edges_can_be_overfitted() -> None:
     events = pd.DataFrame(rows, columns=["user", "item"]).assign(
         type="purchase", order=0, basket=None, weight=1.0
     )
-    data = fake_shop(5, 12, with_text=False)._replace(interactions=events)
+    data = fake_shop(5, with_text=False)._replace(interactions=events)
     fitted = fit(data, events, SMALL.model_copy(update={"learning_rate": 0.05}), epochs=60)
-    known = history(events[events["item"] % 2 == 0], 5, 12)
+    known = history(events[events["item"] % 2 == 0], 5, 40)
     scores = np.where(known.toarray() > 0, -9, fitted.scorer(known))
     assert scores.argmax(axis=1).tolist() == [1, 3, 5, 7, 9]
 
@@ -98,7 +98,7 @@ def test_a_score_is_the_sum_of_what_the_past_items_contribute() -> None:
 def test_no_held_out_edge_is_among_the_message_edges(with_baskets: bool) -> None:
     data = fake_shop(with_baskets=with_baskets)
     parts = split(data, "random", share=0.2, with_test=True)
-    graph = shop_graph(data, parts.train, bought_k=100)
+    graph = shop_graph(data, parts.train, bought_k=100, bought_least=1)
     train = set(zip(parts.train["user"].tolist(), parts.train["item"].tolist(), strict=True))
     assert set(zip(*graph[INTERACTED].edge_index.tolist(), strict=True)) == train
     together = {
@@ -123,7 +123,7 @@ def test_what_a_batch_did_sends_no_message_in_its_own_step() -> None:
     data = fake_shop()
     users = np.array([3, 8, 21])
     rest = data.interactions[~data.interactions["user"].isin(users)]
-    model, relations, _ = made(data, data.interactions)
+    _, relations, _ = made(data, data.interactions)
     place = relations.names.index("bought_with")
     hidden = relations.without(users)[place](torch.eye(len(data.items))).numpy()
     # The same pattern of edges, counted from the other users alone.
@@ -157,7 +157,8 @@ def test_every_user_with_two_items_is_seen_once_with_all_their_items() -> None:
             seen += list(zip(batch.users[user.numpy()].tolist(), item.tolist(), strict=True))
             assert set(user.tolist()) == set(range(len(batch.users)))
     rows, columns = known.nonzero()
-    assert sorted(seen) == sorted((u, i) for u, i in zip(rows.tolist(), columns.tolist(), strict=True) if u != 0)
+    pairs = zip(rows.tolist(), columns.tolist(), strict=True)
+    assert sorted(seen) == sorted((user, item) for user, item in pairs if user != 0)
 
 
 def test_spectral_finds_the_singular_vectors() -> None:
@@ -170,7 +171,7 @@ def test_spectral_finds_the_singular_vectors() -> None:
     expected = vectors[:8].T * np.sqrt(values[:8])
     cosine = (expected * start).sum(axis=0) / np.linalg.norm(expected, axis=0) / np.linalg.norm(start, axis=0)
     np.testing.assert_allclose(np.abs(cosine[:4]), 1, atol=0.01)
-    assert start.std() == pytest.approx(0.1)
+    assert start.std() == pytest.approx(0.1, rel=0.01)
 
 
 def test_a_run_that_is_taken_up_again_ends_where_an_uninterrupted_one_does(tmp_path: Path) -> None:

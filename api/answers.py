@@ -1,0 +1,145 @@
+"""What comes out over HTTP; the same models serve the command line."""
+
+from typing import Any, Literal
+
+from pydantic import BaseModel, Field
+
+
+class Reason(BaseModel):
+    """One part of a score. The contributions of an item's reasons sum to its score."""
+
+    type: Literal["history", "session", "item", "edge", "words", "popularity"] = Field(
+        description="Where the part comes from: a past item, an item of the session, the item looked at, "
+        "an edge from one of these, the words, or popularity.",
+        examples=["history"],
+    )
+    item_id: str | None = Field(description="The item that it comes from, if one.", examples=["B004756YJA"])
+    title: str | None = Field(description="That item's title.", examples=["Argan oil shampoo"])
+    text: str = Field(description="The reason as a sentence.", examples=["You bought Argan oil shampoo."])
+    contribution: float = Field(description="What it adds to the score; may be negative.", examples=[2.31])
+    share: float = Field(
+        description="Its part of all positive contributions, in percent; 0 where it is negative.",
+        examples=[42.1],
+    )
+
+
+class Path(BaseModel):
+    """A way through the graph from a reason to the item."""
+
+    nodes: list[str] = Field(
+        description="Ids along the way, each with its label.",
+        examples=[["Item:B004756YJA", "Item:B004ZT0SSG"]],
+    )
+    relationships: list[str] = Field(
+        description="Types of the relationships between them.", examples=[["BOUGHT_WITH"]]
+    )
+    cypher: str = Field(
+        description="The same as a statement for Neo4j Browser.",
+        examples=["MATCH (a:Item {itemId: 'B0'}) RETURN a"],
+    )
+
+
+class Recommendation(BaseModel):
+    """One recommended item."""
+
+    rank: int = Field(description="Position, from 1.", examples=[1])
+    item_id: str = Field(description="The item.", examples=["B004ZT0SSG"])
+    score: float = Field(description="The sum of all contributions.", examples=[5.48])
+    source: str = Field(description="The kind of reason that adds most.", examples=["history"])
+    reasons: list[Reason] = Field(description="The parts of the score, largest first.", examples=[[]])
+    paths: list[Path] | None = Field(
+        description="Ways through the graph behind the largest reasons (explain: paths).", examples=[None]
+    )
+    fields: dict[str, Any] = Field(
+        description="The fields asked for, as they are in the graph now.", examples=[{"title": "Hair mask"}]
+    )
+
+
+class Intent(BaseModel):
+    """What was understood of the request."""
+
+    query: str | None = Field(description="The words as they came.", examples=["  quick  breakfast "])
+    words: str | None = Field(description="The words as they were encoded.", examples=["quick breakfast"])
+    encoder: str | None = Field(description="The text encoder that read them.", examples=["all-MiniLM-L6-v2"])
+    signals: list[str] = Field(description="What the ranking went by.", examples=[["history", "words"]])
+
+
+class Fallback(BaseModel):
+    """What was answered instead, and why."""
+
+    to: str = Field(description="What the answer rests on instead.", examples=["popular"])
+    reason: str = Field(description="Why.", examples=["User 'nobody' is not in the graph."])
+
+
+class RecommendationResponse(BaseModel):
+    """Recommended items with what made them, and the versions that produced them."""
+
+    recommendation_id: str = Field(
+        description="Names this answer.", examples=["5b1f0f0f6d9c4f0d8a4c6f6f2b7a9e10"]
+    )
+    model_version: str = Field(
+        description="The model whose vectors scored.", examples=["2026-11-23T07-00-00"]
+    )
+    graph_version: str = Field(description="The last finished refresh of the graph.", examples=["run-42"])
+    intent: Intent = Field(description="How the request was read.", examples=[{"query": None}])
+    items: list[Recommendation] = Field(description="Best first.", examples=[[]])
+    fallback_used: Fallback | None = Field(
+        description="Set where the request could not be answered as asked.", examples=[None]
+    )
+    filtered_out: dict[str, int] = Field(
+        description="How many items were left out, by the first reason that holds.", examples=[{"price": 812}]
+    )
+    notes: list[str] = Field(
+        description="Anything else worth knowing, such as why there are fewer items than asked for.",
+        examples=[["3 of 10 items: no other item meets the filters (price)."]],
+    )
+    took_ms: float = Field(description="Time spent in the API, in milliseconds.", examples=[7.9])
+
+
+class ModelInfo(BaseModel):
+    """A published model."""
+
+    version: str = Field(description="Its version.", examples=["2026-11-23T07-00-00"])
+    live: bool = Field(description="Whether recommendations use it.", examples=[True])
+    slot: str | None = Field(description="Where its vectors are kept.", examples=["blue"])
+    dim: int | None = Field(description="Length of a vector.", examples=[128])
+    temperature: float | None = Field(description="Divides the cosines.", examples=[0.1])
+    trained_at: str | None = Field(description="When it was trained.", examples=["2026-11-23T07:00:00Z"])
+    metrics: dict[str, Any] = Field(description="Its metrics.", examples=[{"recall@10": 0.12}])
+
+
+class ModelList(BaseModel):
+    """All published models."""
+
+    models: list[ModelInfo] = Field(description="Newest first.", examples=[[]])
+
+
+class Problem(BaseModel):
+    """An error, as RFC 9457 describes it."""
+
+    type: str = Field(description="Names the kind of problem.", examples=["/problems/unknown-item"])
+    title: str = Field(description="The kind of problem, in words.", examples=["Unknown item"])
+    status: int = Field(description="The HTTP status.", examples=[404])
+    detail: str = Field(description="This problem, and what to do.", examples=["There is no item 'B0'."])
+    instance: str = Field(description="The path asked for.", examples=["/v1/items/B0/related"])
+    errors: list[dict[str, Any]] | None = Field(
+        None,
+        description="By field: what was given and what was expected.",
+        examples=[[{"field": "limit", "value": 0, "expected": "greater than or equal to 1"}]],
+    )
+
+
+class Health(BaseModel):
+    """The process is up."""
+
+    status: Literal["ok"] = Field("ok", description="Always ok.", examples=["ok"])
+
+
+class Ready(BaseModel):
+    """The API can answer."""
+
+    status: Literal["ready"] = Field("ready", description="Always ready.", examples=["ready"])
+    model_version: str = Field(description="The live model.", examples=["2026-11-23T07-00-00"])
+    graph_version: str = Field(description="The last finished refresh.", examples=["run-42"])
+    items: int = Field(description="Items in memory.", examples=[12101])
+    encoder: str | None = Field(description="The text encoder.", examples=["all-MiniLM-L6-v2"])

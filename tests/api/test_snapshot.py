@@ -1,0 +1,72 @@
+"""Versions and columns of the snapshot, on arrays alone."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+import numpy as np
+import pytest
+from neo4j.time import DateTime
+
+from api.columns import seconds
+from api.snapshot import Version, version_from, with_columns
+from kg.errors import ModelError
+from tests.api.arrays import made_up
+
+STATE = {
+    "model_version": "m1",
+    "slot": "green",
+    "dim": 8,
+    "temperature": 0.1,
+    "serving": '{"event_weights": {"purchase": 1.0, "view": 0.25, "unheard-of": 3}}',
+    "graph_version": "run-1",
+}
+
+
+def test_a_version_knows_its_properties_and_event_weights() -> None:
+    version = version_from(STATE)
+
+    assert version == Version("m1", "run-1", "Green", 8, 0.1, (("purchase", 1.0), ("view", 0.25)))
+    assert (version.context_property, version.target_property) == ("gnnContextGreen", "gnnTargetGreen")
+    assert version_from(STATE | {"model_version": None}) is None
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"slot": "red"},
+        {"slot": None},
+        {"dim": None},
+        {"temperature": "warm"},
+        {"serving": "{"},
+        {"serving": "[]"},
+    ],
+)
+def test_a_broken_model_node_is_named(change: dict[str, Any]) -> None:
+    with pytest.raises(ModelError, match="The node of model 'm1' is broken"):
+        version_from(STATE | change)
+
+
+def test_newer_columns_keep_the_vectors_and_other_items_do_not_fit() -> None:
+    snapshot = made_up(2, 1)
+    rows = [
+        ["item-000", "New title", 5, True, False, None, None],
+        ["item-001", None, None, False, True, 7, "Acme"],
+    ]
+
+    newer = with_columns(snapshot, rows)
+
+    assert newer is not None
+    assert newer.target is snapshot.target
+    assert newer.columns.titles == ["New title", None]
+    np.testing.assert_array_equal(newer.columns.price, [5, np.nan])
+    assert newer.columns.brand_number == {"acme": 0}
+    assert with_columns(snapshot, rows[:1]) is None
+    assert with_columns(snapshot, [rows[0], ["other", *rows[1][1:]]]) is None
+
+
+def test_release_times_may_be_numbers_or_date_times() -> None:
+    moment = datetime(2026, 1, 1, tzinfo=UTC)
+
+    assert seconds(7) == 7
+    assert seconds(moment) == seconds(DateTime.from_native(moment)) == moment.timestamp()
+    assert np.isnan(seconds(None))

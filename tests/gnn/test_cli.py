@@ -1,0 +1,48 @@
+"""The commands as a person types them."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from gnn.cli import app
+from gnn.config import TrainConfig
+from gnn.fake import fake_shop
+from gnn.pipeline import train_and_save
+from kg.errors import ModelError
+
+RUNNER = CliRunner()
+
+
+@pytest.mark.parametrize("command", ["train", "evaluate", "write-back", "benchmark"])
+def test_every_command_has_help_with_an_example(command: str) -> None:
+    result = RUNNER.invoke(app, [command, "--help"])
+    assert result.exit_code == 0
+    assert f"Example: shopgraph gnn {command}" in result.output
+
+
+def test_importing_the_commands_loads_nothing_heavy() -> None:
+    code = "import sys, gnn.cli; print([m for m in ('torch', 'pandas', 'scipy') if m in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_evaluate_prints_what_training_measured(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SHOPGRAPH_HOME", str(tmp_path))
+    assert isinstance(RUNNER.invoke(app, ["evaluate"]).exception, ModelError)
+    about = train_and_save(fake_shop(), tmp_path, TrainConfig(dim=8, max_epochs=1), "random", ks=(5,))
+    printed = json.loads(RUNNER.invoke(app, ["evaluate", "--json"]).stdout)
+    assert printed["metrics"] == about.metrics
+    assert printed["version"] == about.version
+    assert "item_ids" not in printed
+
+
+@pytest.mark.parametrize("k", ["x", "0", ""])
+def test_bad_cut_offs_are_refused(k: str, tmp_path: Path) -> None:
+    (tmp_path / "shop.toml").touch()
+    result = RUNNER.invoke(app, ["benchmark", str(tmp_path), "--k", k])
+    assert result.exit_code == 2
+    assert "give whole numbers from 1 on" in " ".join(result.output.replace("│", " ").split())

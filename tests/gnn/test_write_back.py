@@ -1,0 +1,174 @@
+"""Publishing a model, on a real Neo4j."""
+
+from collections.abc import Callable
+
+import pytest
+import torch
+
+from gnn.config import TrainConfig
+from gnn.store import About, SavedModel, serving
+from gnn.write_back import Written, idle_slot, write_back
+from kg.driver import Graph
+from kg.errors import ModelError
+from kg.queries import parse
+
+IDS = [f"i{n}" for n in range(30)]
+
+Q = parse(
+    "write_back",
+    """
+// name: items
+// Some items.
+// params: ids (list of str)
+// returns: nothing
+UNWIND $ids AS id
+CREATE (:Item {itemId: id, brand: 'b', price: 1.0, inStock: true})
+
+// name: slots
+// How many items have vectors in which slot.
+// params:
+// returns: context_blue, target_blue, context_green, target_green
+MATCH (i:Item)
+RETURN count(i.gnnContextBlue) AS context_blue, count(i.gnnTargetBlue) AS target_blue,
+       count(i.gnnContextGreen) AS context_green, count(i.gnnTargetGreen) AS target_green
+
+// name: blue
+// The vectors of an item.
+// params: id (str)
+// returns: context, target
+MATCH (i:Item {itemId: $id})
+RETURN i.gnnContextBlue AS context, i.gnnTargetBlue AS target
+
+// name: nearest
+// The items whose target vectors point most in a direction.
+// params: vector (list of float)
+// returns: id
+CYPHER 25
+MATCH (i:Item)
+SEARCH i IN (VECTOR INDEX item_gnn_blue FOR $vector WHERE i.price < 2.0 LIMIT 1)
+RETURN i.itemId AS id
+
+// name: models
+// What the models say of themselves.
+// params:
+// returns: version, slot, dim, temperature, items
+MATCH (m:Model)
+RETURN m.version AS version, m.slot AS slot, m.dim AS dim, m.temperature AS temperature, m.items AS items
+ORDER BY version
+
+// name: live
+// What the alias points to.
+// params:
+// returns: version
+MATCH (:Alias {name: 'live'})-[:POINTS_TO]->(m)
+RETURN m.version AS version
+""",
+)
+
+
+@pytest.fixture
+def shop(graph: Graph) -> Graph:
+    graph.write(Q["items"], ids=IDS)
+    return graph
+
+
+def model(version: str = "v1", ids: list[str] = IDS, dim: int = 8) -> SavedModel:
+    torch.manual_seed(len(version))
+    config = TrainConfig(dim=dim)
+    about = About(
+        version=version,
+        trained_at="2026-11-23T07:00:00+00:00",
+        split="time",
+        epochs=3,
+        refitted=True,
+        config=config.model_dump(),
+        metrics={"gnn": {"recall@10": 0.1}},
+        curve=[],
+        relation_weights={},
+        serving=serving(config),
+        item_ids=list(ids),
+    )
+    return SavedModel(about, {name: torch.randn(len(ids), dim) for name in ("context", "target")})
+
+
+def test_vectors_index_and_alias(shop: Graph) -> None:
+    saved = model()
+    assert write_back(shop, saved) == Written("v1", "blue", 30, 0, None)
+    assert shop.read(Q["slots"]) == [
+        {"context_blue": 30, "target_blue": 30, "context_green": 0, "target_green": 0}
+    ]
+    stored = shop.read(Q["blue"], id="i7")[0]
+    assert stored["context"] == saved.tensors["context"][7].tolist()
+    assert stored["target"] == saved.tensors["target"][7].tolist()
+    assert shop.read(Q["nearest"], vector=stored["target"]) == [{"id": "i7"}]
+    assert shop.read(Q["models"]) == [
+        {"version": "v1", "slot": "blue", "dim": 8, "temperature": 0.07, "items": 30}
+    ]
+    assert shop.read(Q["live"]) == [{"version": "v1"}]
+
+
+def test_the_next_model_goes_into_the_other_slot_and_the_third_reuses_the_first(shop: Graph) -> None:
+    write_back(shop, model("v1"))
+    assert write_back(shop, model("v2", dim=4)) == Written("v2", "green", 30, 0, "v1")
+    assert shop.read(Q["live"]) == [{"version": "v2"}]
+    # Fewer items and another size: nothing of v1 may be left in its slot.
+    assert write_back(shop, model("v3", IDS[:20], dim=4)) == Written("v3", "blue", 20, 10, "v2")
+    assert shop.read(Q["slots"]) == [
+        {"context_blue": 20, "target_blue": 20, "context_green": 30, "target_green": 30}
+    ]
+    slots = {row["version"]: row["slot"] for row in shop.read(Q["models"])}
+    assert slots == {"v1": None, "v2": "green", "v3": "blue"}
+    assert shop.read(Q["live"]) == [{"version": "v3"}]
+
+
+def test_writing_the_same_model_again_moves_it_to_the_idle_slot(shop: Graph) -> None:
+    write_back(shop, model())
+    assert write_back(shop, model()) == Written("v1", "green", 30, 0, "v1")
+    assert [row["slot"] for row in shop.read(Q["models"])] == ["green"]
+    assert shop.read(Q["live"]) == [{"version": "v1"}]
+
+
+def nan(saved: SavedModel) -> SavedModel:
+    saved.tensors["target"][3, 1] = torch.nan
+    return saved
+
+
+def zero(saved: SavedModel) -> SavedModel:
+    saved.tensors["context"][4] = 0
+    return saved
+
+
+def short(saved: SavedModel) -> SavedModel:
+    return saved._replace(tensors=saved.tensors | {"target": saved.tensors["target"][:, :5]})
+
+
+def missing(saved: SavedModel) -> SavedModel:
+    return saved._replace(tensors={"context": saved.tensors["context"]})
+
+
+def foreign(saved: SavedModel) -> SavedModel:
+    return saved._replace(about=saved.about._replace(item_ids=["other", *IDS[1:]]))
+
+
+@pytest.mark.parametrize(
+    ("spoil", "message"),
+    [
+        (nan, "target vector of item 'i3' is not finite"),
+        (zero, "context vector of item 'i4' is not finite or zero"),
+        (short, r"context is \(30, 8\) and target \(30, 5\) for 30 items"),
+        (missing, "has no target vectors"),
+        (foreign, "1 items that the graph has not, for example 'other'"),
+    ],
+)
+def test_bad_vectors_are_refused_and_nothing_is_written(
+    shop: Graph, spoil: Callable[[SavedModel], SavedModel], message: str
+) -> None:
+    write_back(shop, model("v1"))
+    with pytest.raises(ModelError, match=message):
+        write_back(shop, spoil(model("v2")))
+    assert shop.read(Q["live"]) == [{"version": "v1"}]
+    assert shop.read(Q["slots"])[0]["target_green"] == 0
+
+
+def test_slots_take_turns() -> None:
+    assert [idle_slot(slot) for slot in (None, "blue", "green")] == ["blue", "green", "blue"]
