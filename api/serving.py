@@ -1,6 +1,7 @@
 """Keeps the snapshot that requests use in step with the graph."""
 
 import asyncio
+import gc
 import logging
 import time
 from collections.abc import Callable
@@ -121,6 +122,9 @@ class Keeper:
             self._serving = before._replace(snapshot=snapshot)
         else:
             self._serving = await asyncio.to_thread(_with_encoder, snapshot, self._settings)
+        if before is None:
+            gc.collect()
+            gc.freeze()  # what stays for good need not be walked again and again while requests wait
         log.info("serving model %s on graph %s, %d items", *snapshot.version[:2], len(snapshot.ids))
 
     async def _refresh(self, serving: Serving) -> None:

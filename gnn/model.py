@@ -3,7 +3,7 @@
     x_j   = drop(e_j) + W·text_j                                  one set for each tower
     h_j   = x_j + Σ_r a_r (Â_r x)_j                               one hop, one learned weight a relation
     c_j   = exp(l_j) · h_j / ‖h_j‖   (context tower)              what a past item says about its user
-    t_j   = h_j / ‖h_j‖              (target tower)               what an item looks like as a recommendation
+    t_j   = exp(l'_j) · h_j / ‖h_j‖  (target tower)               what an item looks like as a recommendation
     score(u, j) = (Σ_i w_i c_i)·t_j / ‖Σ_i w_i c_i‖               i over the items of u
 
 The score is a sum over the user's past items: it needs no user embedding, and it is its own explanation.
@@ -27,7 +27,7 @@ class ItemVectors(NamedTuple):
     """All items as the score needs them."""
 
     context: Tensor  # [n_items, d]; the length says how much the item tells about its user
-    target: Tensor  # [n_items, d]; unit length
+    target: Tensor  # [n_items, d]; the length says how much it is wanted, whoever asks
 
 
 class Examples(NamedTuple):
@@ -65,7 +65,7 @@ class ItemGraphModel(nn.Module):
         self.id_dropout, self.temperature = id_dropout, temperature
         # Both towers side by side, [., 2d], so that a hop is one sparse product.
         self.id = nn.Parameter(start.repeat(1, 2))
-        self.log_length = nn.Parameter(torch.zeros(n_items, 1))
+        self.log_length = nn.Parameter(torch.zeros(n_items, 2))
         self.relation = nn.Parameter(torch.full((n_relations, 2), relation_weight))
         self.text: Tensor | None
         self.register_buffer("text", text, persistent=False)
@@ -84,7 +84,8 @@ class ItemGraphModel(nn.Module):
         for relation, weight in zip(relations, self.relation, strict=True):
             h = h + relation(x) * weight.repeat_interleave(self.dim)
         context, target = normalize(h[:, : self.dim]), normalize(h[:, self.dim :])
-        return ItemVectors(context * self.log_length.exp(), target)
+        length = self.log_length.exp()
+        return ItemVectors(context * length[:, :1], target * length[:, 1:])
 
     def loss(self, vectors: ItemVectors, examples: Examples, cells: int = 2**24) -> Tensor:
         """Cross-entropy of each user's targets under a softmax over all items, mean over users.
