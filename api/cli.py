@@ -10,11 +10,11 @@ import typer
 
 from kg.console import emit_json, out, say
 from kg.errors import SettingsError
-from kg.settings import Settings, load_settings
 
 if TYPE_CHECKING:
     from api.answers import RecommendationResponse
     from api.schemas import RecommendationRequest
+    from kg.settings import Settings
 
 app = typer.Typer(name="api", no_args_is_help=True, help="The HTTP API.")
 
@@ -40,6 +40,8 @@ def serve(
     for library in ("OMP", "OPENBLAS", "MKL"):
         # products of a request are short: more threads only get in each other's way. Before numpy is loaded.
         os.environ.setdefault(f"{library}_NUM_THREADS", "1")
+    from kg.settings import load_settings
+
     settings = load_settings()
     _check_port(host, port)
     if not wait:
@@ -92,6 +94,7 @@ def recommend(
     Example: shopgraph recommend --user 1 --query "quick breakfast for kids" --explain
     """
     from api.schemas import RecommendationRequest
+    from kg.settings import load_settings
 
     request = _request(
         RecommendationRequest,
@@ -122,7 +125,7 @@ def recommend(
         out.print(shown(answer))
 
 
-def answer_once(request: "RecommendationRequest", settings: Settings) -> "RecommendationResponse":
+def answer_once(request: "RecommendationRequest", settings: "Settings") -> "RecommendationResponse":
     """The API's answer, in this process.
 
     Raises:
@@ -170,7 +173,7 @@ def _check_port(host: str, port: int) -> None:
             ) from error
 
 
-def _check_model(settings: Settings) -> None:
+def _check_model(settings: "Settings") -> None:
     from api.snapshot import read_version
     from kg.driver import connect
 

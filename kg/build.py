@@ -92,7 +92,7 @@ def _store(graph: Graph, run_id: str, kind: str, source: str, ids: list[str], ed
         for target, count, score in row["edges"]
     }
     written = []
-    columns = (edges.source, edges.target, edges.count, edges.lift, edges.score)
+    columns = (edges.source, edges.target, edges.together, edges.lift, edges.score)
     for s, t, count, lift, score in zip(*(c.tolist() for c in columns), strict=True):
         old = before.pop((ids[s], ids[t]), None)
         fresh = {"count": count, "lift": round(lift, 4), "score": round(score, 6)}

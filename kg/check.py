@@ -15,7 +15,7 @@ class Violation(NamedTuple):
 
     invariant: str
     meaning: str
-    count: int
+    total: int
     examples: list[str]
 
 

@@ -6,7 +6,7 @@ import typer
 
 from kg import ingest_cli
 from kg.console import emit_json, out, say
-from kg.server.cli import app as server_app
+from kg.server_cli import app as server_app
 
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
 
@@ -92,7 +92,7 @@ def check(as_json: Json = False) -> None:
         emit_json([violation._asdict() for violation in violations])
     else:
         for violation in violations:
-            out.print(f"[red]{violation.invariant}[/]: {violation.count:,} violations. {violation.meaning}")
+            out.print(f"[red]{violation.invariant}[/]: {violation.total:,} violations. {violation.meaning}")
             for example in violation.examples:
                 out.print(f"  {example}", highlight=False)
     if violations:

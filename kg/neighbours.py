@@ -22,7 +22,7 @@ class Edges(NamedTuple):
     source: npt.NDArray[np.int32]
     target: npt.NDArray[np.int32]
     score: npt.NDArray[np.float32]  # in 0..1, higher is closer
-    count: npt.NDArray[np.int32]  # groups that hold both items; 0 for text neighbours
+    together: npt.NDArray[np.int32]  # groups that hold both items; 0 for text neighbours
     lift: npt.NDArray[np.float32]  # how many times more often together than by chance; 0 for text
 
 

@@ -3,7 +3,7 @@
 import json
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -60,8 +60,8 @@ def _write(encoder: Encoder, folder: Path) -> None:
     import torch
     from onnxruntime.quantization import QuantType, quantize_dynamic
 
-    transformer, tokenizer = encoder.model[0].model, encoder.model.tokenizer
-    transformer = transformer.to("cpu", torch.float32).eval()
+    first: Any = encoder.model[0]
+    transformer, tokenizer = first.model.to("cpu", torch.float32).eval(), encoder.model.tokenizer
     names = [n for n in tokenizer.model_input_names if n in ("input_ids", "attention_mask", "token_type_ids")]
     sample = tokenizer(["an item", "a longer text of an item"], padding=True, return_tensors="pt")
 

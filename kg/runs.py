@@ -1,4 +1,7 @@
-"""Every stage notes itself in the graph: which run, what it did, when. The newest ended run is the graph's version."""
+"""Every stage notes itself in the graph: which run, what it did, when.
+
+The newest ended run is the graph's version.
+"""
 
 import json
 from collections.abc import Iterator

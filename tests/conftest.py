@@ -111,6 +111,17 @@ def _drop(graph: Graph, listing: Query, drop: Query) -> None:
 
 
 @pytest.fixture(scope="session")
+def encoder_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A SHOPGRAPH_HOME with the default encoder, exported once for the whole run."""
+    from kg.encoder import Encoder
+    from kg.onnx_export import export
+
+    home = tmp_path_factory.mktemp("encoder-home")
+    export(Encoder(), home, ["green tea", "roast coffee"])
+    return home
+
+
+@pytest.fixture(scope="session")
 def shared_data() -> Path:
     """The folder of real data sets beside the project; see its DATA.md."""
     if not DATA.is_dir():

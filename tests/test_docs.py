@@ -57,7 +57,12 @@ def test_the_readme_s_manifest_is_valid():
 def test_every_key_of_the_manifest_is_documented():
     text = (PROJECT / "docs" / "manifest.md").read_text()
     models = (Manifest, Table, Items, Interactions, Relations, Queries, Intents, Column, Join)
-    missing = {key for model in models for key in model.model_fields if f"`{key}`" not in text and f"[{key}]" not in text}
+    missing = {
+        key
+        for model in models
+        for key in model.model_fields
+        if f"`{key}`" not in text and f"[{key}]" not in text
+    }
     assert missing - {"on", "left", "right"} == set()
 
 

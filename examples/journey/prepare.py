@@ -16,7 +16,8 @@ _WORDS = {
     "SHERBTS": "sherbets", "GM": "general merchandise", "WAT": "water", "DSSRT": "dessert", "CKD": "cooked",
     "FRZ": "frozen", "CHIX": "chicken", "W": "with", "SFT": "soft", "DRNK": "drink", "BTL": "bottle",
     "PKG": "package", "GDS": "goods", "BRD": "bread", "SNGL": "single", "SRV": "serve", "FLVR": "flavour",
-    "CRBNTD": "carbonated", "GRND": "ground", "CND": "canned", "MLK": "milk", "PWDRS": "powders", "WHL": "whole",
+    "CRBNTD": "carbonated", "GRND": "ground", "CND": "canned", "MLK": "milk", "PWDRS": "powders",
+    "WHL": "whole",
 }  # fmt: skip
 
 

@@ -9,18 +9,9 @@ from fastapi.testclient import TestClient
 from api.app import create_app
 from api.encoder import QueryEncoder
 from kg.driver import Graph
-from kg.encoder import Encoder
-from kg.onnx_export import encoder_folder, export
+from kg.onnx_export import encoder_folder
 from kg.settings import Settings
 from tests.api import shop
-
-
-@pytest.fixture(scope="session")
-def encoder_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A SHOPGRAPH_HOME with the exported default encoder."""
-    home = tmp_path_factory.mktemp("encoder-home")
-    export(Encoder(), home, ["green tea", "roast coffee"])
-    return home
 
 
 @pytest.fixture(scope="session")

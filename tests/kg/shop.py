@@ -22,7 +22,8 @@ UNWIND $rows AS row
 MERGE (u:User {userId: row.user})
 WITH u, row MATCH (i:Item {itemId: row.item})
 MERGE (u)-[r:$(row.kind)]->(i)
-SET r.times = row.times, r.baskets = row.baskets, r.count = size(row.times), r.weight = toFloat(size(row.times))
+SET r.times = row.times, r.baskets = row.baskets, r.count = size(row.times)
+SET r.weight = toFloat(size(row.times))
 
 // name: constraints
 // Unique keys.

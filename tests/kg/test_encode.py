@@ -9,9 +9,9 @@ from kg.settings import Settings
 from tests.kg import shop
 
 
-@pytest.fixture(scope="module")
-def settings(tmp_path_factory):
-    return Settings(home=tmp_path_factory.mktemp("home"))
+@pytest.fixture
+def settings(encoder_home):
+    return Settings(home=encoder_home)
 
 
 def test_only_new_and_changed_texts_are_encoded(graph, settings):

@@ -41,7 +41,7 @@ def test_co_occurrence_by_hand():
     item = np.array([0, 1, 0, 1, 0, 1, 2, 0])
     edges = co_occurrence(basket, item, n_items=3, k=2, least=1, shrink=2.0)
     assert pairs(edges) == [(0, 1), (0, 2), (1, 0), (1, 2), (2, 1), (2, 0)]
-    assert edges.count.tolist() == [3, 1, 3, 1, 1, 1]
+    assert edges.together.tolist() == [3, 1, 3, 1, 1, 1]
     first = 3 / np.sqrt(4 * 3) * 3 / (3 + 2)
     assert edges.score[0] == pytest.approx(first)
     assert edges.lift[0] == pytest.approx(3 * 4 / (4 * 3))
@@ -49,7 +49,7 @@ def test_co_occurrence_by_hand():
 
 def test_an_item_twice_in_a_basket_counts_once():
     edges = co_occurrence(np.array([0, 0, 0]), np.array([0, 0, 1]), n_items=2, k=1, least=1)
-    assert edges.count.tolist() == [1, 1]
+    assert edges.together.tolist() == [1, 1]
 
 
 def test_the_score_does_not_favour_the_popular():

@@ -23,7 +23,7 @@ from kg.errors import ServerError
 from kg.queries import parse
 from kg.server import LocalServer, Ports, Running, Status
 from kg.server.artifacts import neo4j_version
-from kg.server.cli import app
+from kg.server_cli import app
 
 SMALL = {"heap": 384, "page_cache": 64}
 START = """

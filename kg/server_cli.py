@@ -2,13 +2,14 @@
 
 import time
 import webbrowser
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from kg.console import emit_json, out, say
-from kg.server import LocalServer, Status
-from kg.settings import load_settings
+
+if TYPE_CHECKING:
+    from kg.server import LocalServer, Status
 
 app = typer.Typer(no_args_is_help=True, help="The local Neo4j: start, stop, status, browser.")
 
@@ -95,10 +96,13 @@ def browser(
         webbrowser.open(address)
 
 
-def _server(heap: int | None = None, page_cache: int | None = None) -> LocalServer:
+def _server(heap: int | None = None, page_cache: int | None = None) -> "LocalServer":
+    from kg.server import LocalServer
+    from kg.settings import load_settings
+
     return LocalServer(load_settings().home, heap=heap, page_cache=page_cache)
 
 
-def _plain(status: Status) -> dict[str, Any]:
+def _plain(status: "Status") -> dict[str, Any]:
     started = None if status.started is None else time.strftime("%F %T", time.localtime(status.started))
     return status._asdict() | {"started": started}
