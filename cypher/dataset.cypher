@@ -8,12 +8,18 @@ RETURN i.itemId AS itemId, i.title AS title, i.brand AS brand, i.categories AS c
 ORDER BY itemId
 
 // name: interactions
-// What users did with items, one row a user.
+// What users did with items, one row a user; the lists run in parallel, an entry an edge.
 // params:
-// returns: userId, edges (list of [itemId, type, properties])
+// returns: userId, items, types, times ([[int]]), baskets ([[str]]), positions (-1: none), weights, splits ([[name=part]])
 MATCH (u:User)-[r:VIEWED|ADDED_TO_CART|BOUGHT|RATED]->(i:Item)
 RETURN u.userId AS userId,
-       collect([i.itemId, type(r), properties(r)]) AS edges
+       collect(i.itemId) AS items,
+       collect(type(r)) AS types,
+       collect(coalesce(r.times, [])) AS times,
+       collect(coalesce(r.baskets, [])) AS baskets,
+       collect(coalesce(r.position, -1)) AS positions,
+       collect(coalesce(r.weight, 1.0)) AS weights,
+       collect([name IN keys(r) WHERE name STARTS WITH 'split_' | name + '=' + r[name]]) AS splits
 ORDER BY userId
 
 // name: declared_relations

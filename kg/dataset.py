@@ -1,6 +1,7 @@
 """What training reads: one shop as arrays, from the graph or straight from a folder."""
 
 from collections.abc import Iterable
+from itertools import chain
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -17,6 +18,7 @@ from kg.settings import Settings
 from kg.text import compose
 
 _MAX_REJECTS = 0.05  # the loader's default: training reads no shop that ingest would refuse
+_LISTS = ("items", "types", "times", "baskets", "positions", "weights", "splits")
 _TYPE_OF = {relationship: kind for kind, relationship in RELATIONSHIP_OF.items()}
 
 
@@ -45,12 +47,13 @@ def from_graph(graph: Graph) -> ShopData:
     items = _item_frame(rows)
     number = {item_id: n for n, item_id in enumerate(items["item_id"])}
     users: list[str] = []
-    events: list[dict[str, Any]] = []
+    edges: dict[str, list[Any]] = {name: [] for name in ("user", *_LISTS)}
     for row in graph.stream(queries.interactions):
-        for item_id, relationship, properties in row["edges"]:
-            events.extend(_events(len(users), number[item_id], _TYPE_OF[relationship], properties))
+        edges["user"].extend([len(users)] * len(row["items"]))
         users.append(row["userId"])
-    if not events:
+        for name in _LISTS:
+            edges[name].extend(row[name])
+    if not users:
         raise GraphError("the graph has no interactions. Load some: shopgraph graph ingest FOLDER")
     relations = [
         (row["relation"], number[row["source"]], number[row["target"]])
@@ -59,7 +62,7 @@ def from_graph(graph: Graph) -> ShopData:
     return _shop(
         items,
         np.array(users),
-        pd.DataFrame(events),
+        _events(edges, number),
         pd.DataFrame(relations, columns=["relation", "source", "target"]),
         _stacked([row["textEmbedding"] for row in rows]),
     )
@@ -146,23 +149,25 @@ def _names(categories: Any) -> list[str]:
     return list(dict.fromkeys(flat))
 
 
-def _events(user: int, item: int, kind: str, edge: dict[str, Any]) -> Iterable[dict[str, Any]]:
-    """The single events that an edge sums up."""
-    times = edge.get("times") or [None]
-    baskets = edge.get("baskets") or [None] * len(times)
-    weight = (edge.get("weight") or len(times)) / len(times)
-    splits = {name: value for name, value in edge.items() if name.startswith("split_")}
-    for time, basket in zip(times, baskets, strict=True):
-        yield {
-            "user": user,
-            "item": item,
-            "type": kind,
-            "time": time,
-            "position": edge.get("position"),
-            "basket": basket or None,
-            "weight": weight,
-            **splits,
-        }
+def _events(edges: dict[str, list[Any]], number: dict[str, int]) -> pd.DataFrame:
+    """One row for each of the events that an edge sums up."""
+    times = [t or [None] for t in edges["times"]]
+    size = np.array([len(t) for t in times])
+    baskets = [b or [None] * n for b, n in zip(edges["baskets"], size, strict=True)]
+    position = pd.array([p if p >= 0 else None for p in edges["positions"]], dtype="Int64")
+    columns: dict[str, Any] = {
+        "user": np.repeat(edges["user"], size),
+        "item": np.repeat([number[item] for item in edges["items"]], size),
+        "type": np.repeat([_TYPE_OF[kind] for kind in edges["types"]], size),
+        "time": pd.array(list(chain.from_iterable(times)), dtype="Int64"),
+        "position": position.repeat(size),
+        "basket": pd.Series([b or None for b in chain.from_iterable(baskets)], dtype=object),
+        "weight": np.repeat(np.array(edges["weights"]) / size, size),
+    }
+    splits = [dict(pair.split("=", 1) for pair in pairs) for pairs in edges["splits"]]
+    for name in sorted({key for split in splits for key in split}):
+        columns[name] = np.repeat(np.array([split.get(name) for split in splits], dtype=object), size)
+    return pd.DataFrame(columns)
 
 
 def _stacked(vectors: list[list[float] | None]) -> npt.NDArray[np.float32] | None:

@@ -1,6 +1,7 @@
 """The command `shopgraph`: one group for each package that registers the entry point shopgraph.commands."""
 
 import sys
+import warnings
 from importlib.metadata import entry_points
 
 import typer
@@ -30,6 +31,8 @@ def register() -> None:
 
 def run() -> None:
     """Entry point: words for the errors we raise on purpose, a trace for those we did not."""
+    # What libraries say of each other's habits is for us, in the tests, not for the person at the keyboard.
+    warnings.filterwarnings("ignore", module="torch")
     register()
     try:
         app()
