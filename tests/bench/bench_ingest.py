@@ -208,7 +208,7 @@ def write_events(folder: Path, rows: int) -> None:
 
 
 def _rate(table: dict[str, float]) -> int:
-    return int(table["created"] / table["seconds"])
+    return int(table["kept"] / table["seconds"])
 
 
 def main() -> None:
