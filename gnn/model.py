@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 import scipy.sparse as sp
 import torch
+from sklearn.utils.extmath import randomized_svd
 from torch import Tensor, nn
 from torch.nn.functional import normalize
 from torch.utils.checkpoint import checkpoint
@@ -127,11 +128,9 @@ def user_vectors(context: Tensor, user: Tensor, item: Tensor, weight: Tensor, n_
 def spectral(pairs: sp.csr_matrix, dim: int, scale: float, seed: int) -> npt.NDArray[np.float32]:
     """Right singular vectors of the normalised user–item matrix, times √σ, with standard deviation `scale`.
 
-    What the linear models start from; the ID embeddings start there too. Randomised range finder of Halko,
-    Martinsson & Tropp (SIAM Review 2011) with power iterations. A little noise keeps items that nobody
-    bought from being zero.
+    What the linear models start from; the ID embeddings start there too. Columns beyond the rank are small
+    noise.
     """
-    rng = np.random.default_rng(seed)
     by_user, by_item = np.asarray(pairs.sum(axis=1)).ravel(), np.asarray(pairs.sum(axis=0)).ravel()
     normal = (
         sp.diags_array(np.maximum(by_user, 1) ** -0.5)
@@ -139,14 +138,13 @@ def spectral(pairs: sp.csr_matrix, dim: int, scale: float, seed: int) -> npt.NDA
         @ sp.diags_array(np.maximum(by_item, 1) ** -0.5)
     )
     rank = min(dim, *(n - 1 for n in pairs.shape))
-    basis = rng.standard_normal((pairs.shape[1], min(rank + 16, *pairs.shape)))
-    for _ in range(4):
-        basis = np.linalg.qr(normal.T @ (normal @ basis))[0]
-    _, values, vectors = np.linalg.svd(normal @ basis, full_matrices=False)
-    start = np.zeros((pairs.shape[1], dim))
-    start[:, :rank] = (basis @ vectors[:rank].T) * np.sqrt(values[:rank])
-    noise = rng.standard_normal(start.shape) * start.std() / 100
-    return np.asarray((start + noise) / start.std() * scale, dtype=np.float32)
+    # In single precision: five times as fast, and only a start.
+    _, values, vectors = randomized_svd(
+        normal.astype(np.float32), rank, n_oversamples=16, n_iter=4, random_state=seed
+    )
+    start = np.random.default_rng(seed).standard_normal((pairs.shape[1], dim)) * 1e-3
+    start[:, :rank] = vectors.T * np.sqrt(values)
+    return np.asarray(start / start.std() * scale, dtype=np.float32)
 
 
 def _part(rows: tuple[Tensor, Tensor, Tensor], first: int, last: int) -> tuple[Tensor, ...]:
