@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from kg.console import emit_json, out, say
-from kg.settings import load_settings
 
 if TYPE_CHECKING:
     from gnn.store import About
@@ -41,6 +40,7 @@ def train(
     max_epochs: Annotated[int, typer.Option(help="Epochs at most.", min=1)] = 30,
     seed: Seed = 0,
     refit: Annotated[bool, typer.Option(help="Train again on all data for serving.")] = True,
+    force: Annotated[bool, typer.Option("--force", help="Train again on data that has a model.")] = False,
     k: Ks = "10,20",
     as_json: Json = False,
 ) -> None:
@@ -56,12 +56,13 @@ def train(
     from gnn.pipeline import train_and_save
     from kg.dataset import from_graph
     from kg.driver import connect
+    from kg.settings import load_settings
 
     settings, ks = load_settings(), _numbers(k)
     config = TrainConfig(relations=relations, max_epochs=max_epochs, seed=seed)
     with connect(settings) as graph:
         data = from_graph(graph)
-    about = train_and_save(data, settings.home, config, split, refit=refit, ks=ks)
+    about = train_and_save(data, settings.home, config, split, refit=refit, force=force, ks=ks)
     _report(about, as_json)
 
 
@@ -72,23 +73,32 @@ def evaluate(version: Version = None, as_json: Json = False) -> None:
     Example: shopgraph gnn evaluate
     """
     from gnn.store import load
+    from kg.settings import load_settings
 
     _report(load(load_settings().home, version).about, as_json)
 
 
 @app.command("write-back")
-def write_back_(version: Version = None, as_json: Json = False) -> None:
+def write_back_(
+    version: Version = None,
+    force: Annotated[bool, typer.Option("--force", help="Write the live model again.")] = False,
+    as_json: Json = False,
+) -> None:
     """Write a saved model's item vectors into the idle slot of the graph and make it the live model.
 
     Example: shopgraph gnn write-back
     """
     from gnn.store import load
-    from gnn.write_back import write_back
+    from gnn.write_back import live_version, write_back
     from kg.driver import connect
+    from kg.settings import load_settings
 
     settings = load_settings()
     model = load(settings.home, version)
     with connect(settings) as graph:
+        if not force and model.about.version == live_version(graph):
+            say(f"{model.about.version} is live already; --force writes it again")
+            return
         done = write_back(graph, model)
     if as_json:
         emit_json(done._asdict())
@@ -124,6 +134,7 @@ def benchmark(
     from gnn.config import TrainConfig
     from gnn.split import split as split_by
     from kg.dataset import from_folder
+    from kg.settings import load_settings
 
     ks = _numbers(k)
     data = from_folder(folder, manifest, load_settings())

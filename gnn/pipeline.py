@@ -10,7 +10,7 @@ from gnn.checkpoint import Checkpoint
 from gnn.config import TrainConfig
 from gnn.evaluate import Table, evaluate
 from gnn.split import Split, default_split, split
-from gnn.store import About, SavedModel, run_folder, save, serving
+from gnn.store import About, SavedModel, load, run_folder, save, serving
 from gnn.train import Fitted, fit
 from kg.console import say
 from kg.dataset import ShopData
@@ -27,16 +27,22 @@ def train_and_save(
     split_name: str | None = None,
     *,
     refit: bool = True,
+    force: bool = False,
     ks: Sequence[int] = (10, 20),
 ) -> About:
-    """The whole of `gnn train`; an interrupted run with the same data and options is taken up again.
+    """The whole of `gnn train`; a run with the same data and options is taken up where it stopped.
+
+    A finished one is not repeated, unless `force`.
 
     Raises:
         ModelError: the split does not exist or leaves nothing to learn from.
     """
     parts = split(data, split_name or default_split(data), with_test=True)
     plan = {"config": config.model_dump(), "split": parts.name, "refit": refit}
-    run = run_folder(home, data, plan)
+    run = run_folder(home, data, plan, force=force)
+    if run.finished:
+        say(f"model {run.path.name} was trained on this very data; --force trains again")
+        return load(home, run.path.name).about
     say(f"{'going on with' if run.resumed else 'model'} {run.path.name}: split {parts.name}, {_sizes(parts)}")
     judged = fit_for_test(data, parts, config, folder=run.path)
     metrics = {"gnn": evaluate(judged.scorer, test_judgement(data, parts), ks)} | _rivals(data, parts, ks)

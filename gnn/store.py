@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+import pandas as pd
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
@@ -45,16 +46,21 @@ class RunFolder(NamedTuple):
 
     path: Path
     resumed: bool
+    finished: bool = False  # the model is there already
 
 
-def run_folder(home: Path, data: ShopData, plan: dict[str, Any]) -> RunFolder:
-    """The folder of an unfinished run with the same plan and data, else a new one."""
+def run_folder(home: Path, data: ShopData, plan: dict[str, Any], *, force: bool = False) -> RunFolder:
+    """The folder of a run with the same plan and data, else a new one.
+
+    `force` passes over finished runs.
+    """
     models = home / "models"
     run = json.dumps({"plan": plan, "data": _fingerprint(data)}, sort_keys=True)
     for path in sorted(models.glob("*"), reverse=True):
         planned = path / _RUN
-        if planned.is_file() and not (path / _ABOUT).exists() and planned.read_text() == run:
-            return RunFolder(path, resumed=True)
+        finished = (path / _ABOUT).exists()
+        if planned.is_file() and planned.read_text() == run and not (finished and force):
+            return RunFolder(path, resumed=True, finished=finished)
     stamp = datetime.now(UTC).strftime("%Y%m%d-%H%M%S-%f")[:-3]
     path = models / f"{stamp}-{hashlib.sha256(run.encode()).hexdigest()[:6]}"
     path.mkdir(parents=True)
@@ -98,12 +104,11 @@ def load(home: Path, version: str | None = None) -> SavedModel:
 
 
 def _fingerprint(data: ShopData) -> str:
-    """Changes whenever the shop's items, users or interactions do."""
-    digest = hashlib.sha256()
-    digest.update("\0".join(map(str, data.items["item_id"])).encode())
-    digest.update("\0".join(map(str, data.users)).encode())
-    for column in ("user", "item", "order"):
-        digest.update(np.ascontiguousarray(data.interactions[column].to_numpy()).tobytes())
+    """Changes whenever anything does that training reads."""
+    digest = hashlib.sha256("\0".join(map(str, data.users)).encode())
+    items = data.items.assign(categories=data.items["categories"].map("\0".join))
+    for frame in (items, data.interactions, data.relations):
+        digest.update(pd.util.hash_pandas_object(frame, index=False).to_numpy().tobytes())
     if data.text is not None:
         digest.update(np.ascontiguousarray(data.text).tobytes())
     return digest.hexdigest()

@@ -64,6 +64,11 @@ def write_back(graph: Graph, model: SavedModel, *, timeout: float = 300) -> Writ
     return Written(model.about.version, slot, len(ids), without, live["version"] if live else None)
 
 
+def live_version(graph: Graph) -> str | None:
+    """The version that answers now."""
+    return next((row["version"] for row in graph.read(load("gnn").live)), None)
+
+
 def idle_slot(live: str | None) -> str:
     """The slot that nobody reads.
 

@@ -9,7 +9,8 @@ from typing import Any, Protocol
 
 from rich.console import Console
 
-out = Console(soft_wrap=True)
+# A log has no width; tables take what they need up to this.
+out = Console(soft_wrap=True, width=None if sys.stdout.isatty() else 120)
 err = Console(stderr=True, soft_wrap=True)
 
 

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from kg.console import emit_json, out, say
-from kg.settings import load_settings
 
 if TYPE_CHECKING:
     from kg.ingest import Report
@@ -43,6 +42,7 @@ def ingest(
     from kg.driver import connect
     from kg.ingest import check_only
     from kg.ingest import ingest as run
+    from kg.settings import load_settings
 
     settings = load_settings()
     if dry_run:
@@ -63,6 +63,7 @@ def checksum(as_json: Json = False) -> None:
     """
     from kg.checksum import measure
     from kg.driver import connect
+    from kg.settings import load_settings
 
     with connect(load_settings()) as graph:
         found = measure(graph)

@@ -12,7 +12,7 @@ from kg.errors import ShopgraphError
 app = typer.Typer(
     name="shopgraph",
     no_args_is_help=True,
-    help="A knowledge-graph recommender for online shops: from files to a graph, vectors, a model and answers."
+    help="A knowledge-graph recommender for online shops: files to graph, vectors, model, answers."
     "\n\nThe usual order: graph ingest FOLDER, graph encode, graph build, gnn train, gnn write-back, "
     "api serve.",
 )

@@ -72,7 +72,8 @@ def main() -> None:
 def _addresses() -> None:
     where = json.loads(shopgraph("addresses", "graph server browser --json", capture=True))
     out.print(
-        f"\n[bold]Neo4j Browser[/]: {where['url']}\n  user {where['user']}, password in {where['password_file']}"
+        f"\n[bold]Neo4j Browser[/]: {where['url']}"
+        f"\n  user {where['user']}, password in {where['password_file']}"
         "\n  Queries worth pasting:",
         highlight=False,
         soft_wrap=True,

@@ -37,16 +37,25 @@ def test_a_trained_model_is_saved_with_all_that_made_it(tmp_path: Path) -> None:
     assert names == {"run.json", "model.json", "model.safetensors"}
 
 
-def test_a_killed_run_is_taken_up_again_and_a_finished_one_is_not(tmp_path: Path) -> None:
+def test_a_killed_run_is_taken_up_again_and_a_finished_one_is_found(tmp_path: Path) -> None:
     data = fake_shop()
     plan = {"split": "random"}
     first = run_folder(tmp_path, data, plan)
     assert not first.resumed
-    assert run_folder(tmp_path, data, plan) == (first.path, True)
+    assert run_folder(tmp_path, data, plan) == (first.path, True, False)
     assert not run_folder(tmp_path, data, {"split": "time"}).resumed
     assert not run_folder(tmp_path, fake_shop(seed=1), plan).resumed
     (first.path / "model.json").write_text("{}")
-    assert not run_folder(tmp_path, data, plan).resumed
+    assert run_folder(tmp_path, data, plan) == (first.path, True, True)
+    assert run_folder(tmp_path, data, plan, force=True).path != first.path
+
+
+def test_a_finished_training_is_not_repeated_unless_forced(tmp_path: Path) -> None:
+    first = train_and_save(fake_shop(), tmp_path, SMALL, "random", refit=False)
+    assert train_and_save(fake_shop(), tmp_path, SMALL, "random", refit=False) == first
+    again = train_and_save(fake_shop(), tmp_path, SMALL, "random", refit=False, force=True)
+    assert again.version != first.version
+    assert again.metrics == first.metrics
 
 
 def test_no_model_and_a_broken_one_are_said(tmp_path: Path) -> None:
