@@ -46,7 +46,10 @@ class Recommendation(BaseModel):
     item_id: str = Field(description="The item.", examples=["B004ZT0SSG"])
     score: float = Field(description="The sum of all contributions.", examples=[5.48])
     source: str = Field(description="The kind of reason that adds most.", examples=["history"])
-    reasons: list[Reason] = Field(description="The parts of the score, largest first.", examples=[[]])
+    reasons: list[Reason] = Field(
+        description="The parts of the score, largest first; small ones are summed up at the end.",
+        examples=[[]],
+    )
     paths: list[Path] | None = Field(
         description="Ways through the graph behind the largest reasons (explain: paths).", examples=[None]
     )

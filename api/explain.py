@@ -26,7 +26,10 @@ Title = Callable[[str], str | None]
 def reasons_of(
     parts: Sequence[Part], column: int, words: str | None, shoppers: int, title: Title
 ) -> list[Reason]:
-    """The reasons of the item in `column` of the parts' values, largest first; they sum to its score."""
+    """The reasons of the item in `column` of the parts' values; they sum to its score.
+
+    The largest come first; what is too small to be named is summed up at the end.
+    """
     named, rest = _named(parts, column)
     positive = sum(v for v in (p.values[column] for p in parts) if v > 0) or 1.0
     reasons = []
@@ -37,10 +40,11 @@ def reasons_of(
         reasons.append(
             _reason(part.type, item_id, label, _sentence(part, label, words, shoppers), value, positive)
         )
+    reasons.sort(key=lambda r: -r.contribution)
     for type_, values in rest.items():
         text = f"{len(values)} more of this kind ({type_}), each small."
         reasons.append(_reason(type_, None, None, text, sum(values), positive))
-    return sorted(reasons, key=lambda r: -r.contribution)
+    return reasons
 
 
 def source_of(parts: Sequence[Part], column: int) -> str:

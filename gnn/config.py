@@ -9,7 +9,7 @@ class TrainConfig(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     dim: int = Field(256, ge=2, description="Length of each item vector.")
-    temperature: float = Field(0.07, gt=0, description="Cosines are divided by it before the softmax.")
+    temperature: float = Field(0.12, gt=0, description="Cosines are divided by it before the softmax.")
     id_dropout: float = Field(
         0.1, ge=0, lt=1, description="Share of items trained without their ID each step."
     )

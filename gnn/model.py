@@ -58,7 +58,7 @@ class ItemGraphModel(nn.Module):
         text: Tensor | None,
         n_relations: int,
         id_dropout: float = 0.1,
-        temperature: float = 0.07,
+        temperature: float = 0.12,
         relation_weight: float = 1.0,
     ) -> None:
         super().__init__()

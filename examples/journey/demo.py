@@ -12,13 +12,13 @@ from kg.console import out
 from kg.settings import load_settings
 
 MANIFEST = Path(__file__).parent / "shop.toml"
-HOUSEHOLD = "1"
+HOUSEHOLD = "446"  # fifteen items: few enough to see each at work
 WORDS = "quick breakfast for kids"
 QUERIES = (
     (
         "What one household buys, and in which categories",
-        "MATCH p = (u:User {userId: '1'})-[b:BOUGHT]->(:Item)-[:IN_CATEGORY]->(:Category)\n"
-        "WHERE b.count >= 5\nRETURN p LIMIT 60",
+        "MATCH p = (u:User {userId: '446'})-[b:BOUGHT]->(:Item)-[:IN_CATEGORY]->(:Category)\n"
+        "WHERE b.count >= 1\nRETURN p LIMIT 60",
     ),
     (
         "What goes into a basket together more often than chance",
