@@ -12,7 +12,7 @@ from pathlib import Path
 
 from kg.console import out
 
-PARTS = ("tests.bench.bench_ingest", "tests.bench.bench_gnn", "tests.bench.bench_api")
+PARTS = ("tests.bench.bench_gnn", "tests.bench.bench_ingest", "tests.bench.bench_api")
 RESULT = Path("build/bench/main.json")
 HOME = Path("build/bench/home").resolve()  # keeps Beauty's graph and vectors from one run to the next
 BEAUTY = (
