@@ -96,7 +96,8 @@ def pasteable(query: Query, **params: Any) -> str:
 
 
 def _named(parts: Sequence[Part], column: int) -> tuple[list[Part], dict[str, list[float]]]:
-    ordered = sorted(parts, key=lambda p: -abs(p.values[column]))
+    telling = [part for part in parts if part.values[column]]
+    ordered = sorted(telling, key=lambda p: -abs(p.values[column]))
     rest: dict[str, list[float]] = {}
     for part in ordered[NAMED:]:
         rest.setdefault(part.type, []).append(float(part.values[column]))

@@ -7,6 +7,13 @@ RETURN i.itemId AS itemId, i.title AS title, i.brand AS brand, i.categories AS c
        i.description AS description, i.attributes AS attributes, i.textHash AS textHash, i.textModel AS textModel
 ORDER BY itemId
 
+// name: count
+// Number of items.
+// params:
+// returns: items (int)
+MATCH (i:Item)
+RETURN count(i) AS items
+
 // name: store
 // Store vectors with the hash of their text and the encoder's name.
 // params: rows (list of {itemId, textHash, vector}), model (str)

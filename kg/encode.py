@@ -5,6 +5,7 @@ from typing import NamedTuple
 from kg.console import progress
 from kg.driver import Graph
 from kg.encoder import Encoder
+from kg.errors import GraphError
 from kg.onnx_export import Exported, export
 from kg.queries import load
 from kg.runs import recorded
@@ -32,8 +33,11 @@ def encode_items(graph: Graph, settings: Settings, *, force: bool = False) -> En
 
     Raises:
         EncoderError: the encoder cannot be loaded.
+        GraphError: the graph has no items.
     """
     queries = load("encode")
+    if not graph.read(queries.count)[0]["items"]:
+        raise GraphError("the graph has no items to encode. Load a shop first: shopgraph graph ingest FOLDER")
     encoder = Encoder(settings.encoder)
     changed: list[tuple[str, str]] = []
     empty: list[str] = []

@@ -236,6 +236,9 @@ def _numbers(cells: pd.Series, column: Column) -> tuple[np.ndarray, np.ndarray]:
         missing = (cells.isna() | (cells.str.strip() == "")).to_numpy(bool)
     if column.remove:
         cells = cells.astype("str").str.replace(f"[{re.escape(column.remove)}]", "", regex=True)
+    if column.decimal == ",":
+        texts = cells.astype("str").str.replace(".", "", regex=False)
+        cells = texts.str.replace(",", ".", regex=False)
     return pd.to_numeric(cells, errors="coerce").to_numpy(dtype=np.float64, na_value=np.nan), missing
 
 

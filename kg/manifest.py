@@ -57,6 +57,7 @@ class Column(Strict):
     parse: Literal["json", "python"] | None = None  # the cell is a list printed as text
     explode: bool = False  # the cell is a list and each element becomes a row of its own
     remove: str = ""  # characters taken out of the text first, for example "$,"
+    decimal: Literal[".", ","] = "."  # numbers: with ",", "1.299,50" is 1299.5
     html: bool = False  # drop tags and resolve entities such as &amp;
     separator: str | None = None  # categories: splits a cell into several categories
     path: str | None = None  # categories: splits a category into levels, root first

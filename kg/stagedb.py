@@ -248,10 +248,10 @@ class StageDb:
         return {name: self._count(name) for name in (*_TABLES, "edges", "users")}
 
     def write_rejects(self, path: Path) -> None:
-        """All rejected rows as CSV: table, file, row, reason."""
+        """All rejected rows as CSV: table, file, row, reason; items first, as their loss costs other rows."""
         self.con.execute(
             """COPY (SELECT kind AS "table", file, "row", reason FROM rejects
-            ORDER BY kind, file, "row", reason) TO $path (HEADER, DELIMITER ',')""",
+            ORDER BY kind <> 'items', kind, file, "row", reason) TO $path (HEADER, DELIMITER ',')""",
             {"path": str(path)},
         )
 

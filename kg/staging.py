@@ -96,11 +96,12 @@ class Staged:
             if count.read and count.rejected / count.read > limit:
                 reasons = _reasons(self.rejects, kind)
                 common = Counter(reason.split(":")[0] for reason in reasons).most_common(3)
+                sample = {reason.split(":")[0]: reason for reason in reversed(reasons)}
                 raise IngestError(
                     f"{count.rejected:,} of {count.read:,} rows of {kind} were rejected, more than the "
                     f"{limit:.0%} that --max-rejects allows; nothing was written to the graph. Most common: "
-                    + ", ".join(f"{reason} ({n:,})" for reason, n in common)
-                    + f". All of them: {self.rejects}"
+                    + ", ".join(f"{sample[reason]} ({n:,} such)" for reason, n in common)
+                    + f". All of them: {self.rejects}. docs/manifest.md tells how to describe columns."
                 )
 
 

@@ -4,7 +4,7 @@ import pytest
 from kg.dataset import from_graph
 from kg.encode import encode_items
 from kg.encoder import Encoder, cached_vectors
-from kg.errors import EncoderError
+from kg.errors import EncoderError, GraphError
 from kg.settings import Settings
 from tests.kg import shop
 
@@ -52,6 +52,11 @@ def test_an_item_that_loses_its_text_loses_its_vector(graph, settings):
     shop.write(graph, [{"itemId": "x", "title": ""}], [])
     assert encode_items(graph, settings).without_text == 1
     assert encode_items(graph, settings).without_text == 0
+
+
+def test_an_empty_graph_is_said(graph, settings):
+    with pytest.raises(GraphError, match=r"no items to encode.*shopgraph graph ingest"):
+        encode_items(graph, settings)
 
 
 def test_an_unknown_encoder_is_named():

@@ -221,3 +221,11 @@ def test_values_of_a_wrong_type_in_json() -> None:
         "price is not a number: [1]",
         "price is not a number: {'v': 1}",
     ]
+
+
+def test_a_decimal_comma_is_read_where_the_manifest_says_so() -> None:
+    cells = ["12,50 €", "1.299,00", "7", "12,5,0"]
+    price = {"column": "price", "remove": "€ ", "decimal": ","}
+    done = items(text(id=list("abcd"), price=cells), price=price)
+    assert column(done, "price") == [12.5, 1299.0, 7.0]
+    assert done.bad == [(5, "price is not a number: '12,5,0'")]

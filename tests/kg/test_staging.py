@@ -105,8 +105,8 @@ def test_duplicate_and_unknown_items_and_self_loops(tmp_path: Path) -> None:
     )
     found = staged(folder, tmp_path)
     assert rejects(found) == [
-        ("interactions", "sales.csv", 3, "unknown item: x"),
         ("items", "products.csv", 4, "duplicate item_id: a is also in products.csv row 2"),
+        ("interactions", "sales.csv", 3, "unknown item: x"),
         ("relations", "together.csv", 5, "unknown item: known, y"),
     ]
     assert found.counts["items"] == TableCount(read=3, rejected=1, kept=2)
