@@ -156,4 +156,5 @@ def _tensor(matrix: sp.csr_matrix, device: torch.device) -> Tensor:
 
 
 def _product(matrix: Tensor, transposed: Tensor, x: Tensor) -> Tensor:
-    return _Product.apply(matrix, transposed, x)  # type: ignore[no-any-return]
+    product: Tensor = _Product.apply(matrix, transposed, x)
+    return product

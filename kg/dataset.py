@@ -83,7 +83,8 @@ def from_folder(folder: Path, manifest: Path | None, settings: Settings) -> Shop
 
     staged = stage(folder, find_manifest(folder, manifest), settings.home)
     staged.check_rejects(_MAX_REJECTS)
-    items = _item_frame(staged.table("items").to_dict("records"))  # type: ignore[arg-type]
+    rows: Any = staged.table("items").to_dict("records")  # its keys are our column names
+    items = _item_frame(rows)
     number = pd.Series(np.arange(len(items)), index=items["item_id"])
     events = staged.table("interactions")
     user, users = pd.factorize(events["user_id"], sort=True)

@@ -13,6 +13,7 @@ The loader refuses a header that disagrees with its statement and says file:line
 """
 
 import re
+from collections.abc import Iterator
 from functools import cache
 from importlib import resources
 from typing import NamedTuple
@@ -51,7 +52,7 @@ class Queries:
                 f"cypher/{self._name}.cypher has no block {block!r}; it has: {known}"
             ) from None
 
-    def __iter__(self):  # type: ignore[no-untyped-def]
+    def __iter__(self) -> Iterator[Query]:
         return iter(self._blocks.values())
 
 

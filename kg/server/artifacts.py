@@ -3,7 +3,7 @@
 import hashlib
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from kg.console import progress, say
 from kg.errors import ServerError
@@ -75,7 +75,9 @@ def _path(context: "MavenContext", dependency: "LockedDependency") -> Path:
     return path
 
 
-def _artifact(context: "MavenContext", d: "LockedDependency"):  # type: ignore[no-untyped-def]
+def _artifact(
+    context: "MavenContext", d: "LockedDependency"
+) -> Any:  # an Artifact, of a private module of jgo
     return (
         context.project(d.groupId, d.artifactId)
         .at_version(d.version)

@@ -93,26 +93,25 @@ def bar_3(shop: Shop) -> list[Bar]:
     whole = made == wanted and relations["read"] == made["relations"] + lost
     again = [shop.run("graph", "ingest", BEAUTY, *more)["tables"] for more in ([], ["--force"])]
     changes = [sum(t[k] for t in run.values() for k in ("created", "changed", "deleted")) for run in again]
+    rate = _rate(tables["interactions"])
     return [
         bar("3 rows of beauty", {**made, "relations dropped": lost}, "as in DATA.md", whole, command),
         bar("3 changes by the second run, and with --force", changes, "0, 0", changes == [0, 0], command),
-        bar("4 interactions/s of beauty", _rate(tables["interactions"]), "(none)", True, command),
+        bar("4 interactions/s of beauty", rate, ">= 20,000", rate >= 20_000, command),
     ]
 
 
 def bar_4(shop: Shop, folder: Path) -> list[Bar]:
     """Ten million rows checked, the first million loaded."""
     write_events(folder / "all", ROWS)
-    checked = shop.run("graph", "ingest", folder / "all", "--dry-run")
+    shop.run("graph", "ingest", folder / "all", "--dry-run")
     peak_checked = shop.peak
     write_events(folder / "first", LOADED)
     rate = _rate(shop.run("graph", "ingest", folder / "first")["tables"]["interactions"])
     peak = max(peak_checked, shop.peak)
     command = "shopgraph graph ingest FOLDER (10,000,000 rows of Parquet; the first 1,000,000 loaded)"
-    speed = round(ROWS / checked["staging_seconds"])
     return [
         bar("4 interactions/s over Bolt", rate, ">= 20,000", rate >= 20_000, command),
-        bar("4 rows/s checked and staged", speed, "(none)", True, command + " --dry-run"),
         bar("4 peak memory beside Neo4j, MiB", round(peak / 1024), "< 1,024", peak < GIB, command),
     ]
 

@@ -1,6 +1,7 @@
 """Ranking and judging."""
 
 import numpy as np
+import pytest
 import scipy.sparse as sp
 
 from gnn.evaluate import evaluate, judgement, top_items
@@ -32,7 +33,7 @@ def test_history_is_masked_and_users_without_targets_are_left_out() -> None:
     assert table["coverage@1"] == 0.5  # items 1 and 2
 
 
-def test_the_figures_do_not_depend_on_the_batch(monkeypatch) -> None:  # type: ignore[no-untyped-def]
+def test_the_figures_do_not_depend_on_the_batch(monkeypatch: pytest.MonkeyPatch) -> None:
     rng = np.random.default_rng(0)
     history = sp.random_array((50, 30), density=0.1, rng=rng, format="csr")
     targets = sp.random_array((50, 30), density=0.1, rng=rng, format="csr")

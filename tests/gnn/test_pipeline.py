@@ -87,7 +87,7 @@ def test_the_benchmark_reports_every_model() -> None:
         if name != "gnn":
             assert all(v["std"] == 0 for v in metrics.values())
     # Two kinds of people, two halves of the catalogue: who looks at the user beats popularity clearly.
-    assert results["gnn"]["recall@10"]["mean"] > 1.2 * results["popularity"]["recall@10"]["mean"]  # type: ignore[index]
+    assert results["gnn"]["recall@10"]["mean"] > 1.2 * results["popularity"]["recall@10"]["mean"]
 
 
 def test_the_benchmark_refuses_unknown_models_and_a_hidden_test_part() -> None:

@@ -1,5 +1,6 @@
 import csv
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -9,8 +10,8 @@ from kg.staging import Staged, TableCount, remove_others, stage
 from tests.kg.made_up import PRODUCTS, SALES, write_csv, write_shop
 
 
-def staged(folder: Path, home: Path, **keys: object) -> Staged:
-    return stage(folder, folder / "shop.toml", home, **keys)  # type: ignore[arg-type]
+def staged(folder: Path, home: Path, **keys: Any) -> Staged:
+    return stage(folder, folder / "shop.toml", home, **keys)
 
 
 def rejects(found: Staged) -> list[tuple[str, str, int, str]]:
