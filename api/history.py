@@ -1,6 +1,7 @@
 """From what a user did to what it says about them."""
 
-from collections.abc import Iterable, Sequence
+import math
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -24,12 +25,19 @@ class Past(NamedTuple):
 def past_from(
     known: bool, events: Sequence[tuple[str, str]], snapshot: Snapshot, event_weights: dict[str, float]
 ) -> Past:
-    """From what api.history returns; an item with several kinds of edges counts by the heaviest."""
+    """From what api.history returns, newest first; an item with several kinds of edges counts by the heaviest.
+
+    The old fades: an item counts exp(-fade) less for each one that the user came to later.
+    """
     heaviest: dict[str, tuple[float, str]] = {}
     for item_id, relationship in events:
         weight = event_weights[_EVENT_OF[relationship]]
         heaviest[item_id] = max(heaviest.get(item_id, (-1.0, "")), (weight, relationship))
-    seeds = (seed(snapshot, i, "history", weight, event) for i, (weight, event) in heaviest.items())
+    fade = snapshot.version.fade
+    seeds = (
+        seed(snapshot, item_id, "history", weight * math.exp(-fade * age), event)
+        for age, (item_id, (weight, event)) in enumerate(heaviest.items())
+    )
     bought = frozenset(item_id for item_id, relationship in events if relationship == "BOUGHT")
     return Past(known, [s for s in seeds if s is not None], bought)
 
@@ -56,7 +64,11 @@ def fresh_seed(snapshot: Snapshot, row: Row, type_: SeedType) -> Seed:
     return Seed(row["item_id"], type_, 1.0, "VIEWED", context, target, vector(row["text"], text_dim))
 
 
-def session_seeds(snapshot: Snapshot, item_ids: Iterable[str]) -> list[Seed]:
-    """The session's items that the snapshot has, each once."""
-    seeds = (seed(snapshot, item_id, "session") for item_id in dict.fromkeys(item_ids))
-    return [s for s in seeds if s is not None]
+def session_seeds(snapshot: Snapshot, item_ids: Sequence[str]) -> list[Seed]:
+    """The session's items that the snapshot has, oldest first as they came, each once, fading as the past does."""
+    newest_first = dict.fromkeys(reversed(item_ids))
+    fade = snapshot.version.fade
+    seeds = (
+        seed(snapshot, item_id, "session", math.exp(-fade * age)) for age, item_id in enumerate(newest_first)
+    )
+    return [s for s in seeds if s is not None][::-1]

@@ -1,6 +1,7 @@
 """The score of every item, and its exact split into parts. Pure arrays, no input or output.
 
     score(j) = gnn    * u·t_j / temperature        u = sum_i w_i c_i, |u| = 1, over past and present items
+             + gnn    * linear * sum_i v_i B_ij / temperature        B the weights of the LEADS_TO edges
              + alike  * mean_a cos(x_a, x_j) / ...    a over the items looked at
              + words  * cos(q, x_j) / temperature
              + edges from the items looked at + popularity
@@ -14,6 +15,7 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
+import scipy.sparse as sp
 
 from api.snapshot import Snapshot, Vectors
 from api.weights import KindWeights, RankingWeights
@@ -82,6 +84,12 @@ def coefficients(seeds: Sequence[Seed], kind: KindWeights) -> Floats:
     return result / length if length > 1e-9 else np.zeros(len(seeds))
 
 
+def linear_coefficients(snapshot: Snapshot, seeds: Sequence[Seed], kind: KindWeights) -> Floats:
+    """What each seed's LEADS_TO edges are multiplied by: float64 [len(seeds)]; its weight and its type's share."""
+    scale = kind.gnn * snapshot.version.linear / snapshot.temperature
+    return np.array([scale * getattr(kind, s.type) * s.weight for s in seeds], dtype=np.float64)
+
+
 def score_all(snapshot: Snapshot, signals: Signals, kind: KindWeights, weights: RankingWeights) -> Vectors:
     """The score of every item, float32 [n]."""
     scores = np.zeros(len(snapshot.ids), dtype=np.float32)
@@ -89,6 +97,9 @@ def score_all(snapshot: Snapshot, signals: Signals, kind: KindWeights, weights: 
     if kind.gnn and w.any():
         user = w @ np.stack([s.context for s in signals.seeds])
         scores += snapshot.target @ (user * kind.gnn / snapshot.temperature).astype(np.float32)
+    rows, v = _linear(snapshot, signals.seeds, kind)
+    if v.any():
+        scores += v.astype(np.float32) @ rows
     if kind.alike_gnn and signals.anchors:
         goal = np.mean([s.target for s in signals.anchors], axis=0)
         scores += snapshot.target @ (goal * kind.alike_gnn / snapshot.temperature).astype(np.float32)
@@ -110,10 +121,12 @@ def split(
     text = snapshot.text[items].astype(np.float64)
     parts: list[Part] = []
     w = coefficients(signals.seeds, kind)
-    if kind.gnn and w.any():
+    rows, v = _linear(snapshot, signals.seeds, kind)
+    if kind.gnn and (w.any() or v.any()):
         contexts = np.stack([s.context for s in signals.seeds]).astype(np.float64)
         values = (w[:, None] * kind.gnn / snapshot.temperature) * (contexts @ target.T)
-        parts += [Part(s.type, s, v) for s, v in zip(signals.seeds, values, strict=True)]
+        values += v[:, None] * rows[:, items].toarray()
+        parts += [Part(s.type, s, value) for s, value in zip(signals.seeds, values, strict=True)]
     if signals.anchors and (kind.alike_gnn or kind.alike_text):
         parts += [
             _alike(a, len(signals.anchors), snapshot, kind, weights, target, text) for a in signals.anchors
@@ -159,6 +172,14 @@ def ranked(scores: Vectors, allowed: npt.NDArray[np.bool_], first: int) -> Itera
 
 def _sorted(scores: Vectors, items: Numbers) -> Numbers:
     return items[np.argsort(-scores[items], kind="stable")]
+
+
+def _linear(snapshot: Snapshot, seeds: Sequence[Seed], kind: KindWeights) -> tuple[sp.csr_matrix, Floats]:
+    """The LEADS_TO weights of the seeds, CSR [len(seeds), n], and what they are multiplied by."""
+    # A seed that came after the snapshot has no row: it is given the first one, times nothing.
+    known = np.array([s.item_id in snapshot.number for s in seeds], dtype=np.float64)
+    rows = snapshot.linear[[snapshot.number.get(s.item_id, 0) for s in seeds]]
+    return rows, known * linear_coefficients(snapshot, seeds, kind)
 
 
 def _words_scale(kind: KindWeights, weights: RankingWeights) -> float:

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
+import scipy.sparse as sp
 
 from api.columns import Categories, Columns, categories_from, columns_from
 from kg.columns import RELATIONSHIP_OF
@@ -33,6 +34,8 @@ class Version(NamedTuple):
     dim: int
     temperature: float
     event_weights: tuple[tuple[str, float], ...]  # (event type, weight of an item by it) as trained
+    fade: float = 0.0  # a past item counts exp(-fade) less for each newer one
+    linear: float = 0.0  # how much LEADS_TO edges count next to a cosine
 
     @property
     def context_property(self) -> str:
@@ -52,6 +55,7 @@ class Snapshot:
     number: dict[str, int]  # item id -> number
     context: Vectors  # [n, dim]: what having this item says about a user; zero where the model has none
     target: Vectors  # [n, dim]: which users this item suits
+    linear: sp.csr_matrix  # [n, n]: what having the row's item adds to the score of the column's
     text: Vectors  # [n, text dim], unit length; zero where an item is not encoded
     text_model: str | None
     shoppers: npt.NDArray[np.int64]  # how many users did anything with it
@@ -82,7 +86,7 @@ def version_from(state: Row) -> Version | None:
         return None
     try:
         serving = json.loads(state["serving"] or "{}")
-        weights = serving.get("event_weights", serving).items()
+        weights = serving.get("event_weights", {}).items()
         return Version(
             model=model,
             graph=state["graph_version"] or "unversioned",
@@ -90,6 +94,8 @@ def version_from(state: Row) -> Version | None:
             dim=int(state["dim"]),
             temperature=float(state["temperature"]),
             event_weights=tuple((event, float(w)) for event, w in weights if event in RELATIONSHIP_OF),
+            fade=float(serving.get("fade", 0.0)),
+            linear=float(serving.get("linear", 0.0)),
         )
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise ModelError(
@@ -160,12 +166,37 @@ def _read(graph: Graph, version: Version) -> Snapshot:
             version, version.context_property, version.dim, ((r.item_id, r.context) for r in rows)
         ),
         target=_matrix(version, version.target_property, version.dim, ((r.item_id, r.target) for r in rows)),
+        linear=_edges(graph, version, number),
         text=_matrix(version, "textEmbedding", text_dim, texts),
         text_model=text_model,
         shoppers=np.array([r.shoppers for r in rows], dtype=np.int64),
         columns=columns_from([columns[i] for i in ids]),
         categories=categories_from(graph.read(_Q.categories), graph.read(_Q.item_categories), number),
     )
+
+
+def _edges(graph: Graph, version: Version, number: dict[str, int]) -> sp.csr_matrix:
+    """The LEADS_TO edges of the version's slot; empty where the model makes no use of them.
+
+    Raises:
+        ModelError: a weight is not a number.
+    """
+    n = len(number)
+    source, target, weight = [], [], []
+    if version.linear:
+        for row in graph.stream(_Q.leads_to, slot=version.slot.lower()):
+            ends = [number.get(end) for end in row["ends"]]
+            here = number.get(row["item_id"])
+            kept = [(end, w) for end, w in zip(ends, row["weights"], strict=True) if end is not None]
+            if here is not None:
+                source += [here] * len(kept)
+                target += [end for end, _ in kept]
+                weight += [w for _, w in kept]
+    if not np.isfinite(weight).all():
+        raise ModelError(
+            f"A LEADS_TO edge of model {version.model!r} has no finite weight. Run: shopgraph gnn write-back."
+        )
+    return sp.csr_matrix((np.array(weight, dtype=np.float32), (source, target)), shape=(n, n))
 
 
 class _Item(NamedTuple):

@@ -31,6 +31,13 @@ RETURN i.itemId AS item_id,
        COUNT { (i)<-[:VIEWED|ADDED_TO_CART|BOUGHT|RATED]-() } AS shoppers
 ORDER BY item_id
 
+// name: leads_to
+// What having an item adds to the scores of others, a row an item.
+// params: slot (str)
+// returns: item_id (str), ends ([str]), weights ([float])
+MATCH (a:Item)-[r:LEADS_TO {slot: $slot}]->(b:Item)
+RETURN a.itemId AS item_id, collect(b.itemId) AS ends, collect(r.weight) AS weights
+
 // name: columns
 // What filters look at, of every item in the order of its id, as one row of lists: read again whenever the graph was written to.
 // params:

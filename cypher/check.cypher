@@ -41,7 +41,7 @@ RETURN 'index ' + name + ' is ' + state AS what
 // returns: what
 MATCH (a)-[r]->(b)
 WHERE (type(r) IN ['VIEWED', 'ADDED_TO_CART', 'BOUGHT', 'RATED'] AND NOT (a:User AND b:Item))
-   OR (type(r) IN ['SIMILAR_TO', 'BOUGHT_WITH', 'VIEWED_WITH', 'COMPLEMENTS', 'SUBSTITUTES'] AND NOT (a:Item AND b:Item))
+   OR (type(r) IN ['SIMILAR_TO', 'BOUGHT_WITH', 'VIEWED_WITH', 'COMPLEMENTS', 'SUBSTITUTES', 'LEADS_TO'] AND NOT (a:Item AND b:Item))
    OR (type(r) = 'IN_CATEGORY' AND NOT (a:Item AND b:Category))
    OR (type(r) = 'MADE_BY' AND NOT (a:Item AND b:Brand))
 RETURN type(r) + ' from ' + head(labels(a)) + ' to ' + head(labels(b)) AS what
@@ -66,7 +66,7 @@ RETURN kind + ' from ' + u.userId + ' to ' + i.itemId + ' stands ' + times + ' t
 // Every derived edge says where it came from.
 // params:
 // returns: what
-MATCH (a:Item)-[r:SIMILAR_TO|BOUGHT_WITH|VIEWED_WITH|COMPLEMENTS|SUBSTITUTES]->(b:Item)
+MATCH (a:Item)-[r:SIMILAR_TO|BOUGHT_WITH|VIEWED_WITH|COMPLEMENTS|SUBSTITUTES|LEADS_TO]->(b:Item)
 WHERE r.source IS NULL
 RETURN type(r) + ' from ' + a.itemId + ' to ' + b.itemId + ' has no source' AS what
 

@@ -58,6 +58,25 @@ UNWIND $rows AS row
 MATCH (i:Item {itemId: row.item_id})
 SET i[$context_property] = row.context, i[$target_property] = row.target
 
+// name: clear_edges
+// Remove a slot's edges.
+// params: slot (str)
+// returns: nothing
+MATCH (:Item)-[r:LEADS_TO {slot: $slot}]->(:Item)
+CALL (r) {
+  DELETE r
+} IN TRANSACTIONS OF 20000 ROWS
+
+// name: edges
+// What having some items adds to the scores of others, in a slot that holds none of their edges.
+// params: rows (list of {item_id, ends, weights}), slot (str), version (str)
+// returns: nothing
+UNWIND $rows AS row
+MATCH (a:Item {itemId: row.item_id})
+UNWIND range(0, size(row.ends) - 1) AS n
+MATCH (b:Item {itemId: row.ends[n]})
+CREATE (a)-[:LEADS_TO {weight: row.weights[n], slot: $slot, source: 'gnn', runId: $version}]->(b)
+
 // name: index_blue
 // The vector index of the slot blue, with what recommendations filter on.
 // params: options (map with vector.dimensions and vector.similarity_function)

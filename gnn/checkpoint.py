@@ -8,6 +8,8 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
+from gnn.blend import Blend
+
 
 class Epoch(NamedTuple):
     """One line of the learning curve."""
@@ -15,6 +17,7 @@ class Epoch(NamedTuple):
     epoch: int  # from 1
     loss: float
     metrics: dict[str, float]  # on validation; empty where there is none
+    blend: Blend  # chosen on validation, or given
     seconds: float
 
 
@@ -59,7 +62,7 @@ class Checkpoint:
         if not (self.curve.is_file() and self.tensors.is_file()):
             return State([], None)
         about, tensors = json.loads(self.curve.read_text()), load_file(self.tensors)
-        curve = [Epoch(**line) for line in about["curve"]]
+        curve = [Epoch(**{**line, "blend": Blend(*line["blend"])}) for line in about["curve"]]
         model.load_state_dict(_under("model.", tensors))
         moments: dict[int, dict[str, Tensor]] = {}
         for key, value in _under("optimiser.", tensors).items():

@@ -1,5 +1,7 @@
 """What a training run can be told, saved with the model that it made."""
 
+from typing import Literal
+
 from pydantic import BaseModel, ConfigDict, Field
 
 
@@ -11,13 +13,30 @@ class TrainConfig(BaseModel):
     dim: int = Field(256, ge=2, description="Length of each item vector.")
     temperature: float = Field(0.12, gt=0, description="Cosines are divided by it before the softmax.")
     id_dropout: float = Field(
-        0.1, ge=0, lt=1, description="Share of items trained without their ID each step."
+        0.1, ge=0, lt=1, description="Share of items trained as if they were new in each step."
     )
     start_scale: float = Field(0.1, gt=0, description="Standard deviation of the first ID embeddings.")
     learning_rate: float = Field(1.5e-3, gt=0, description="Adam's step size.")
     batch_users: int = Field(1024, ge=1, description="Users a step at most; small shops get smaller batches.")
     shown_share: float = Field(
         0.5, gt=0, lt=1, description="Chance of a user's item to be shown, not asked for."
+    )
+    examples: Literal["auto", "any", "next"] = Field(
+        "auto",
+        description="What is asked for: any of a user's other items, or the next after a point in time. "
+        "auto: the next where the held-out part comes after the training part.",
+    )
+    next_items: int = Field(3, ge=1, description="How many of the next items are asked for.")
+    fade: float = Field(
+        0.2, ge=0, description="In training on the next items, an item counts exp(-fade) less per newer one."
+    )
+    linear_penalty: float = Field(100.0, gt=0, description="Ridge penalty of the linear item–item term.")
+    linear_keep: int = Field(50, ge=0, description="Linear weights an item keeps; 0 leaves the term out.")
+    linear_items: int = Field(
+        50_000, ge=0, description="The most popular items that have linear weights; memory is its square."
+    )
+    precision: Literal["auto", "float32"] = Field(
+        "auto", description="auto: bfloat16 for the products with all items, where the processor gains by it."
     )
     max_epochs: int = Field(30, ge=1, description="Epochs at most; validation usually stops earlier.")
     patience: int = Field(2, ge=1, description="Epochs without a better validation figure before it stops.")

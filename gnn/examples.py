@@ -1,13 +1,25 @@
-"""Training examples: each user's items, divided at random into those shown and those to be found."""
+"""Training examples: each user's items, divided into those shown and those to be found."""
 
 from collections.abc import Iterator
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-import scipy.sparse as sp
 import torch
+from torch import Tensor
 
+from gnn.histories import Histories
 from gnn.model import Examples
+
+Rows = tuple[Tensor, Tensor, Tensor]
+
+
+class Division(NamedTuple):
+    """How a user's items are divided."""
+
+    shown_share: float  # at random: the chance of each to be shown, the others are asked for
+    next_items: int = 0  # if not 0, by time instead: this many after a random point, those before it shown
+    fade: float = 0.0  # by time: a shown item counts exp(-fade) less for each newer one
 
 
 class Batch:
@@ -18,41 +30,47 @@ class Batch:
 
 
 def batches(
-    history: sp.csr_matrix, size: int, shown_share: float, rng: np.random.Generator, device: torch.device
+    known: Histories, size: int, division: Division, rng: np.random.Generator, device: torch.device
 ) -> Iterator[Batch]:
     """One epoch: every user with at least two items once, in random order.
 
     Args:
-        history: event weights, CSR [n_users, n_items].
+        known: of all users.
         size: users a batch at most; small shops get smaller batches, for at least 20 steps an epoch.
-        shown_share: chance of each item to be shown; at least one is shown and at least one is to be found.
     """
-    users = np.flatnonzero(np.diff(history.indptr) >= 2)
+    users = np.flatnonzero(np.diff(known.weight.indptr) >= 2)
     size = max(1, min(size, -(-len(users) // 20)))
     users = rng.permutation(users)
     for start in range(0, len(users), size):
         some = users[start : start + size]
-        yield Batch(some, divide(history[some], shown_share, rng, device))
+        yield Batch(some, divide(known.rows(some), division, rng, device))
 
 
 def divide(
-    history: sp.csr_matrix, shown_share: float, rng: np.random.Generator, device: torch.device
+    known: Histories, division: Division, rng: np.random.Generator, device: torch.device
 ) -> Examples:
-    """Divide each row's items, of which there must be at least two."""
-    degree = np.diff(history.indptr)
+    """Divide each row's items, of which there must be at least two: at least one is shown, one asked for."""
+    weight = known.weight
+    degree = np.diff(weight.indptr)
     row = np.repeat(np.arange(len(degree)), degree)
-    in_random_order = np.lexsort((rng.random(len(row)), row))
-    n_shown = np.clip(rng.binomial(degree, shown_share), 1, degree - 1)
-    place = np.arange(len(row)) - history.indptr[row]
-    shown = np.zeros(len(row), dtype=bool)
-    shown[in_random_order] = place < n_shown[row]
+    if division.next_items:
+        place = known.age.data  # from the newest
+        n_hidden = rng.integers(1, degree)[row]
+        shown = place >= n_hidden
+        asked = ~shown & (place >= n_hidden - division.next_items)
+        faded = weight.data * np.exp(-division.fade * np.where(shown, place - n_hidden, 0))
+    else:
+        by = np.lexsort((rng.random(len(row)), row))
+        n_shown = np.clip(rng.binomial(degree, division.shown_share), 1, degree - 1)
+        shown = np.zeros(len(row), dtype=bool)
+        shown[by] = np.arange(len(row)) - weight.indptr[row] < n_shown[row]
+        asked, faded = ~shown, weight.data
 
-    def rows(chosen: npt.NDArray[np.bool_]) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-        user, item, weight = row[chosen], history.indices[chosen], history.data[chosen]
+    def rows(chosen: npt.NDArray[np.bool_], weights: npt.NDArray[np.floating]) -> Rows:
         return (
-            torch.from_numpy(user).to(device),
-            torch.from_numpy(item.astype(np.int64)).to(device),
-            torch.from_numpy(weight.astype(np.float32)).to(device),
+            torch.from_numpy(row[chosen]).to(device),
+            torch.from_numpy(weight.indices[chosen].astype(np.int64)).to(device),
+            torch.from_numpy(weights[chosen].astype(np.float32)).to(device),
         )
 
-    return Examples(rows(shown), rows(~shown), len(degree))
+    return Examples(rows(shown, faded), rows(asked, weight.data), len(degree))

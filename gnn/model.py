@@ -1,6 +1,6 @@
 """The model: items from ID, text and neighbours over typed edges; users from their items.
 
-    x_j   = drop(e_j) + W·text_j                                  one set for each tower
+    x_j   = e_j + W·text_j                                        one set for each tower
     h_j   = x_j + Σ_r a_r (Â_r x)_j                               one hop, one learned weight a relation
     c_j   = exp(l_j) · h_j / ‖h_j‖   (context tower)              what a past item says about its user
     t_j   = exp(l'_j) · h_j / ‖h_j‖  (target tower)               what an item looks like as a recommendation
@@ -9,8 +9,8 @@
 The score is a sum over the user's past items: it needs no user embedding, and it is its own explanation.
 """
 
-from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from collections.abc import Sequence
+from typing import NamedTuple, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -19,9 +19,17 @@ import torch
 from sklearn.utils.extmath import randomized_svd
 from torch import Tensor, nn
 from torch.nn.functional import normalize
-from torch.utils.checkpoint import checkpoint
 
-Relation = Callable[[Tensor], Tensor]
+from gnn.softmax import FullSoftmax, Rows
+
+
+
+class Relation(Protocol):
+    """A product with one relation's adjacency: x [n_items, 2d] -> Â x."""
+
+    learned: bool  # counted from interactions, so that a new item has none of it
+
+    def __call__(self, x: Tensor) -> Tensor: ...
 
 
 class ItemVectors(NamedTuple):
@@ -34,7 +42,7 @@ class ItemVectors(NamedTuple):
 class Examples(NamedTuple):
     """A batch of users, each with the items shown to the model and the items it has to find."""
 
-    context: tuple[Tensor, Tensor, Tensor]  # user in the batch, item, event weight; each [n]
+    context: tuple[Tensor, Tensor, Tensor]  # user in the batch, ascending, item, event weight; each [n]
     target: tuple[Tensor, Tensor, Tensor]  # the same
     n_users: int
 
@@ -46,8 +54,8 @@ class ItemGraphModel(nn.Module):
         start: first ID embeddings, [n_items, d] (see `spectral`).
         text: unit-length rows, [n_items, d_text], or None.
         n_relations: number of relations that will be handed to `forward`, always in the same order.
-        id_dropout: share of the items whose ID embedding is hidden in a training step, so that text and edges
-            alone can carry a new item.
+        id_dropout: share of the items that are treated as new in a training step: without ID embedding, learned
+            length and what was counted from interactions, so that text and declared edges alone can carry them.
         temperature: cosines are divided by it before the softmax.
         relation_weight: first weight of each relation.
     """
@@ -75,48 +83,42 @@ class ItemGraphModel(nn.Module):
             self.project = nn.Parameter(project.repeat(1, 2))
 
     def forward(self, relations: Sequence[Relation]) -> ItemVectors:
-        """Vectors of all items; `relations` are functions of [n_items, 2d]."""
-        x: Tensor = self.id
+        """Vectors of all items; `relations` are in the order of their weights."""
+        known: Tensor | float = 1.0
         if self.training and self.id_dropout:
-            x = x * (torch.rand(len(x), 1, device=x.device) >= self.id_dropout)
+            known = (torch.rand(len(self.id), 1, device=self.id.device) >= self.id_dropout).float()
+        x: Tensor = self.id * known
         if self.text is not None:
             x = x + self.text @ self.project
         h = x
         for relation, weight in zip(relations, self.relation, strict=True):
-            h = h + relation(x) * weight.repeat_interleave(self.dim)
+            message = relation(x) * weight.repeat_interleave(self.dim)
+            h = h + (message * known if relation.learned else message)
         context, target = normalize(h[:, : self.dim]), normalize(h[:, self.dim :])
-        length = self.log_length.exp()
+        length = (self.log_length * known).exp()
         return ItemVectors(context * length[:, :1], target * length[:, 1:])
 
-    def loss(self, vectors: ItemVectors, examples: Examples, cells: int = 2**24) -> Tensor:
+    def loss(
+        self,
+        vectors: ItemVectors,
+        examples: Examples,
+        *,
+        cells: int = 2**24,
+        dtype: torch.dtype = torch.float32,
+    ) -> Tensor:
         """Cross-entropy of each user's targets under a softmax over all items, mean over users.
 
         The shown items take no part in the softmax, as they take none in a recommendation. Users are taken in
-        chunks of at most `cells` logits, computed again in the backward pass: memory stays bounded.
+        chunks of at most `cells` logits: memory stays bounded. `dtype` is that of the products with all items.
         """
         users = user_vectors(vectors.context, *examples.context, examples.n_users)
-        total = users.new_zeros(examples.n_users)
-        step = max(1, cells // len(vectors.target))
-        for first in range(0, examples.n_users, step):
-            last = min(first + step, examples.n_users)
-            shown = _part(examples.context, first, last)
-            wanted = _part(examples.target, first, last)
-            chunk = (users[first:last], vectors.target, shown, wanted)
-            whole = step >= examples.n_users
-            part = self._chunk(*chunk) if whole else checkpoint(self._chunk, *chunk, use_reentrant=False)
-            total = total.index_add(0, torch.arange(first, last, device=users.device), part)
-        return total.mean()
-
-    def _chunk(
-        self, users: Tensor, target: Tensor, shown: tuple[Tensor, ...], wanted: tuple[Tensor, ...]
-    ) -> Tensor:
-        logits = users @ target.T / self.temperature
-        user, item, weight = wanted
-        found = logits[user, item]
-        logits = logits.index_put((shown[0], shown[1]), logits.new_tensor(-torch.inf))
-        each = weight * (logits.logsumexp(dim=1)[user] - found)
-        zero = users.new_zeros(len(users))
-        return zero.index_add(0, user, each) / zero.index_add(0, user, weight).clamp(min=1e-9)
+        user, item, weight = examples.target
+        each = weight.new_zeros(examples.n_users).index_add(0, user, weight).clamp(min=1e-9)
+        wanted = Rows(user, item, weight / each[user] / examples.n_users)
+        loss: Tensor = FullSoftmax.apply(
+            users, vectors.target, Rows(*examples.context), wanted, self.temperature, cells, dtype
+        )
+        return loss
 
 
 def user_vectors(context: Tensor, user: Tensor, item: Tensor, weight: Tensor, n_users: int) -> Tensor:
@@ -145,9 +147,3 @@ def spectral(pairs: sp.csr_matrix, dim: int, scale: float, seed: int) -> npt.NDA
     start = np.random.default_rng(seed).standard_normal((pairs.shape[1], dim)) * 1e-3
     start[:, :rank] = vectors.T * np.sqrt(values)
     return np.asarray(start / start.std() * scale, dtype=np.float32)
-
-
-def _part(rows: tuple[Tensor, Tensor, Tensor], first: int, last: int) -> tuple[Tensor, ...]:
-    """The rows of users first..last, renumbered from 0."""
-    inside = (rows[0] >= first) & (rows[0] < last)
-    return rows[0][inside] - first, rows[1][inside], rows[2][inside]

@@ -52,7 +52,7 @@ def train_and_save(
         checkpoint = Checkpoint(run.path, "serving")
         served = fit(data, data.interactions, config, epochs=judged.epochs, checkpoint=checkpoint)
     about = _about(run.path.name, data, parts, config, served, metrics, refit)
-    save(run.path, SavedModel(about, served.tensors))
+    save(run.path, SavedModel(about, served.tensors, served.linear))
     for stage in ("choosing", "judged", "serving"):
         Checkpoint(run.path, stage).remove()
     return about
@@ -88,7 +88,7 @@ def _about(
         metrics=metrics,
         curve=[list(line) for line in served.curve],
         relation_weights={name: list(pair) for name, pair in served.relation_weights.items()},
-        serving=serving(config),
+        serving=serving(config, served.blend),
         item_ids=[str(item_id) for item_id in data.items["item_id"]],
     )
 

@@ -35,8 +35,8 @@ class _Product(torch.autograd.Function):
 class Neighbours:
     """One relation: x [n_items, d] -> Â x, the weighted sum of each item's neighbours."""
 
-    def __init__(self, adjacency: sp.csr_matrix, device: torch.device) -> None:
-        self.matrix = _tensor(adjacency, device)
+    def __init__(self, adjacency: sp.csr_matrix, device: torch.device, *, learned: bool = False) -> None:
+        self.matrix, self.learned = _tensor(adjacency, device), learned
 
     def __call__(self, x: Tensor) -> Tensor:
         return _product(self.matrix, self.matrix, x)
@@ -44,6 +44,8 @@ class Neighbours:
 
 class Shared:
     """Items that share a brand or category: x -> B Bᵀ x through the label nodes, B normalised."""
+
+    learned = False
 
     def __init__(self, labels: sp.csr_matrix, device: torch.device) -> None:
         normal = _scale(_degree(labels, 1)) @ labels @ _scale(_degree(labels, 0))
@@ -89,7 +91,8 @@ class BoughtWith:
         chance = np.maximum(frequency[self.row] * frequency[self.column], 1)
         score = count / np.sqrt(chance) * count / (count + _SHRINK)
         shape = (len(frequency), len(frequency))
-        return Neighbours(normalised(sp.csr_matrix((score, self.column, self.indptr), shape)), self.device)
+        adjacency = normalised(sp.csr_matrix((score, self.column, self.indptr), shape))
+        return Neighbours(adjacency, self.device, learned=True)
 
 
 class Relations:

@@ -8,16 +8,20 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
+import scipy.sparse as sp
+import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
+from gnn.blend import Blend
 from gnn.config import TrainConfig
 from gnn.graphs import TYPE_WEIGHTS
 from kg.dataset import ShopData
 from kg.errors import ModelError
 
 _TENSORS, _ABOUT, _RUN = "model.safetensors", "model.json", "run.json"
+_CSR = ("data", "indices", "indptr")
 
 
 class About(NamedTuple):
@@ -30,7 +34,7 @@ class About(NamedTuple):
     refitted: bool  # whether the vectors know the validation and test parts too
     config: dict[str, Any]  # TrainConfig
     metrics: dict[str, dict[str, float]]  # model and rivals -> metric@k -> fraction, on the test part
-    curve: list[list[Any]]  # epoch, loss, validation metrics, seconds
+    curve: list[list[Any]]  # epoch, loss, validation metrics, blend, seconds
     relation_weights: dict[str, list[float]]
     serving: dict[str, Any]  # what the API needs to compute a user's vector
     item_ids: list[str]  # row order of the vectors
@@ -39,6 +43,7 @@ class About(NamedTuple):
 class SavedModel(NamedTuple):
     about: About
     tensors: dict[str, Tensor]  # parameters, and `context` and `target`, [n_items, d]
+    linear: sp.csr_matrix  # what a past item (row) adds to the score of another (column), [n_items, n_items]
 
 
 class RunFolder(NamedTuple):
@@ -68,14 +73,16 @@ def run_folder(home: Path, data: ShopData, plan: dict[str, Any], *, force: bool 
     return RunFolder(path, resumed=False)
 
 
-def serving(config: TrainConfig) -> dict[str, Any]:
-    """How a user's vector is made of item vectors, for Model.serving."""
-    return {"temperature": config.temperature, "event_weights": dict(TYPE_WEIGHTS)}
+def serving(config: TrainConfig, blend: Blend) -> dict[str, Any]:
+    """How a score is made of item vectors and LEADS_TO edges, for Model.serving."""
+    weights = dict(TYPE_WEIGHTS)
+    return {"temperature": config.temperature, "event_weights": weights, **blend._asdict()}
 
 
 def save(path: Path, model: SavedModel) -> None:
     """Write the model; model.json comes last, and only a folder that has it is a model."""
-    save_file({k: v.contiguous() for k, v in model.tensors.items()}, path / _TENSORS)
+    linear = {f"linear.{part}": torch.from_numpy(getattr(model.linear, part)) for part in _CSR}
+    save_file({k: v.contiguous() for k, v in (model.tensors | linear).items()}, path / _TENSORS)
     written = path / "model.tmp"
     written.write_text(json.dumps(model.about._asdict(), indent=1, ensure_ascii=False), encoding="utf-8")
     written.replace(path / _ABOUT)
@@ -96,8 +103,11 @@ def load(home: Path, version: str | None = None) -> SavedModel:
     path = folder / (version or known[-1])
     try:
         about = About(**json.loads((path / _ABOUT).read_text(encoding="utf-8")))
-        return SavedModel(about, load_file(path / _TENSORS))
-    except (OSError, ValueError, TypeError, SafetensorError) as error:
+        tensors = load_file(path / _TENSORS)
+        linear = tuple(tensors.pop(f"linear.{part}").numpy() for part in _CSR)
+        n_items = len(about.item_ids)
+        return SavedModel(about, tensors, sp.csr_matrix(linear, shape=(n_items, n_items)))
+    except (OSError, ValueError, TypeError, KeyError, SafetensorError) as error:
         raise ModelError(
             f"The model in {path} is broken ({error}). Train again: shopgraph gnn train"
         ) from error

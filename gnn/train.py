@@ -4,28 +4,38 @@ import time
 from typing import NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 import scipy.sparse as sp
 import torch
 from torch import Tensor
 from torch_geometric.data import HeteroData
 
+from gnn import blend as blends
+from gnn.blend import Blend
 from gnn.checkpoint import Checkpoint, Epoch, Snapshot, State
 from gnn.config import TrainConfig
-from gnn.evaluate import Judgement, Scorer, Scores, Table, evaluate
-from gnn.examples import batches
-from gnn.graphs import history, shop_graph
+from gnn.evaluate import Asked, Judgement, Scorer, Scores, Table, evaluate
+from gnn.examples import Division, batches
+from gnn.graphs import shop_graph
+from gnn.histories import Histories, histories
+from gnn.linear import item_weights
 from gnn.model import ItemGraphModel, spectral
 from gnn.propagation import Relations
 from kg.console import say
 from kg.dataset import ShopData
 from kg.errors import ModelError
+from kg.precision import fast_bfloat16
+
+_CHOOSE_USERS = 4_000  # of the validation users, to choose the blend by: it is judged many times an epoch
 
 
 class Fitted(NamedTuple):
     """A trained model: the parameters, and the item vectors that serve: `context`, `target`, [n_items, d]."""
 
     tensors: dict[str, Tensor]
+    linear: sp.csr_matrix  # B, float32 [n_items, n_items]
+    blend: Blend
     epochs: int  # the epoch that they are from
     curve: list[Epoch]
     relation_weights: dict[str, tuple[float, float]]  # relation -> context and target tower's weight
@@ -34,7 +44,8 @@ class Fitted(NamedTuple):
 
     @property
     def scorer(self) -> Scorer:
-        return vector_scorer(self.tensors["context"].numpy(), self.tensors["target"].numpy())
+        context, target = self.tensors["context"].numpy(), self.tensors["target"].numpy()
+        return vector_scorer(context, target, self.linear, self.blend)
 
 
 def fit(
@@ -43,14 +54,19 @@ def fit(
     config: TrainConfig,
     *,
     judged: Judgement | None = None,
+    ordered: bool = False,
     epochs: int | None = None,
+    blend: Blend | None = None,
     checkpoint: Checkpoint | None = None,
 ) -> Fitted:
     """Train on the interactions `train`.
 
     Args:
-        judged: the validation part; the best epoch on it is kept, and training stops when it stays behind.
+        judged: the validation part; the best epoch on it is kept with its blend, and training stops when it
+            stays behind.
+        ordered: whether what will be asked for comes after `train`: then the order of a user's items counts.
         epochs: without `judged`, the number of epochs to run.
+        blend: without `judged`, how the vectors will be used; what an earlier fit chose.
         checkpoint: where each epoch is saved, and where an interrupted run goes on from.
 
     Raises:
@@ -58,12 +74,17 @@ def fit(
     """
     started, cpu = time.monotonic(), time.process_time()
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    known = history(train, len(data.users), len(data.items))
+    fast = config.precision == "auto" and fast_bfloat16(device.type)
+    dtype = torch.bfloat16 if fast else torch.float32
+    known = histories(train, len(data.users), len(data.items))
+    linear = _linear(known, config)
     relations = Relations(_graph(data, train, config), device)
     torch.manual_seed(config.seed)
-    model = _model(data, known, len(relations.names), config).to(device)
+    model = _model(data, known.weight, len(relations.names), config).to(device)
     optimiser = torch.optim.Adam(model.parameters(), lr=config.learning_rate)
     curve, best = checkpoint.restore(model, optimiser) if checkpoint else State([], None)
+    division = _division(config, ordered)
+    blend = blend or blends.start(ordered=ordered, linear=bool(linear.nnz))
 
     for epoch in range(len(curve) + 1, (epochs or config.max_epochs) + 1):
         if best and judged and epoch - best.epoch > config.patience:
@@ -74,19 +95,20 @@ def fit(
         rng = np.random.default_rng((config.seed, epoch))
         losses = []
         model.train()
-        for batch in batches(known, config.batch_users, config.shown_share, rng, device):
+        for batch in batches(known, config.batch_users, division, rng, device):
             optimiser.zero_grad(set_to_none=True)
             # The batch's own purchases are taken out of the counts: what is asked for sends no message.
             vectors = model(relations.without(batch.users))
-            loss = model.loss(vectors, batch.examples)
+            loss = model.loss(vectors, batch.examples, dtype=dtype)
             torch.autograd.backward(loss)
             optimiser.step()
             losses.append(loss.item())
         if not np.isfinite(losses).all():
             raise ModelError(f"The loss became {losses[-1]} in epoch {epoch}: try a lower learning rate.")
         now = _snapshot(epoch, model, relations)
-        metrics = _judge(now, judged)
-        curve.append(Epoch(epoch, float(np.mean(losses)), metrics, time.monotonic() - epoch_started))
+        chosen, metrics = _judge(now, linear, curve[-1].blend if curve else blend, judged, ordered, config)
+        seconds = time.monotonic() - epoch_started
+        curve.append(Epoch(epoch, float(np.mean(losses)), metrics, chosen, seconds))
         say(_line(curve[-1], config.stop_on))
         if (
             best is None
@@ -102,6 +124,8 @@ def fit(
     weights = best.tensors["relation"].tolist()
     return Fitted(
         best.tensors,
+        linear,
+        curve[best.epoch - 1].blend,
         best.epoch,
         curve,
         {name: (w[0], w[1]) for name, w in zip(relations.names, weights, strict=True)},
@@ -110,15 +134,33 @@ def fit(
     )
 
 
-def vector_scorer(context: np.ndarray, target: np.ndarray) -> Scorer:
-    """score(u, j) = (Σ_i w_i c_i)·t_j / ‖Σ_i w_i c_i‖ for the histories of some users."""
+def vector_scorer(
+    context: npt.NDArray[np.float32], target: npt.NDArray[np.float32], linear: sp.csr_matrix, blend: Blend
+) -> Scorer:
+    """score(u, j) = (Σ_i w_i c_i)·t_j / ‖Σ_i w_i c_i‖ + linear · Σ_i w_i B_ij for the histories of some users."""
 
-    def score(known: sp.csr_matrix) -> Scores:
-        users = known @ context
+    def score(asked: Asked) -> Scores:
+        weights = asked.history.faded(blend.fade)
+        users = weights @ context
         users /= np.maximum(np.linalg.norm(users, axis=1, keepdims=True), 1e-12)
-        return np.asarray(users @ target.T, dtype=np.float32)
+        scores = users @ target.T
+        if blend.linear and linear.nnz:
+            scores += blend.linear * (weights @ linear).toarray()
+        return np.asarray(scores, dtype=np.float32)
 
     return score
+
+
+def _division(config: TrainConfig, ordered: bool) -> Division:
+    if config.examples == "next" or (config.examples == "auto" and ordered):
+        return Division(config.shown_share, config.next_items, config.fade)
+    return Division(config.shown_share)
+
+
+def _linear(known: Histories, config: TrainConfig) -> sp.csr_matrix:
+    pairs = known.weight.copy()
+    pairs.data[:] = 1
+    return item_weights(pairs, config.linear_penalty, config.linear_keep, config.linear_items)
 
 
 def _graph(data: ShopData, train: pd.DataFrame, config: TrainConfig) -> HeteroData:
@@ -151,10 +193,25 @@ def _snapshot(epoch: int, model: ItemGraphModel, relations: Relations) -> Snapsh
     return Snapshot(epoch, {name: tensor.detach().cpu().clone() for name, tensor in tensors.items()})
 
 
-def _judge(now: Snapshot, judged: Judgement | None) -> Table:
+def _judge(
+    now: Snapshot,
+    linear: sp.csr_matrix,
+    blend: Blend,
+    judged: Judgement | None,
+    ordered: bool,
+    config: TrainConfig,
+) -> tuple[Blend, Table]:
+    """The best blend near the last one, and its metrics on validation."""
     if judged is None:
-        return {}
-    return evaluate(vector_scorer(now.tensors["context"].numpy(), now.tensors["target"].numpy()), judged)
+        return blend, {}
+    context, target = now.tensors["context"].numpy(), now.tensors["target"].numpy()
+    some = judged.some_users(_CHOOSE_USERS)
+
+    def figure(tried: Blend) -> float:
+        return evaluate(vector_scorer(context, target, linear, tried), some)[config.stop_on]
+
+    chosen, _ = blends.choose(figure, blend, ordered=ordered, linear=bool(linear.nnz))
+    return chosen, evaluate(vector_scorer(context, target, linear, chosen), judged)
 
 
 def _line(epoch: Epoch, stop_on: str) -> str:

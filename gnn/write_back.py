@@ -16,6 +16,7 @@ from kg.queries import load
 
 SLOTS: Final = ("blue", "green")
 _BATCH = 1_000  # items a transaction: 1,000 x 2 x 256 floats
+_EDGE_ITEMS = 200  # items a transaction that writes their edges: 200 x 50
 
 
 class Written(NamedTuple):
@@ -24,6 +25,7 @@ class Written(NamedTuple):
     version: str
     slot: str
     items: int  # items that now have vectors
+    edges: int  # LEADS_TO edges between them
     without: int  # items of the graph that the model does not know; they get theirs with the next training
     replaced: str | None  # the version that was live before
 
@@ -46,6 +48,7 @@ def write_back(graph: Graph, model: SavedModel, *, timeout: float = 300) -> Writ
     graph.write(queries.drop_blue if slot == "blue" else queries.drop_green)
     graph.write(queries.retire, slot=slot)
     graph.write_batched(queries.clear, **names)
+    graph.write_batched(queries.clear_edges, slot=slot)
     ids = model.about.item_ids
     with progress("item vectors", len(ids)) as advance:
         for start in range(0, len(ids), _BATCH):
@@ -55,13 +58,32 @@ def write_back(graph: Graph, model: SavedModel, *, timeout: float = 300) -> Writ
             ]
             graph.write(queries.vectors, rows=rows, **names)
             advance(len(rows))
+    edges = _write_edges(graph, model, slot)
     graph.write(
         queries.index_blue if slot == "blue" else queries.index_green, options=vector_index(context.shape[1])
     )
     _wait_until_online(graph, f"item_gnn_{slot}", timeout)
     _promote(graph, model, slot, context.shape[1])
     without = len(in_graph) - len(ids)
-    return Written(model.about.version, slot, len(ids), without, live["version"] if live else None)
+    return Written(model.about.version, slot, len(ids), edges, without, live["version"] if live else None)
+
+
+def _write_edges(graph: Graph, model: SavedModel, slot: str) -> int:
+    """LEADS_TO from each item to those whose score it moves most; none where the blend has no use for them."""
+    if not model.about.serving["linear"]:
+        return 0
+    ids, linear = model.about.item_ids, model.linear
+    with progress("edges of the linear term", len(ids)) as advance:
+        for start in range(0, len(ids), _EDGE_ITEMS):
+            stop = min(start + _EDGE_ITEMS, len(ids))
+            rows = []
+            for n in range(start, stop):
+                some = slice(linear.indptr[n], linear.indptr[n + 1])
+                ends = [ids[target] for target in linear.indices[some]]
+                rows.append({"item_id": ids[n], "ends": ends, "weights": linear.data[some].tolist()})
+            graph.write(load("gnn").edges, rows=rows, slot=slot, version=model.about.version)
+            advance(stop - start)
+    return int(linear.nnz)
 
 
 def live_version(graph: Graph) -> str | None:
@@ -103,6 +125,8 @@ def checked(
                 f"Model {version}: the {name} vector of item {ids[bad[0]]!r} is not finite or zero "
                 f"({len(bad)} such items). Train again: shopgraph gnn train"
             )
+    if not np.isfinite(model.linear.data).all():
+        raise ModelError(f"Model {version}: a linear weight is not finite. Train again: shopgraph gnn train")
     gone = sorted(set(ids) - set(in_graph))
     if gone:
         raise ModelError(

@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from kg.console import Advance, progress
 from kg.errors import EncoderError
+from kg.precision import fast_bfloat16
 
 DEFAULT = "all-MiniLM-L6-v2"
 _BATCH = 64
@@ -54,9 +55,7 @@ class Encoder:
         if device == "cuda":
             self.model.half()
         # Twice as fast where the processor has it; cosine to float32 above 0.9999.
-        self._bf16 = device == "cpu" and any(
-            torch.cpu.get_capabilities().get(name) for name in ("avx512_bf16", "amx_bf16", "sve_bf16")
-        )
+        self._bf16 = device == "cpu" and fast_bfloat16(device)
         short = folder.name if folder and name != DEFAULT else name.replace("/", "--")
         self.name = f"{short}@{digest[:8]}" if digest else short  # other weights, other name: encoded again
 

@@ -1,6 +1,7 @@
 """A made-up snapshot without a graph."""
 
 import numpy as np
+import scipy.sparse as sp
 
 from api.columns import categories_from, columns_from
 from api.snapshot import Snapshot, Version
@@ -29,11 +30,12 @@ def made_up(n: int, seed: int, dim: int = 8) -> Snapshot:
     ]
     members = [{"item_id": i, "category_ids": [tree[int(random.integers(0, 3))]["category_id"]]} for i in ids]
     return Snapshot(
-        version=Version("model", "graph", "Blue", dim, 0.1, ()),
+        version=Version("model", "graph", "Blue", dim, 0.1, (), fade=0.1, linear=2.0),
         ids=ids,
         number=number,
         context=_unit(random, n, dim),
         target=_unit(random, n, dim),
+        linear=sp.random(n, n, density=0.2, format="csr", dtype=np.float32, random_state=seed),
         text=_unit(random, n, 6),
         text_model="made-up",
         shoppers=random.integers(0, 50, size=n),

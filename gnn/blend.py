@@ -1,0 +1,58 @@
+"""How the finished vectors are used: how fast the past fades, and how much the linear term counts.
+
+Two numbers, chosen on the validation part after each epoch; nothing has to be trained again for another choice.
+"""
+
+from collections.abc import Callable
+from typing import Final, NamedTuple
+
+FADES: Final = (0.0, 0.01, 0.03, 0.1, 0.2, 0.3, 0.45, 0.7)  # exp(-fade): what an item keeps for each newer one
+LINEAR: Final = (0.0, 0.6, 1.2, 2.4, 4.8, 9.6)  # next to a cosine
+
+
+class Blend(NamedTuple):
+    """score(u, j) = u·t_j + linear · Σ_i w_i B_ij, with w_i faded and u = Σ_i w_i c_i / ‖·‖."""
+
+    fade: float = 0.0
+    linear: float = 0.0
+
+
+def start(*, ordered: bool, linear: bool) -> Blend:
+    """Where the search begins, and what a model is served with that nothing was chosen for."""
+    return Blend(0.2 if ordered else 0.0, 2.4 if linear else 0.0)
+
+
+def choose(
+    judge: Callable[[Blend], float], first: Blend, *, ordered: bool, linear: bool
+) -> tuple[Blend, float]:
+    """Walk from neighbour to neighbour on the grid while that is better; the blend and its figure.
+
+    Args:
+        judge: the validation figure of a blend, higher is better.
+        ordered: whether fading may be chosen at all; without order there is nothing to fade by.
+        linear: whether there is a linear term.
+    """
+    known: dict[Blend, float] = {}
+
+    def figure(blend: Blend) -> float:
+        if blend not in known:
+            known[blend] = judge(blend)
+        return known[blend]
+
+    best = first
+    while True:
+        around = [best]
+        if ordered:
+            around += [best._replace(fade=fade) for fade in _next_to(best.fade, FADES)]
+        if linear:
+            around += [best._replace(linear=weight) for weight in _next_to(best.linear, LINEAR)]
+        better = max(around, key=figure)
+        if better == best:
+            return best, figure(best)
+        best = better
+
+
+def _next_to(value: float, grid: tuple[float, ...]) -> list[float]:
+    """The grid's values below and above; `value` itself need not be on it."""
+    below, above = [v for v in grid if v < value], [v for v in grid if v > value]
+    return below[-1:] + above[:1]

@@ -1,0 +1,58 @@
+"""What is known of users: which items they touched, how much each says, and how long ago it was."""
+
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import scipy.sparse as sp
+
+from gnn.graphs import TYPE_WEIGHTS
+
+
+class Histories(NamedTuple):
+    """Rows are users, columns items; both matrices have their numbers in the same places, in order."""
+
+    weight: sp.csr_matrix  # float32 [n_users, n_items]: how much the item says, next to a purchase
+    age: sp.csr_matrix  # float32: how many items the user came to later; 0 for the newest
+
+    def rows(self, which: slice | npt.NDArray[np.integer]) -> "Histories":
+        """Some of the users."""
+        return Histories(self.weight[which].tocsr(), self.age[which].tocsr())
+
+    def faded(self, fade: float) -> sp.csr_matrix:
+        """Weights with the old counting less: weight · exp(-fade · age)."""
+        if not fade:
+            return self.weight
+        data = self.weight.data * np.exp(-fade * self.age.data)
+        return sp.csr_matrix((data, self.weight.indices, self.weight.indptr), self.weight.shape)
+
+
+def histories(rows: pd.DataFrame, n_users: int, n_items: int) -> Histories:
+    """From rows of ShopData.interactions.
+
+    The weight is that of the strongest type (TYPE_WEIGHTS), as the API has it: a fan of an item does not
+    crowd out the rest of their own history by buying it every week. What counts for the age is the last time.
+    """
+    weight = rows["type"].map(TYPE_WEIGHTS).astype(np.float32).fillna(1.0)
+    events = pd.DataFrame(
+        {"user": rows["user"], "item": rows["item"], "order": rows["order"], "weight": weight}
+    )
+    pairs = events.groupby(["user", "item"], as_index=False).agg({"order": "max", "weight": "max"})
+    # Of equal times the lower item number counts as newer, as the API reads them.
+    newest = pairs.sort_values(["user", "order", "item"], ascending=[True, False, True], kind="stable")
+    age = newest.groupby("user").cumcount().reindex(pairs.index).to_numpy(np.float32)
+    users = np.searchsorted(pairs["user"].to_numpy(), np.arange(n_users + 1))
+    items, shape = pairs["item"].to_numpy(), (n_users, n_items)
+    return Histories(
+        sp.csr_matrix((pairs["weight"].to_numpy(np.float32), items, users), shape),
+        sp.csr_matrix((age, items, users), shape),
+    )
+
+
+def comes_after(train: pd.DataFrame, held_out: pd.DataFrame) -> bool:
+    """Whether the held-out rows are later than all that `train` has of their user, in at least 9 of 10 cases."""
+    newest = train.groupby("user")["order"].max()
+    before = held_out["user"].map(newest)
+    told = before.notna()
+    return bool(told.any()) and float((held_out["order"] > before)[told].mean()) >= 0.9
