@@ -5,10 +5,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from gnn.baselines import RIVALS
-from gnn.benchmark import fit_for_test, rival, test_judgement
 from gnn.checkpoint import Checkpoint
 from gnn.config import TrainConfig
 from gnn.evaluate import Table, evaluate
+from gnn.judgements import pairs, test_judgement
+from gnn.rivals import fit_for_test
 from gnn.split import Split, default_split, split
 from gnn.store import About, SavedModel, load, run_folder, save, serving
 from gnn.train import Fitted, fit
@@ -65,7 +66,7 @@ def _rivals(data: ShopData, parts: Split, ks: Sequence[int]) -> dict[str, Table]
             say(f"EASE is left out: {len(data.items):,} items; `gnn benchmark` runs it at any size")
             continue
         say(f"rival {name}")
-        tables[name] = evaluate(rival(name, data, parts), test_judgement(data, parts), ks)
+        tables[name] = evaluate(RIVALS[name](pairs(data, parts.fitting)), test_judgement(data, parts), ks)
     return tables
 
 

@@ -12,7 +12,7 @@ from torch_geometric.data import HeteroData
 
 from gnn.checkpoint import Checkpoint, Epoch, Snapshot, State
 from gnn.config import TrainConfig
-from gnn.evaluate import Judgement, Scorer, Scores, Table, evaluate
+from gnn.evaluate import Asked, Judgement, Scorer, Scores, Table, evaluate
 from gnn.examples import batches
 from gnn.graphs import history, shop_graph
 from gnn.model import ItemGraphModel, spectral
@@ -113,8 +113,8 @@ def fit(
 def vector_scorer(context: np.ndarray, target: np.ndarray) -> Scorer:
     """score(u, j) = (Σ_i w_i c_i)·t_j / ‖Σ_i w_i c_i‖ for the histories of some users."""
 
-    def score(known: sp.csr_matrix) -> Scores:
-        users = known @ context
+    def score(asked: Asked) -> Scores:
+        users = asked.history @ context
         users /= np.maximum(np.linalg.norm(users, axis=1, keepdims=True), 1e-12)
         return np.asarray(users @ target.T, dtype=np.float32)
 
