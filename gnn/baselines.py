@@ -1,35 +1,47 @@
-"""The rivals an expert would pick: popularity, item-kNN and EASE, as scorers of user histories.
+"""Rivals that need no training: popularity, item-kNN, EASE and content-kNN, as scorers of user histories.
 
 All are fitted on, and score, plain ones: `train` is CSR [n_users, n_items].
 """
 
 import numpy as np
+import numpy.typing as npt
 import scipy.linalg
 import scipy.sparse as sp
 
-from gnn.evaluate import Scorer, Scores
+from gnn.evaluate import Asked, Scorer, Scores
+from kg.errors import ModelError
+from kg.neighbours import text_neighbours
+
+EASE_ITEMS = 60_000  # beyond this its matrix of n_items² floats takes more than 14 GB
 
 
 def popularity(train: sp.csr_matrix) -> Scorer:
     """Items by the number of their users, the same for everybody."""
     counts = np.asarray(train.sum(axis=0), dtype=np.float32).ravel()
 
-    def score(history: sp.csr_matrix) -> Scores:
-        return np.broadcast_to(counts, history.shape)
+    def score(asked: Asked) -> Scores:
+        return np.broadcast_to(counts, asked.history.shape)
 
     return score
 
 
-def item_knn(train: sp.csr_matrix) -> Scorer:
-    """Σ over the history of the cosine of two items' user sets (Sarwar et al., WWW 2001), all neighbours."""
-    counts = np.asarray(train.sum(axis=0)).ravel()
-    scale = sp.diags_array(1 / np.sqrt(np.maximum(counts, 1)))
-    normal = (train @ scale).tocsr()
-    cosine = (normal.T @ normal).tocsr().astype(np.float32)
-    cosine.setdiag(0)
+def item_knn(train: sp.csr_matrix, neighbours: int = 0, shrink: float = 0.0) -> Scorer:
+    """Σ over the history of the cosine of two items' user sets (Sarwar et al., WWW 2001).
 
-    def score(history: sp.csr_matrix) -> Scores:
-        return np.asarray((_ones(history) @ cosine).toarray(), dtype=np.float32)
+    Args:
+        neighbours: most similar items that each item keeps; 0: all.
+        shrink: added to the cosine's denominator.
+    """
+    counts = np.asarray(train.sum(axis=0)).ravel()
+    together = (train.T @ train).tocsr().astype(np.float32)
+    row = np.repeat(np.arange(len(counts)), np.diff(together.indptr))
+    together.data /= np.sqrt(counts[row] * counts[together.indices]) + shrink
+    together.setdiag(0)
+    together.eliminate_zeros()
+    cosine = _nearest(together, neighbours) if neighbours else together
+
+    def score(asked: Asked) -> Scores:
+        return np.asarray((_ones(asked.history) @ cosine).toarray(), dtype=np.float32)
 
     return score
 
@@ -37,26 +49,85 @@ def item_knn(train: sp.csr_matrix) -> Scorer:
 def ease(train: sp.csr_matrix, penalty: float = 50.0) -> Scorer:
     """EASE (Steck, WWW 2019): B = -P / diag(P) with P = (XᵀX + penalty·I)⁻¹ and a diagonal of 0.
 
-    Memory is n_items² floats: about 10 GB at 50,000 items.
+    Memory is two matrices of n_items² floats of 4 bytes: 13 GB at 41,000 items.
+
+    Raises:
+        ModelError: there are more than EASE_ITEMS items.
     """
-    gram = (train.T @ train).toarray().astype(np.float32)
+    if train.shape[1] > EASE_ITEMS:
+        raise ModelError(f"EASE needs n_items² numbers: {train.shape[1]:,} items, {EASE_ITEMS:,} at most.")
+    gram = (train.T @ train).astype(np.float32).toarray(order="F")
     gram[np.diag_indices_from(gram)] += penalty
     factor, _ = scipy.linalg.cho_factor(gram, lower=True, overwrite_a=True, check_finite=False)
-    inverse, failed = scipy.linalg.lapack.spotri(factor, lower=1, overwrite_c=1)
+    weights, failed = scipy.linalg.lapack.spotri(factor, lower=1, overwrite_c=1)
     if failed:
-        raise np.linalg.LinAlgError(f"EASE: the Gram matrix has no inverse (LAPACK potri says {failed}).")
-    weights = np.tril(inverse) + np.tril(inverse, -1).T
+        raise ModelError(f"EASE: the Gram matrix has no inverse (LAPACK potri says {failed}).")
+    del gram, factor
+    _mirror(weights)
+    weights = weights.T  # symmetric, so the same matrix, but now its rows lie one after another
     weights /= -np.diag(weights)
     weights[np.diag_indices_from(weights)] = 0
 
-    def score(history: sp.csr_matrix) -> Scores:
-        return np.asarray(_ones(history) @ weights, dtype=np.float32)
+    def score(asked: Asked) -> Scores:
+        return np.asarray(_ones(asked.history) @ weights, dtype=np.float32)
 
     return score
 
 
+def content_knn(text: npt.NDArray[np.float32], neighbours: int = 0) -> Scorer:
+    """Σ over the history of the cosine of two items' texts; it knows no other user.
+
+    Args:
+        text: unit-length rows, [n_items, d]; zero where an item has no text.
+        neighbours: nearest texts that each item keeps; 0: all.
+    """
+    if neighbours:
+        edges = text_neighbours(text, neighbours)
+        n = len(text)
+        near = sp.csr_matrix((edges.score, (edges.source, edges.target)), shape=(n, n))
+        return lambda asked: np.asarray((_ones(asked.history) @ near).toarray(), dtype=np.float32)
+    return lambda asked: np.asarray((_ones(asked.history) @ text) @ text.T, dtype=np.float32)
+
+
+def frequency(times: sp.csr_matrix, last: sp.csr_matrix) -> Scorer:
+    """What this user bought most often, of equals the latest: the rival where purchases are repeated.
+
+    Args:
+        times: how often each user had each item, CSR [n_users, n_items].
+        last: place of the last time among those of the user's items, in 0..1 (excluded), same shape.
+    """
+    known = (times + last).tocsr()
+
+    def score(asked: Asked) -> Scores:
+        scores = known[np.maximum(asked.users, 0)].toarray()
+        scores[asked.users < 0] = 0
+        return np.asarray(scores, dtype=np.float32)
+
+    return score
+
+
+def _mirror(lower: npt.NDArray[np.float32], rows: int = 2048) -> None:
+    """Copy the lower triangle of a square matrix to the upper one, in place and in blocks."""
+    for start in range(0, len(lower), rows):
+        stop = start + rows
+        block = lower[start:stop, start:stop]
+        lower[start:stop, start:stop] = np.tril(block) + np.tril(block, -1).T
+        lower[start:stop, stop:] = lower[stop:, start:stop].T
+
+
+def _nearest(similar: sp.csr_matrix, k: int) -> sp.csr_matrix:
+    """Each row's k largest entries."""
+    row = np.repeat(np.arange(similar.shape[0]), np.diff(similar.indptr))
+    by = np.lexsort((similar.indices, -similar.data, row))
+    kept = by[np.arange(len(row)) - similar.indptr[row] < k]
+    return sp.csr_matrix((similar.data[kept], (row[kept], similar.indices[kept])), shape=similar.shape)
+
+
 def _ones(history: sp.csr_matrix) -> sp.csr_matrix:
-    return sp.csr_matrix((np.ones_like(history.data), history.indices, history.indptr), history.shape)
+    # In single precision: a product with EASE's matrix must not copy it to double.
+    ones = np.ones(len(history.data), dtype=np.float32)
+    return sp.csr_matrix((ones, history.indices, history.indptr), history.shape)
 
 
+# What `gnn train` compares with: seconds of work, and nothing to install.
 RIVALS = {"popularity": popularity, "item-knn": item_knn, "ease": ease}

@@ -1,113 +1,97 @@
 """All models on one split of one shop, in one run: what a sceptic would ask for."""
 
-import resource
-import time
+import pickle
+import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-import numpy as np
-
-from gnn.baselines import RIVALS
-from gnn.checkpoint import Checkpoint
-from gnn.config import TrainConfig
-from gnn.evaluate import Judgement, Scorer, Table, evaluate, judgement
-from gnn.graphs import history
+from gnn.job import Job, Outcome, run_apart
+from gnn.judgements import REPEATS, test_judgements
+from gnn.plan import Planned
+from gnn.rivals import FREQUENCY, SEEDED
+from gnn.runs import Runs
 from gnn.split import Split
-from gnn.train import Fitted, fit
 from kg.console import say
 from kg.dataset import ShopData
 from kg.errors import ModelError
 
-MODELS = ("gnn", *RIVALS)
+Runner = Callable[[Job], Outcome]
 
 
-class Run(NamedTuple):
-    """One model with one seed."""
+class Results(NamedTuple):
+    """What was run."""
 
-    metrics: Table
-    fit_seconds: float
-    peak_mb: float  # most memory the process had held by then
-
-
-Result = dict[str, dict[str, dict[str, float] | float]]
+    outcomes: dict[str, list[Outcome]]  # label -> one outcome a seed
+    left_out: dict[str, str]  # label -> why
 
 
 def benchmark(
-    data: ShopData, parts: Split, config: TrainConfig, models: Sequence[str], seeds: int, ks: Sequence[int]
-) -> Result:
-    """Fit each model on train and valid, judge it on test.
+    data: ShopData,
+    parts: Split,
+    rows: Sequence[Planned],
+    seeds: int,
+    ks: Sequence[int],
+    folder: Path | None = None,
+    runner: Runner = run_apart,
+) -> Results:
+    """Fit each model on train and valid, and let it rank for the test part.
 
-    The GNN's number of epochs is chosen on valid by a model that knows train alone; the one that is judged is
-    then trained afresh on train and valid for as many. Both count as its fit time.
+    What is to be chosen (epochs) is chosen on valid by a model that knows train alone; the one that is judged
+    is then fitted afresh on train and valid. Both count as its fit time. A model that fails is named and left
+    out.
 
-    Returns:
-        model -> {metric@k: {mean, std}, fit_seconds, peak_mb}; metrics are fractions.
+    Args:
+        rows: the models; those that draw at random are run with `seeds` seeds, the others once.
+        folder: where each finished run is kept at once, and taken from when it is there already.
+        runner: run_apart, a process for each; gnn.job.run stays in this one.
 
     Raises:
-        ModelError: a model is not known, or the split was made without its test part.
+        ModelError: the split was made without its test part, or every model failed.
     """
-    unknown = set(models) - set(MODELS)
-    if unknown:
-        raise ModelError(f"No model {', '.join(sorted(unknown))}; there are: {', '.join(MODELS)}.")
-    test = test_judgement(data, parts)
-    runs: dict[str, list[Run]] = {}
-    for name in models:
-        for seed in range(config.seed, config.seed + (seeds if name == "gnn" else 1)):
-            say(f"{name}, seed {seed}" if name == "gnn" else name)
-            seeded = config.model_copy(update={"seed": seed})
-            runs.setdefault(name, []).append(_run(_fitter(name, data, parts, seeded), test, ks))
-    return {name: _summary(of_model) for name, of_model in runs.items()}
+    rows = list(rows)
+    if REPEATS in test_judgements(data, parts):
+        rows.append(Planned(FREQUENCY, FREQUENCY, {}))
+    runs = Runs(folder / "runs", data, parts) if folder else None
+    outcomes: dict[str, list[Outcome]] = {}
+    left_out: dict[str, str] = {}
+    with tempfile.TemporaryDirectory() as made:
+        shop = Path(made) / "shop.pkl"
+        shop.write_bytes(pickle.dumps((data, parts)))
+        for row in rows:
+            try:
+                outcomes[row.label] = [
+                    _run(row, seed, max(ks), shop, runs, runner)
+                    for seed in (_seeds(row, seeds) if row.model in SEEDED else [0])
+                ]
+            except ModelError as error:
+                left_out[row.label] = str(error)
+                say(f"{row.label} is left out: {error}")
+    if not set(outcomes) - {FREQUENCY}:
+        raise ModelError(f"No model is left: {'; '.join(f'{k}: {v}' for k, v in left_out.items())}")
+    return Results(outcomes, left_out)
 
 
-def fit_for_test(data: ShopData, parts: Split, config: TrainConfig, folder: Path | None = None) -> Fitted:
-    """Choose the epochs on valid, then train on train and valid for as many; `folder` keeps checkpoints."""
-    choosing, judged = (Checkpoint(folder, name) if folder else None for name in ("choosing", "judged"))
-    valid = valid_judgement(data, parts).some_users(config.valid_users)
-    chosen = fit(data, parts.train, config, judged=valid, checkpoint=choosing)
-    say(f"best epoch {chosen.epochs}; again on train and validation together")
-    return fit(data, parts.fitting, config, epochs=chosen.epochs, checkpoint=judged)
+def _seeds(row: Planned, n: int) -> range:
+    first = int(row.params.get("seed", 0))
+    return range(first, first + n)
 
 
-def valid_judgement(data: ShopData, parts: Split) -> Judgement:
-    n_users, n_items = len(data.users), len(data.items)
-    return judgement(history(parts.train, n_users, n_items), history(parts.valid, n_users, n_items))
-
-
-def test_judgement(data: ShopData, parts: Split) -> Judgement:
-    """Raises ModelError where the split was made without its test part."""
-    if parts.test is None:
-        raise ModelError(f"Split {parts.name!r} was made without its test part: ask with with_test=True.")
-    n_users, n_items = len(data.users), len(data.items)
-    return judgement(history(parts.fitting, n_users, n_items), history(parts.test, n_users, n_items))
-
-
-def rival(name: str, data: ShopData, parts: Split) -> Scorer:
-    """A rival fitted on train and valid."""
-    known = history(parts.fitting, len(data.users), len(data.items))
-    known.data[:] = 1
-    return RIVALS[name](known)
-
-
-def _fitter(name: str, data: ShopData, parts: Split, config: TrainConfig) -> Callable[[], Scorer]:
-    if name == "gnn":
-        return lambda: fit_for_test(data, parts, config).scorer
-    return lambda: rival(name, data, parts)
-
-
-def _run(fitter: Callable[[], Scorer], test: Judgement, ks: Sequence[int]) -> Run:
-    started = time.monotonic()
-    scorer = fitter()
-    seconds = time.monotonic() - started
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    return Run(evaluate(scorer, test, ks), seconds, peak)
-
-
-def _summary(runs: Sequence[Run]) -> dict[str, dict[str, float] | float]:
-    summary: dict[str, dict[str, float] | float] = {}
-    for metric in runs[0].metrics:
-        values = np.array([run.metrics[metric] for run in runs])
-        summary[metric] = {"mean": float(values.mean()), "std": float(values.std())}
-    summary["fit_seconds"] = float(np.mean([run.fit_seconds for run in runs]))
-    summary["peak_mb"] = float(np.max([run.peak_mb for run in runs]))
-    return summary
+def _run(row: Planned, seed: int, k: int, shop: Path, runs: Runs | None, runner: Runner) -> Outcome:
+    name = f"{row.label}, seed {seed}" if row.model in SEEDED else row.label
+    path = runs.path(row, seed, k) if runs else None
+    if runs and path and (finished := runs.load(path)):
+        say(f"{name}: finished before")
+        return finished
+    say(name)
+    checkpoints = path.with_suffix("") if path and row.model == "gnn" else None
+    if checkpoints:
+        checkpoints.mkdir(exist_ok=True)
+    outcome = runner(Job(row.model, seed, row.params, k, shop, checkpoints))
+    if path:
+        outcome.save(path)
+    if checkpoints:
+        for file in checkpoints.iterdir():
+            file.unlink()
+        checkpoints.rmdir()
+    return outcome

@@ -6,7 +6,16 @@ Two numbers, chosen on the validation part after each epoch; nothing has to be t
 from collections.abc import Callable
 from typing import Final, NamedTuple
 
-FADES: Final = (0.0, 0.01, 0.03, 0.1, 0.2, 0.3, 0.45, 0.7)  # exp(-fade): what an item keeps for each newer one
+FADES: Final = (
+    0.0,
+    0.01,
+    0.03,
+    0.1,
+    0.2,
+    0.3,
+    0.45,
+    0.7,
+)  # exp(-fade): what an item keeps for each newer one
 LINEAR: Final = (0.0, 0.6, 1.2, 2.4, 4.8, 9.6)  # next to a cosine
 
 

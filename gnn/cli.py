@@ -8,16 +8,19 @@ import typer
 from kg.console import emit_json, out, say
 
 if TYPE_CHECKING:
+    from gnn.report import Report
     from gnn.store import About
 
-app = typer.Typer(no_args_is_help=True, help="The model: train, evaluate, write-back, benchmark.")
+app = typer.Typer(no_args_is_help=True, help="The model: train, evaluate, write-back, benchmark, tune.")
+
+ALL_MODELS = "popularity,item-knn,ease,ials,bpr,lightgcn,content-knn,gnn"
 
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
 SplitName = Annotated[
     str | None,
     typer.Option(
         "--split",
-        help="time, leave-one-out, random, or a split column of the shop. "
+        help="time, leave-one-out, random, new-items, new-users, or a split column of the shop. "
         "Default: time where the shop has times, else leave-one-out.",
     ),
 ]
@@ -28,6 +31,9 @@ Relations = Annotated[
         "figures where the shop took them from the purchases that are held out here."
     ),
 ]
+Folder = Annotated[Path, typer.Argument(help="The shop's files.", exists=True, file_okay=False)]
+Manifest = Annotated[Path | None, typer.Option(help="Its shop.toml, where it is not in FOLDER.")]
+Given = Annotated[int, typer.Option(help="Split new-users: how many items are told of a new user.", min=1)]
 Seed = Annotated[int, typer.Option(help="Seed of the start, the batches and the dropout.")]
 Ks = Annotated[str, typer.Option("--k", help="Cut-offs of the metrics, separated by commas.")]
 Version = Annotated[str | None, typer.Argument(help="A model's version. Default: the newest.")]
@@ -112,48 +118,103 @@ def write_back_(
 
 @app.command()
 def benchmark(
-    folder: Annotated[Path, typer.Argument(help="The shop's files.", exists=True, file_okay=False)],
+    folder: Folder,
     split: SplitName = None,
-    manifest: Annotated[Path | None, typer.Option(help="Its shop.toml, where it is not in FOLDER.")] = None,
-    models: Annotated[str, typer.Option(help="Which models, separated by commas.")] = (
-        "popularity,item-knn,ease,gnn"
-    ),
+    manifest: Manifest = None,
+    models: Annotated[
+        str,
+        typer.Option(
+            help="Which models, separated by commas. One may carry parameters of its own: gnn:id_dropout=0"
+        ),
+    ] = ALL_MODELS,
     relations: Relations = False,
-    seeds: Annotated[int, typer.Option(help="How many seeds for the gnn.", min=1)] = 1,
+    given: Given = 1,
+    seeds: Annotated[int, typer.Option(help="How many seeds for the models that draw at random.", min=1)] = 1,
+    set_: Annotated[
+        list[str] | None, typer.Option("--set", help="NAME=VALUE: a parameter of the gnn. Repeatable.")
+    ] = None,
+    tuned: Annotated[
+        Path | None, typer.Option(help="Parameters that `gnn tune` chose.", exists=True, dir_okay=False)
+    ] = None,
     k: Ks = "10,20",
-    out_dir: Annotated[Path | None, typer.Option("--out", help="Folder for benchmark.json.")] = None,
+    out_dir: Annotated[
+        Path | None, typer.Option("--out", help="Folder for benchmark.json, users.parquet and the plots.")
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """All models on the same split in one run, without a database: all items ranked, the history masked.
 
+    Each model has a process of its own. With --out every finished one is kept, and the same command goes on
+    where it was cut off.
+
     Example: shopgraph gnn benchmark data/beauty --split pgpr_cafe --seeds 3
     """
-    import json
-
     from gnn.benchmark import benchmark as run
-    from gnn.config import TrainConfig
+    from gnn.plan import planned, read_tuned, settings
+    from gnn.report import Report
     from gnn.split import split as split_by
     from kg.dataset import from_folder
     from kg.settings import load_settings
 
     ks = _numbers(k)
+    own = {"relations": relations, **settings(set_ or [])}
+    rows = planned(models.split(","), own, read_tuned(tuned) if tuned else None)
     data = from_folder(folder, manifest, load_settings())
-    parts = split_by(data, split, with_test=True)
-    results = run(data, parts, TrainConfig(relations=relations), models.split(","), seeds, ks)
-    report = {
+    parts = split_by(data, split, given=given, with_test=True)
+    report = Report(data, parts, run(data, parts, rows, seeds, ks, out_dir), ks)
+    whole = {
         "dataset": folder.resolve().name,
         "split": parts.name,
+        **({"given": given} if parts.given is not None else {}),
         "relations": relations,
         "seeds": seeds,
-        "models": results,
+        **report.as_json(),
+        "params": {row.label: row.params for row in rows},
     }
     if out_dir is not None:
-        out_dir.mkdir(parents=True, exist_ok=True)
-        (out_dir / "benchmark.json").write_text(json.dumps(report, indent=2) + "\n")
+        _write(out_dir, whole, report)
     if as_json:
-        emit_json(report)
+        emit_json(whole)
         return
-    _table(report, ks)
+    _tables(whole, ks)
+
+
+@app.command()
+def tune(
+    folder: Folder,
+    out_file: Annotated[Path, typer.Option("--out", help="JSON file for the choice and all trials.")],
+    split: SplitName = None,
+    manifest: Manifest = None,
+    models: Annotated[str, typer.Option(help="Which models, separated by commas.")] = ALL_MODELS,
+    relations: Relations = False,
+    trials: Annotated[
+        int, typer.Option(help="Trials of each model, its defaults being the first.", min=1)
+    ] = 20,
+    minutes: Annotated[float, typer.Option(help="Minutes for each model at most.", min=0)] = 60,
+    seed: Seed = 0,
+    as_json: Json = False,
+) -> None:
+    """Choose each model's parameters on the validation part, with the same budget for all.
+
+    The test part is not read. A search that was cut off goes on when the same command is given again.
+
+    Example: shopgraph gnn tune data/beauty --models ease,gnn --trials 20 --minutes 60 --out tuned.json
+    """
+    from gnn.split import split as split_by
+    from gnn.tune import tune as search
+    from kg.dataset import from_folder
+    from kg.settings import load_settings
+
+    data = from_folder(folder, manifest, load_settings())
+    parts = split_by(data, split)
+    found = search(
+        data, parts, models.split(","), trials, minutes, out_file, seed=seed, fixed={"relations": relations}
+    )
+    if as_json:
+        emit_json(found)
+        return
+    for name, of in found["models"].items():
+        out.print(f"{name}: {found['metric']} {of['first']:.4f} -> {of['value']:.4f}  {of['searched']}")
 
 
 def _report(about: "About", as_json: bool) -> None:
@@ -168,8 +229,8 @@ def _report(about: "About", as_json: bool) -> None:
     say(f"{about.epochs} epochs, {served}.")
 
 
-def _table(report: dict[str, Any], ks: list[int]) -> None:
-    from gnn.tables import metrics_table
+def _tables(report: dict[str, Any], ks: list[int]) -> None:
+    from gnn.tables import comparison_table, metrics_table, repeat_table, slice_table
 
     models = report["models"]
     means = {
@@ -182,6 +243,24 @@ def _table(report: dict[str, Any], ks: list[int]) -> None:
     declared = "with" if report["relations"] else "without"
     title = f"{report['dataset']}, split {report['split']}, {declared} declared relations, %"
     out.print(metrics_table(title, means, ks, extra))
+    out.print(slice_table(report["slices"], f"recall@{max(ks)}"))
+    if "repeats" in report:
+        out.print(repeat_table(report["repeats"], ks))
+    if report["comparisons"]:
+        out.print(comparison_table(report["comparisons"]))
+    for name, why in report["left_out"].items():
+        say(f"{name} was left out: {why}")
+
+
+def _write(folder: Path, whole: dict[str, Any], report: "Report") -> None:
+    import json
+
+    from gnn.plots import draw
+
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "benchmark.json").write_text(json.dumps(whole, indent=2, ensure_ascii=False) + "\n", "utf-8")
+    report.by_user().to_parquet(folder / "users.parquet")
+    draw(whole, report.ks, folder)
 
 
 def _numbers(text: str) -> list[int]:

@@ -1,40 +1,62 @@
 """Judges any scorer: all items ranked for each user, the user's history masked."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 import scipy.sparse as sp
 
-from gnn.metrics import PER_USER, coverage
+from gnn.histories import Histories
+from gnn.metrics import PER_USER, Floats, Hits, Ints, coverage, gini, novelty
+from kg.errors import ModelError
 
 Scores = npt.NDArray[np.float32]
-# The history of some users, CSR [n, n_items] -> scores of all items, [n, n_items].
-Scorer = Callable[[sp.csr_matrix], Scores]
 Table = dict[str, float]  # "recall@10" -> mean over users, a fraction
+PerUser = dict[str, Floats]  # "recall@10" -> value of each user, [n_users]
 
 _CELLS = 2**25  # users x items scored at once: bounds memory at 128 MiB of float32
+
+
+class Asked(NamedTuple):
+    """For whom recommendations are asked, and what is known of them."""
+
+    users: Ints  # row numbers of the matrix that was trained on, [n]; -1 for a user nobody trained on
+    history: sp.csr_matrix  # [n, n_items], event weights
+    age: sp.csr_matrix  # in the same places: how many items the user came to later
+
+    def rows(self, which: "slice | Ints") -> "Asked":
+        """Some of them; the only place where a history is cut into parts."""
+        return Asked(self.users[which], self.history[which], self.age[which])
+
+
+# Scores of all items for those who ask, [n, n_items].
+Scorer = Callable[[Asked], Scores]
 
 
 class Judgement(NamedTuple):
     """What is asked of a scorer: rows are users, in the same order in both."""
 
-    history: sp.csr_matrix  # [n_users, n_items], event weights
+    asked: Asked
     targets: sp.csr_matrix  # [n_users, n_items], 1 at each item to be found
+    candidates: npt.NDArray[np.int64] | None = None  # the only items that are ranked, ascending; None: all
+    own: bool = False  # rank the items of the user's history alone, instead of all others
+
+    def rows(self, which: Ints) -> "Judgement":
+        return self._replace(asked=self.asked.rows(which), targets=self.targets[which])
 
     def some_users(self, n: int, seed: int = 0) -> "Judgement":
         """At most `n` users, drawn at random: enough to choose an epoch by."""
         if self.targets.shape[0] <= n:
             return self
-        rows = np.sort(np.random.default_rng(seed).choice(self.targets.shape[0], n, replace=False))
-        return Judgement(self.history[rows], self.targets[rows])
+        return self.rows(np.sort(np.random.default_rng(seed).choice(self.targets.shape[0], n, replace=False)))
 
 
-def judgement(history: sp.csr_matrix, targets: sp.csr_matrix) -> Judgement:
-    """Drop the users who have no target or no history."""
-    users = np.flatnonzero((np.diff(targets.indptr) > 0) & (np.diff(history.indptr) > 0))
-    return Judgement(history[users].tocsr(), targets[users].tocsr())
+def judgement(known: Histories, targets: sp.csr_matrix, strangers: Ints | None = None) -> Judgement:
+    """Drop the users who have no target or no history; `strangers` are the users nobody trained on."""
+    users = np.flatnonzero((np.diff(targets.indptr) > 0) & (np.diff(known.weight.indptr) > 0))
+    named = users if strangers is None else np.where(np.isin(users, strangers), -1, users)
+    return Judgement(Asked(named, *known.rows(users)), targets[users].tocsr())
 
 
 def top_items(scores: Scores, k: int) -> npt.NDArray[np.int64]:
@@ -48,22 +70,82 @@ def top_items(scores: Scores, k: int) -> npt.NDArray[np.int64]:
     return np.asarray(item[by][start[:, None] + np.arange(k)])
 
 
-def evaluate(scorer: Scorer, judged: Judgement, ks: Sequence[int] = (10, 20)) -> Table:
-    """The metrics of a scorer at each k, means over users, as fractions."""
+def rank(scorer: Scorer, judged: Judgement, k: int) -> npt.NDArray[np.int32]:
+    """The k items recommended to each user, best first, [n_users, k]; -1 where there are fewer.
+
+    Raises:
+        ModelError: a score is not a number.
+    """
     n_users, n_items = judged.targets.shape
     step = max(1, min(_CELLS // n_items, 4096))
-    ranked, hits = [], []
+    ranked = []
     for start in range(0, n_users, step):
-        history, targets = judged.history[start : start + step], judged.targets[start : start + step]
-        scores = np.array(scorer(history), dtype=np.float32)
-        seen = history.tocoo()
-        scores[seen.row, seen.col] = -np.inf
-        ranked.append(top_items(scores, max(ks)))
-        hits.append(np.take_along_axis(targets.toarray(), ranked[-1], axis=1) > 0)
-    ranking, found, n_targets = np.vstack(ranked), np.vstack(hits), np.diff(judged.targets.indptr)
-    table = {
-        f"{name}@{k}": float(metric(found[:, :k], n_targets).mean())
+        asked = judged.asked.rows(slice(start, start + step))
+        scores = np.array(scorer(asked), dtype=np.float32)
+        if np.isnan(scores).any():
+            raise ModelError("A model gave scores that are not numbers: it did not converge.")
+        ranked.append(_best_own(scores, asked, k) if judged.own else _best(scores, asked, judged, k))
+    return np.vstack(ranked).astype(np.int32)
+
+
+def _best(scores: Scores, asked: Asked, judged: Judgement, k: int) -> Ints:
+    seen = asked.history.tocoo()
+    scores[seen.row, seen.col] = -np.inf
+    items = np.arange(scores.shape[1])
+    if judged.candidates is not None:
+        items, scores = judged.candidates, scores[:, judged.candidates]
+    best = top_items(scores, k)
+    return np.where(np.take_along_axis(scores, best, axis=1) > -np.inf, items[best], -1)
+
+
+def _best_own(scores: Scores, asked: Asked, k: int) -> Ints:
+    seen = asked.history.tocoo()
+    by = np.lexsort((seen.col, -scores[seen.row, seen.col], seen.row))
+    row, item = seen.row[by], seen.col[by]
+    place = np.arange(len(row)) - np.searchsorted(row, row)
+    best = np.full((len(scores), k), -1)
+    best[row[place < k], place[place < k]] = item[place < k]
+    return best
+
+
+def hits(ranking: Ints, targets: sp.csr_matrix) -> Hits:
+    """Whether each item of a ranking is one of its user's targets, [n_users, k]."""
+    wide = np.int64(targets.shape[1])
+    wanted = targets.tocoo()
+    recommended = np.arange(len(ranking))[:, None] * wide + ranking
+    return np.isin(np.where(ranking < 0, -1, recommended), wanted.row * wide + wanted.col)
+
+
+def per_user(ranking: Ints, targets: sp.csr_matrix, ks: Sequence[int]) -> PerUser:
+    """Each metric at each k for each user."""
+    found, n_targets = hits(ranking, targets), np.diff(targets.indptr)
+    return {f"{name}@{k}": metric(found[:, :k], n_targets) for k in ks for name, metric in PER_USER.items()}
+
+
+def means(values: Mapping[str, Floats]) -> Table:
+    """Means over users."""
+    return {name: float(value.mean()) for name, value in values.items()}
+
+
+def catalogue(ranking: Ints, ks: Sequence[int], n_items: int, popular: Ints, n_users: int) -> Table:
+    """What the recommendations as a whole do with the catalogue: coverage, Gini and novelty at each k.
+
+    Args:
+        popular: users of each item in what was trained on, [n_items], out of `n_users`.
+    """
+    return {
+        f"{name}@{k}": value
         for k in ks
-        for name, metric in PER_USER.items()
+        for name, value in (
+            ("coverage", coverage(ranking[:, :k], n_items)),
+            ("gini", gini(ranking[:, :k], n_items)),
+            ("novelty", novelty(ranking[:, :k], popular, n_users)),
+        )
     }
-    return table | {f"coverage@{k}": coverage(ranking[:, :k], n_items) for k in ks}
+
+
+def evaluate(scorer: Scorer, judged: Judgement, ks: Sequence[int] = (10, 20)) -> Table:
+    """The metrics of a scorer at each k, means over users, as fractions."""
+    ranking = rank(scorer, judged, max(ks))
+    table = means(per_user(ranking, judged.targets, ks))
+    return table | {f"coverage@{k}": coverage(ranking[:, :k], judged.targets.shape[1]) for k in ks}

@@ -46,9 +46,7 @@ def batches(
         yield Batch(some, divide(known.rows(some), division, rng, device))
 
 
-def divide(
-    known: Histories, division: Division, rng: np.random.Generator, device: torch.device
-) -> Examples:
+def divide(known: Histories, division: Division, rng: np.random.Generator, device: torch.device) -> Examples:
     """Divide each row's items, of which there must be at least two: at least one is shown, one asked for."""
     weight = known.weight
     degree = np.diff(weight.indptr)

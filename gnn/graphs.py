@@ -9,17 +9,14 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-import scipy.sparse as sp
 import torch
 from torch_geometric.data import HeteroData
 
+from gnn.histories import histories
 from kg.dataset import ShopData
 from kg.neighbours import co_occurrence, text_neighbours, windows
 
 Ints = npt.NDArray[np.int64]
-
-# How much an event says about its user, next to a purchase.
-TYPE_WEIGHTS: Final = {"view": 0.3, "cart": 0.6, "purchase": 1.0, "rating": 1.0}
 
 INTERACTED: Final = ("user", "interacted", "item")
 SIMILAR_TO: Final = ("item", "similar_to", "item")
@@ -74,20 +71,8 @@ def shop_graph(
     return graph
 
 
-def history(rows: pd.DataFrame, n_users: int, n_items: int) -> sp.csr_matrix:
-    """What is known of each user, CSR [n_users, n_items]: the weight of each item they touched.
-
-    The weight is that of the strongest type (TYPE_WEIGHTS), as the API has it: a fan of an item does not
-    crowd out the rest of their own history by buying it every week.
-    """
-    weight = rows["type"].map(TYPE_WEIGHTS).astype(np.float32).fillna(1.0)
-    pairs = pd.DataFrame({"user": rows["user"], "item": rows["item"], "weight": weight})
-    known = pairs.groupby(["user", "item"], as_index=False)["weight"].max()
-    return sp.csr_matrix((known["weight"], (known["user"], known["item"])), shape=(n_users, n_items))
-
-
 def _interactions(graph: HeteroData, train: pd.DataFrame) -> None:
-    pairs = history(train, graph["user"].num_nodes, graph["item"].num_nodes).tocoo()
+    pairs = histories(train, graph["user"].num_nodes, graph["item"].num_nodes).weight.tocoo()
     _edges(graph, INTERACTED, pairs.row, pairs.col, pairs.data)
 
 

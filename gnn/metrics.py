@@ -46,8 +46,35 @@ def average_precision(hits: Hits, n_targets: Ints) -> Floats:
 
 
 def coverage(ranked: Ints, n_items: int) -> float:
-    """Share of the catalogue that is among the first k of at least one user; `ranked` is [n_users, k]."""
-    return len(np.unique(ranked)) / n_items
+    """Share of the catalogue that is among the first k of at least one user; `ranked` is [n_users, k].
+
+    Here and below, -1 stands where a user has fewer than k recommendations.
+    """
+    return len(np.unique(ranked[ranked >= 0])) / n_items
+
+
+def gini(ranked: Ints, n_items: int) -> float:
+    """Gini index of how often each item is recommended: 0 all alike, towards 1 a single item for everybody.
+
+    Σ_j (2j - n - 1) x_j / (n Σ_j x_j) over all n items, x ascending. Items never recommended count as 0.
+    """
+    times = np.sort(np.bincount(ranked[ranked >= 0], minlength=n_items)).astype(np.float64)
+    weight = 2 * np.arange(1, n_items + 1) - n_items - 1
+    return float((weight * times).sum() / (n_items * times.sum())) if times.any() else 0.0
+
+
+def novelty(ranked: Ints, popular: Ints, n_users: int) -> float:
+    """Mean self-information of the recommended items, -log2(share of users who have the item), in bits.
+
+    Zhou et al., PNAS 2010; as a mean over recommendations, Vargas & Castells, RecSys 2011. An item that
+    nobody has counts as if one user had it.
+
+    Args:
+        popular: users of each item in what was trained on, [n_items], out of `n_users`.
+    """
+    information = -np.log2(np.maximum(popular, 1) / n_users)
+    recommended = ranked[ranked >= 0]
+    return float(information[recommended].mean()) if len(recommended) else 0.0
 
 
 PER_USER: Final[dict[str, Callable[[Hits, Ints], Floats]]] = {

@@ -23,7 +23,6 @@ from torch.nn.functional import normalize
 from gnn.softmax import FullSoftmax, Rows
 
 
-
 class Relation(Protocol):
     """A product with one relation's adjacency: x [n_items, 2d] -> Â x."""
 

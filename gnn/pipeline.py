@@ -5,13 +5,15 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from gnn.baselines import RIVALS
-from gnn.benchmark import fit_for_test, rival, test_judgement
 from gnn.checkpoint import Checkpoint
 from gnn.config import TrainConfig
 from gnn.evaluate import Table, evaluate
+from gnn.judgements import pairs, test_judgement
+from gnn.rivals import fit_for_test
 from gnn.split import Split, default_split, split
 from gnn.store import About, SavedModel, load, run_folder, save, serving
-from gnn.train import Fitted, fit
+from gnn.train import Fitted
+from gnn.train import refit as fit_again
 from kg.console import say
 from kg.dataset import ShopData
 from kg.errors import ModelError
@@ -50,7 +52,9 @@ def train_and_save(
     if refit:
         say(f"serving: again on all {len(data.interactions):,} interactions for {judged.epochs} epochs")
         checkpoint = Checkpoint(run.path, "serving")
-        served = fit(data, data.interactions, config, epochs=judged.epochs, checkpoint=checkpoint)
+        served = fit_again(
+            data, data.interactions, config, judged, ordered=parts.ordered, checkpoint=checkpoint
+        )
     about = _about(run.path.name, data, parts, config, served, metrics, refit)
     save(run.path, SavedModel(about, served.tensors, served.linear))
     for stage in ("choosing", "judged", "serving"):
@@ -65,7 +69,7 @@ def _rivals(data: ShopData, parts: Split, ks: Sequence[int]) -> dict[str, Table]
             say(f"EASE is left out: {len(data.items):,} items; `gnn benchmark` runs it at any size")
             continue
         say(f"rival {name}")
-        tables[name] = evaluate(rival(name, data, parts), test_judgement(data, parts), ks)
+        tables[name] = evaluate(RIVALS[name](pairs(data, parts.fitting)), test_judgement(data, parts), ks)
     return tables
 
 

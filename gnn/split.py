@@ -10,10 +10,11 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from gnn.histories import comes_after
 from kg.dataset import ShopData
 from kg.errors import ModelError
 
-BUILT_IN = ("time", "leave-one-out", "random")
+BUILT_IN = ("time", "leave-one-out", "random", "new-items", "new-users")
 
 
 class Split(NamedTuple):
@@ -23,11 +24,18 @@ class Split(NamedTuple):
     train: pd.DataFrame  # fits a model whose epochs are chosen on `valid`
     valid: pd.DataFrame
     test: pd.DataFrame | None  # None unless asked for
+    given: pd.DataFrame | None = None  # what is told of new users when they are judged; nobody trains on it
+    repeats: pd.DataFrame | None = None  # time alone, with the test part: pairs bought again in its time
 
     @property
     def fitting(self) -> pd.DataFrame:
         """Train and valid together: what the model that is judged on the test part may know."""
         return pd.concat([self.train, self.valid])
+
+    @property
+    def ordered(self) -> bool:
+        """Whether what is asked for comes after what is known, as it will when the model serves."""
+        return comes_after(self.train, self.valid)
 
 
 def default_split(data: ShopData) -> str:
@@ -36,16 +44,26 @@ def default_split(data: ShopData) -> str:
 
 
 def split(
-    data: ShopData, name: str | None = None, *, share: float = 0.1, seed: int = 0, with_test: bool = False
+    data: ShopData,
+    name: str | None = None,
+    *,
+    share: float = 0.1,
+    seed: int = 0,
+    given: int = 1,
+    with_test: bool = False,
 ) -> Split:
     """Split a shop's interactions.
 
     Args:
         name: "time" (the newest `share` of all interactions is the test part, the `share` before it the
-            validation part), "leave-one-out" (each user's last item, and the one before), "random", or the
-            name of a column split_<name> that says train, valid or test; the prefix may be left out. A
-            column without valid gets it from train, at random within each user, its test part unseen.
+            validation part), "leave-one-out" (each user's last item, and the one before), "random",
+            "new-items" (`share` of the items lose all their interactions to the test part, and of the other
+            pairs a random `share` goes there too), "new-users" (`share` of the users are in no part but
+            test, but for their first `given` items), or the name of a column split_<name> that says train,
+            valid or test; the prefix may be left out. Where nothing else is said, the validation part is
+            taken from train at random within each user, the test part unseen.
         share: size of the validation and of the test part, where the split does not say it.
+        given: how many items are told of a new user.
         with_test: whether to hand out the test part.
 
     Raises:
@@ -61,6 +79,10 @@ def split(
     elif name == "random":
         part = _hold_out(rows, np.full(len(rows), "train", object), share, seed, "test")
         part = _hold_out(rows, part, share / (1 - share), seed + 1, "valid")
+    elif name == "new-items":
+        part = _new_items(rows, share, seed)
+    elif name == "new-users":
+        part = _new_users(rows, share, seed, given)
     elif column := next((c for c in (name, f"split_{name}") if c in columns), None):
         part = _by_column(rows[column])
         if not (part == "valid").any():
@@ -73,20 +95,28 @@ def split(
 def _parts(name: str, rows: pd.DataFrame, part: npt.NDArray[np.object_], with_test: bool) -> Split:
     train = rows[part == "train"]
     valid = _new_pairs(rows[part == "valid"], train)
-    test = _new_pairs(rows[part == "test"], pd.concat([train, rows[part == "valid"]]))
+    told = rows[part == "given"]
+    known = pd.concat([train, rows[part == "valid"], told])
+    test = _new_pairs(rows[part == "test"], known)
     for kind, frame in (("train", train), ("valid", valid), ("test", test)):
         if frame.empty:
             raise ModelError(
                 f"Split {name!r} leaves no {kind} interactions: the shop has {len(rows)} in all."
             )
-    return Split(name, train, valid, test if with_test else None)
+    repeats = _first_pairs(rows[part == "test"]) if with_test and name == "time" else None
+    if repeats is not None:
+        repeats = repeats[np.isin(_pair_keys(repeats), _pair_keys(known))]
+    return Split(name, train, valid, test if with_test else None, None if told.empty else told, repeats)
 
 
 def _new_pairs(rows: pd.DataFrame, known: pd.DataFrame) -> pd.DataFrame:
-    keys = _pair_keys(rows)
-    first = np.zeros(len(rows), dtype=bool)
-    first[np.unique(keys, return_index=True)[1]] = True
-    return rows[first & ~np.isin(keys, _pair_keys(known))]
+    first = _first_pairs(rows)
+    return first[~np.isin(_pair_keys(first), _pair_keys(known))]
+
+
+def _first_pairs(rows: pd.DataFrame) -> pd.DataFrame:
+    """The first row of each (user, item)."""
+    return rows.iloc[np.sort(np.unique(_pair_keys(rows), return_index=True)[1])]
 
 
 def _pair_keys(rows: pd.DataFrame) -> npt.NDArray[np.int64]:
@@ -113,6 +143,30 @@ def _leave_one_out(rows: pd.DataFrame) -> npt.NDArray[np.object_]:
     )
     joined = rows[["user", "item"]].merge(first, on=["user", "item"], how="left", validate="many_to_one")
     return joined["part"].to_numpy(object)
+
+
+def _new_items(rows: pd.DataFrame, share: float, seed: int) -> npt.NDArray[np.object_]:
+    items = rows["item"].unique()
+    chosen = np.random.default_rng(seed).permutation(np.sort(items))[: max(1, round(share * len(items)))]
+    part = np.where(rows["item"].isin(chosen), "test", "train").astype(object)
+    part = _hold_out(rows, part, share, seed, "test")
+    return _hold_out(rows, part, share / (1 - share), seed + 2, "valid")
+
+
+def _new_users(rows: pd.DataFrame, share: float, seed: int, given: int) -> npt.NDArray[np.object_]:
+    """Users with more than `given` items are drawn; the items that they came to first are given."""
+    first = rows.groupby(["user", "item"], sort=False)["order"].min().reset_index()
+    first = first.sort_values(["user", "order", "item"])
+    items = first.groupby("user").size()
+    able = items.index[items > given].to_numpy()
+    chosen = np.random.default_rng(seed).permutation(able)[: max(1, round(share * len(items)))]
+    first["told"] = first.groupby("user").cumcount() < given
+    told = rows[["user", "item"]].merge(first, on=["user", "item"], how="left", validate="many_to_one")[
+        "told"
+    ]
+    new = rows["user"].isin(chosen).to_numpy()
+    part = np.select([new & told.to_numpy(bool), new], ["given", "test"], "train").astype(object)
+    return _hold_out(rows, part, share, seed, "valid")
 
 
 def _by_column(column: "pd.Series[str]") -> npt.NDArray[np.object_]:

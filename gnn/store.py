@@ -16,7 +16,7 @@ from torch import Tensor
 
 from gnn.blend import Blend
 from gnn.config import TrainConfig
-from gnn.graphs import TYPE_WEIGHTS
+from gnn.histories import TYPE_WEIGHTS
 from kg.dataset import ShopData
 from kg.errors import ModelError
 
@@ -60,7 +60,7 @@ def run_folder(home: Path, data: ShopData, plan: dict[str, Any], *, force: bool 
     `force` passes over finished runs.
     """
     models = home / "models"
-    run = json.dumps({"plan": plan, "data": _fingerprint(data)}, sort_keys=True)
+    run = json.dumps({"plan": plan, "data": fingerprint(data)}, sort_keys=True)
     for path in sorted(models.glob("*"), reverse=True):
         planned = path / _RUN
         finished = (path / _ABOUT).exists()
@@ -113,7 +113,7 @@ def load(home: Path, version: str | None = None) -> SavedModel:
         ) from error
 
 
-def _fingerprint(data: ShopData) -> str:
+def fingerprint(data: ShopData) -> str:
     """Changes whenever anything does that training reads."""
     digest = hashlib.sha256("\0".join(map(str, data.users)).encode())
     items = data.items.assign(categories=data.items["categories"].map("\0".join))

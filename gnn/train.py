@@ -134,13 +134,27 @@ def fit(
     )
 
 
+def refit(
+    data: ShopData,
+    train: pd.DataFrame,
+    config: TrainConfig,
+    chosen: Fitted,
+    *,
+    ordered: bool,
+    checkpoint: Checkpoint | None = None,
+) -> Fitted:
+    """Train on more, with the epochs and the blend that were chosen on less."""
+    epochs, blend = chosen.epochs, chosen.blend
+    return fit(data, train, config, ordered=ordered, epochs=epochs, blend=blend, checkpoint=checkpoint)
+
+
 def vector_scorer(
     context: npt.NDArray[np.float32], target: npt.NDArray[np.float32], linear: sp.csr_matrix, blend: Blend
 ) -> Scorer:
     """score(u, j) = (Σ_i w_i c_i)·t_j / ‖Σ_i w_i c_i‖ + linear · Σ_i w_i B_ij for the histories of some users."""
 
     def score(asked: Asked) -> Scores:
-        weights = asked.history.faded(blend.fade)
+        weights = Histories(asked.history, asked.age).faded(blend.fade)
         users = weights @ context
         users /= np.maximum(np.linalg.norm(users, axis=1, keepdims=True), 1e-12)
         scores = users @ target.T

@@ -10,7 +10,7 @@ import torch
 
 from gnn.checkpoint import Checkpoint
 from gnn.config import TrainConfig
-from gnn.evaluate import judgement
+from gnn.evaluate import Asked, judgement
 from gnn.examples import batches, divide
 from gnn.fake import fake_shop
 from gnn.graphs import BOUGHT_WITH, INTERACTED, SIMILAR_TO, history, shop_graph
@@ -23,6 +23,10 @@ from kg.errors import ModelError
 
 CPU = torch.device("cpu")
 SMALL = TrainConfig(dim=16, max_epochs=3, text_k=3, bought_k=5, stop_on="ndcg@10")
+
+
+def everybody(known: sp.csr_matrix) -> Asked:
+    return Asked(np.arange(known.shape[0]), known)
 
 
 def made(data: ShopData, train: pd.DataFrame) -> tuple[ItemGraphModel, Relations, sp.csr_matrix]:
@@ -69,7 +73,7 @@ def test_ten_edges_can_be_overfitted() -> None:
     data = fake_shop(5, with_text=False)._replace(interactions=events)
     fitted = fit(data, events, SMALL.model_copy(update={"learning_rate": 0.05}), epochs=60)
     known = history(events[events["item"] % 2 == 0], 5, 40)
-    scores = np.where(known.toarray() > 0, -9, fitted.scorer(known))
+    scores = np.where(known.toarray() > 0, -9, fitted.scorer(everybody(known)))
     assert scores.argmax(axis=1).tolist() == [1, 3, 5, 7, 9]
 
 
@@ -78,9 +82,9 @@ def test_permuting_users_permutes_scores_and_the_batch_does_not_matter() -> None
     scorer = fit(data, data.interactions, SMALL, epochs=1).scorer
     known = history(data.interactions, len(data.users), len(data.items))
     order = np.random.default_rng(0).permutation(known.shape[0])
-    scores = scorer(known)
-    np.testing.assert_allclose(scorer(known[order]), scores[order], rtol=1e-5, atol=1e-6)
-    alone = np.vstack([scorer(known[[user]]) for user in range(known.shape[0])])
+    scores = scorer(everybody(known))
+    np.testing.assert_allclose(scorer(everybody(known[order])), scores[order], rtol=1e-5, atol=1e-6)
+    alone = np.vstack([scorer(everybody(known[[user]])) for user in range(known.shape[0])])
     np.testing.assert_allclose(alone, scores, rtol=1e-5, atol=1e-6)
 
 
@@ -91,7 +95,9 @@ def test_a_score_is_the_sum_of_what_the_past_items_contribute() -> None:
     known = history(data.interactions, len(data.users), len(data.items))[[7]]
     parts = known.data[:, None] * (context[known.indices] @ target.T)
     length = np.linalg.norm(known @ context)
-    np.testing.assert_allclose(parts.sum(axis=0) / length, fitted.scorer(known)[0], rtol=1e-4, atol=1e-6)
+    np.testing.assert_allclose(
+        parts.sum(axis=0) / length, fitted.scorer(everybody(known))[0], rtol=1e-4, atol=1e-6
+    )
 
 
 @pytest.mark.parametrize("with_baskets", [True, False])
@@ -221,7 +227,7 @@ def test_the_scorer_is_the_formula() -> None:
     target = np.array([[1, 0], [0, 1], [0.6, 0.8]], dtype=np.float32)
     known = sp.csr_matrix(np.array([[3, 2, 0]], dtype=np.float32))
     # u = 3(1, 0) + 2(0, 2) = (3, 4), length 5
-    np.testing.assert_allclose(vector_scorer(context, target)(known), [[0.6, 0.8, 1.0]])
+    np.testing.assert_allclose(vector_scorer(context, target)(everybody(known)), [[0.6, 0.8, 1.0]])
     u = user_vectors(
         torch.from_numpy(context), torch.tensor([0, 0]), torch.tensor([0, 1]), torch.tensor([3.0, 2.0]), 1
     )

@@ -1,0 +1,67 @@
+"""Finished runs of a benchmark in a folder, so that one that was cut off goes on where it was."""
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any, Final
+
+import pandas as pd
+
+from gnn.job import Outcome
+from gnn.plan import Planned
+from gnn.split import Split
+from gnn.store import fingerprint
+from kg.dataset import ShopData
+
+# A change of these changes no outcome: they read outcomes, or are not part of a benchmark.
+_REPORTING: Final = {
+    "benchmark", "cli", "fake", "metrics", "pipeline", "plan", "plots", "report", "runs", "significance",
+    "slices", "store", "tables", "tune", "write_back",
+}  # fmt: skip
+# A rival's outcome hangs on these alone.
+_RIVALS: Final = {
+    "baselines",
+    "evaluate",
+    "graphs",
+    "judgements",
+    "params",
+    "rivals",
+    "rivals_learned",
+    "split",
+}
+
+
+class Runs:
+    """One file a run, named by all that its outcome depends on: data, split, parameters, seed and code."""
+
+    def __init__(self, folder: Path, data: ShopData, parts: Split) -> None:
+        self.folder = folder
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self.about = {"data": fingerprint(data), "split": _rows(parts)}
+
+    def path(self, row: Planned, seed: int, k: int) -> Path:
+        key = self.about | {"model": row.model, "params": row.params, "seed": seed, "k": k}
+        key["code"] = _code(_RIVALS if row.model != "gnn" else None)
+        name = hashlib.sha256(json.dumps(key, sort_keys=True).encode()).hexdigest()[:16]
+        return self.folder / f"{row.model}-{seed}-{name}.npz"
+
+    def load(self, path: Path) -> Outcome | None:
+        """None where the run is not finished."""
+        return Outcome.load(path) if path.exists() else None
+
+
+def _rows(parts: Split) -> dict[str, Any]:
+    frames = {name: part for name, part in parts._asdict().items() if isinstance(part, pd.DataFrame)}
+    digests = {
+        name: hashlib.sha256(frame.index.to_numpy().tobytes()).hexdigest() for name, frame in frames.items()
+    }
+    return {"name": parts.name} | digests
+
+
+def _code(modules: set[str] | None) -> str:
+    """Digest of the modules that an outcome hangs on; None: all but those that only report."""
+    digest = hashlib.sha256()
+    for path in sorted(Path(__file__).parent.glob("*.py")):
+        if path.stem in modules if modules is not None else path.stem not in _REPORTING:
+            digest.update(path.read_bytes())
+    return digest.hexdigest()
