@@ -110,4 +110,4 @@ def _edges(
     ends = np.stack([source, target]).astype(np.int64)
     graph[edge].edge_index = torch.from_numpy(ends)
     values = np.ones(len(source)) if weight is None else weight
-    graph[edge].edge_weight = torch.from_numpy(np.asarray(values, dtype=np.float32))
+    graph[edge].edge_weight = torch.from_numpy(np.array(values, dtype=np.float32))

@@ -151,7 +151,7 @@ def refit(
 def vector_scorer(
     context: npt.NDArray[np.float32], target: npt.NDArray[np.float32], linear: sp.csr_matrix, blend: Blend
 ) -> Scorer:
-    """score(u, j) = (Σ_i w_i c_i)·t_j / ‖Σ_i w_i c_i‖ + linear · Σ_i w_i B_ij for the histories of some users."""
+    """score(u, j) = (Σ_i w_i c_i)·t_j / ‖Σ_i w_i c_i‖ + linear · Σ_i w_i B_ij, w faded."""
 
     def score(asked: Asked) -> Scores:
         weights = Histories(asked.history, asked.age).faded(blend.fade)

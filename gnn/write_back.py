@@ -69,7 +69,7 @@ def write_back(graph: Graph, model: SavedModel, *, timeout: float = 300) -> Writ
 
 
 def _write_edges(graph: Graph, model: SavedModel, slot: str) -> int:
-    """LEADS_TO from each item to those whose score it moves most; none where the blend has no use for them."""
+    """LEADS_TO from each item to those whose score it moves most; none where they do not count."""
     if not model.about.serving["linear"]:
         return 0
     ids, linear = model.about.item_ids, model.linear

@@ -8,12 +8,14 @@ import pytest
 import scipy.sparse as sp
 import torch
 
+from gnn.blend import Blend
 from gnn.checkpoint import Checkpoint
 from gnn.config import TrainConfig
 from gnn.evaluate import Asked, judgement
-from gnn.examples import batches, divide
+from gnn.examples import Division, batches, divide
 from gnn.fake import fake_shop
-from gnn.graphs import BOUGHT_WITH, INTERACTED, SIMILAR_TO, history, shop_graph
+from gnn.graphs import BOUGHT_WITH, INTERACTED, SIMILAR_TO, shop_graph
+from gnn.histories import Histories, histories
 from gnn.model import ItemGraphModel, spectral, user_vectors
 from gnn.propagation import Relations
 from gnn.split import split
@@ -22,19 +24,20 @@ from kg.dataset import ShopData
 from kg.errors import ModelError
 
 CPU = torch.device("cpu")
-SMALL = TrainConfig(dim=16, max_epochs=3, text_k=3, bought_k=5, stop_on="ndcg@10")
+HALF = Division(0.5)
+SMALL = TrainConfig(dim=16, max_epochs=3, text_k=3, bought_k=5, stop_on="ndcg@10", precision="float32")
 
 
-def everybody(known: sp.csr_matrix) -> Asked:
-    return Asked(np.arange(known.shape[0]), known)
+def everybody(known: Histories) -> Asked:
+    return Asked(np.arange(known.weight.shape[0]), *known)
 
 
-def made(data: ShopData, train: pd.DataFrame) -> tuple[ItemGraphModel, Relations, sp.csr_matrix]:
+def made(data: ShopData, train: pd.DataFrame) -> tuple[ItemGraphModel, Relations, Histories]:
     torch.manual_seed(0)
-    known = history(train, len(data.users), len(data.items))
+    known = histories(train, len(data.users), len(data.items))
     relations = Relations(shop_graph(data, train, text_k=3, bought_k=5), CPU)
     text = None if data.text is None else torch.from_numpy(data.text)
-    start = torch.from_numpy(spectral(known, 16, 0.1, 0))
+    start = torch.from_numpy(spectral(known.weight, 16, 0.1, 0))
     return ItemGraphModel(start, text, len(relations.names), id_dropout=0.0), relations, known
 
 
@@ -42,7 +45,7 @@ def test_gradients_are_none_at_the_start_and_reach_every_parameter() -> None:
     data = fake_shop()
     model, relations, known = made(data, data.interactions)
     assert all(p.grad is None for p in model.parameters())
-    batch = next(batches(known, 64, 0.5, np.random.default_rng(0), CPU))
+    batch = next(batches(known, 64, HALF, np.random.default_rng(0), CPU))
     torch.autograd.backward(model.loss(model(relations.without(batch.users)), batch.examples))
     reached = {name for name, p in model.named_parameters() if p.grad is not None and p.grad.abs().sum() > 0}
     assert reached == {"id", "log_length", "relation", "project"}
@@ -51,8 +54,8 @@ def test_gradients_are_none_at_the_start_and_reach_every_parameter() -> None:
 def test_the_loss_on_one_fixed_batch_falls() -> None:
     data = fake_shop()
     model, relations, known = made(data, data.interactions)
-    users = np.flatnonzero(np.diff(known.indptr) >= 2)
-    examples = divide(known[users], 0.5, np.random.default_rng(0), CPU)
+    users = np.flatnonzero(np.diff(known.weight.indptr) >= 2)
+    examples = divide(known.rows(users), HALF, np.random.default_rng(0), CPU)
     optimiser = torch.optim.Adam(model.parameters(), lr=0.01)
     losses = []
     for _ in range(20):
@@ -72,32 +75,35 @@ def test_ten_edges_can_be_overfitted() -> None:
     )
     data = fake_shop(5, with_text=False)._replace(interactions=events)
     fitted = fit(data, events, SMALL.model_copy(update={"learning_rate": 0.05}), epochs=60)
-    known = history(events[events["item"] % 2 == 0], 5, 40)
-    scores = np.where(known.toarray() > 0, -9, fitted.scorer(everybody(known)))
+    known = histories(events[events["item"] % 2 == 0], 5, 40)
+    scores = np.where(known.weight.toarray() > 0, -9, fitted.scorer(everybody(known)))
     assert scores.argmax(axis=1).tolist() == [1, 3, 5, 7, 9]
 
 
 def test_permuting_users_permutes_scores_and_the_batch_does_not_matter() -> None:
     data = fake_shop()
     scorer = fit(data, data.interactions, SMALL, epochs=1).scorer
-    known = history(data.interactions, len(data.users), len(data.items))
-    order = np.random.default_rng(0).permutation(known.shape[0])
-    scores = scorer(everybody(known))
-    np.testing.assert_allclose(scorer(everybody(known[order])), scores[order], rtol=1e-5, atol=1e-6)
-    alone = np.vstack([scorer(everybody(known[[user]])) for user in range(known.shape[0])])
+    known = everybody(histories(data.interactions, len(data.users), len(data.items)))
+    order = np.random.default_rng(0).permutation(len(known.users))
+    scores = scorer(known)
+    np.testing.assert_allclose(scorer(known.rows(order)), scores[order], rtol=1e-5, atol=1e-6)
+    alone = np.vstack([scorer(known.rows(np.array([user]))) for user in known.users])
     np.testing.assert_allclose(alone, scores, rtol=1e-5, atol=1e-6)
 
 
 def test_a_score_is_the_sum_of_what_the_past_items_contribute() -> None:
     data = fake_shop()
-    fitted = fit(data, data.interactions, SMALL, epochs=1)
+    blend = Blend(fade=0.3, linear=2.0)
+    fitted = fit(data, data.interactions, SMALL, epochs=1, ordered=True, blend=blend)
     context, target = fitted.tensors["context"].numpy(), fitted.tensors["target"].numpy()
-    known = history(data.interactions, len(data.users), len(data.items))[[7]]
-    parts = known.data[:, None] * (context[known.indices] @ target.T)
-    length = np.linalg.norm(known @ context)
-    np.testing.assert_allclose(
-        parts.sum(axis=0) / length, fitted.scorer(everybody(known))[0], rtol=1e-4, atol=1e-6
-    )
+    asked = everybody(histories(data.interactions, len(data.users), len(data.items))).rows(np.array([7]))
+    items, ages = asked.history.indices, asked.age.data
+    w = asked.history.data * np.exp(-0.3 * ages)
+    parts = w[:, None] * (context[items] @ target.T) / np.linalg.norm(w @ context[items])
+    parts += 2.0 * w[:, None] * fitted.linear.toarray()[items]
+    assert sorted(ages) == list(range(len(items)))
+    assert fitted.linear.nnz
+    np.testing.assert_allclose(parts.sum(axis=0), fitted.scorer(asked)[0], rtol=1e-4, atol=1e-6)
 
 
 @pytest.mark.parametrize("with_baskets", [True, False])
@@ -145,26 +151,64 @@ def test_what_a_batch_did_sends_no_message_in_its_own_step() -> None:
 def test_the_loss_does_not_depend_on_the_chunk() -> None:
     data = fake_shop()
     model, relations, known = made(data, data.interactions)
-    batch = next(batches(known, 64, 0.5, np.random.default_rng(0), CPU))
+    batch = next(batches(known, 64, HALF, np.random.default_rng(0), CPU))
     gradients = []
     for cells in (2**24, 100):
         model.zero_grad(set_to_none=True)
-        torch.autograd.backward(model.loss(model(relations.all()), batch.examples, cells))
+        torch.autograd.backward(model.loss(model(relations.all()), batch.examples, cells=cells))
         gradients.append(torch.cat([p.grad.ravel() for p in model.parameters() if p.grad is not None]))
     torch.testing.assert_close(gradients[0], gradients[1])
 
 
 def test_every_user_with_two_items_is_seen_once_with_all_their_items() -> None:
     data = fake_shop()
-    known = history(data.interactions, len(data.users), len(data.items))
+    known = histories(data.interactions, len(data.users), len(data.items))
     seen = []
-    for batch in batches(known, 7, 0.5, np.random.default_rng(0), CPU):
+    for batch in batches(known, 7, HALF, np.random.default_rng(0), CPU):
         for user, item, _ in (batch.examples.context, batch.examples.target):
             seen += list(zip(batch.users[user.numpy()].tolist(), item.tolist(), strict=True))
             assert set(user.tolist()) == set(range(len(batch.users)))
-    rows, columns = known.nonzero()
+    rows, columns = known.weight.nonzero()
     pairs = zip(rows.tolist(), columns.tolist(), strict=True)
     assert sorted(seen) == sorted((user, item) for user, item in pairs if user != 0)
+
+
+def test_the_next_items_are_asked_for_and_only_older_ones_are_shown() -> None:
+    data = fake_shop()
+    known = histories(data.interactions, len(data.users), len(data.items))
+    division = Division(0.5, next_items=2, fade=0.7)
+    for batch in batches(known, 7, division, np.random.default_rng(0), CPU):
+        age = known.age[batch.users].toarray()
+        weight = known.weight[batch.users].toarray()
+        for n in range(len(batch.users)):
+            shown, asked = (
+                {i.item(): w.item() for u, i, w in zip(*rows, strict=True) if u == n}
+                for rows in (batch.examples.context, batch.examples.target)
+            )
+            oldest_asked, newest_shown = max(age[n, i] for i in asked), min(age[n, i] for i in shown)
+            assert newest_shown == oldest_asked + 1
+            assert len(asked) == min(2, newest_shown)
+            assert len(shown) + newest_shown == np.count_nonzero(weight[n])  # all the older ones
+            for item, w in shown.items():
+                assert w == pytest.approx(weight[n, item] * np.exp(-0.7 * (age[n, item] - newest_shown)))
+            assert all(w == pytest.approx(weight[n, item]) for item, w in asked.items())
+
+
+def test_items_that_are_treated_as_new_say_what_an_unknown_item_would() -> None:
+    data = fake_shop()
+    model, relations, _ = made(data, data.interactions)
+    model.id_dropout = 1.0  # all of them
+    with torch.no_grad():
+        model.log_length += 1.0
+        dropped = model(relations.all())
+        model.eval()
+        model.id.zero_()
+        model.log_length.zero_()
+        place = relations.names.index("bought_with")
+        model.relation[place] = 0.0
+        new = model(relations.all())
+    torch.testing.assert_close(dropped.target, new.target)
+    torch.testing.assert_close(dropped.context, new.context)
 
 
 def test_spectral_finds_the_singular_vectors() -> None:
@@ -183,8 +227,8 @@ def test_spectral_finds_the_singular_vectors() -> None:
 def test_a_run_that_is_taken_up_again_ends_where_an_uninterrupted_one_does(tmp_path: Path) -> None:
     data = fake_shop()
     parts = split(data, "random")
-    known = history(parts.train, len(data.users), len(data.items))
-    judged = judgement(known, history(parts.valid, len(data.users), len(data.items)))
+    known = histories(parts.train, len(data.users), len(data.items))
+    judged = judgement(known, histories(parts.valid, len(data.users), len(data.items)).weight)
 
     def run(max_epochs: int, checkpoint: Checkpoint | None) -> Fitted:
         config = SMALL.model_copy(update={"max_epochs": max_epochs, "patience": 9})
@@ -195,6 +239,7 @@ def test_a_run_that_is_taken_up_again_ends_where_an_uninterrupted_one_does(tmp_p
     resumed = run(4, Checkpoint(tmp_path, "run"))
     assert [e._replace(seconds=0) for e in resumed.curve] == [e._replace(seconds=0) for e in whole.curve]
     assert resumed.epochs == whole.epochs
+    assert resumed.blend == whole.blend
     assert torch.equal(resumed.tensors["target"], whole.tensors["target"])
 
 
@@ -226,8 +271,21 @@ def test_the_scorer_is_the_formula() -> None:
     context = np.array([[1, 0], [0, 2], [1, 1]], dtype=np.float32)
     target = np.array([[1, 0], [0, 1], [0.6, 0.8]], dtype=np.float32)
     known = sp.csr_matrix(np.array([[3, 2, 0]], dtype=np.float32))
+    age = sp.csr_matrix((np.array([0, 1], dtype=np.float32), known.indices, known.indptr), known.shape)
+    asked = everybody(Histories(known, age))
+    linear = sp.csr_matrix(np.array([[0, 0, 0.5], [0, 0, 0.25], [9, 9, 0]], dtype=np.float32))
     # u = 3(1, 0) + 2(0, 2) = (3, 4), length 5
-    np.testing.assert_allclose(vector_scorer(context, target)(everybody(known)), [[0.6, 0.8, 1.0]])
+    np.testing.assert_allclose(vector_scorer(context, target, linear, Blend())(asked), [[0.6, 0.8, 1.0]])
+    # and 2 * (3 * 0.5 + 2 * 0.25) for the last item
+    blend = Blend(linear=2.0)
+    np.testing.assert_allclose(vector_scorer(context, target, linear, blend)(asked), [[0.6, 0.8, 5.0]])
+    # the older item counts half: u = 3(1, 0) + 1(0, 2) = (3, 2)
+    blend, length = Blend(fade=np.log(2)), np.sqrt(13)
+    np.testing.assert_allclose(
+        vector_scorer(context, target, linear, blend)(asked),
+        [[3 / length, 2 / length, 3.4 / length]],
+        rtol=1e-6,
+    )
     u = user_vectors(
         torch.from_numpy(context), torch.tensor([0, 0]), torch.tensor([0, 1]), torch.tensor([3.0, 2.0]), 1
     )
