@@ -6,6 +6,8 @@ Two numbers, chosen on the validation part after each epoch; nothing has to be t
 from collections.abc import Callable
 from typing import Final, NamedTuple
 
+from gnn.evaluate import Table
+
 FADES: Final = (
     0.0,
     0.01,
@@ -32,21 +34,22 @@ def start(*, ordered: bool, linear: bool) -> Blend:
 
 
 def choose(
-    judge: Callable[[Blend], float], first: Blend, *, ordered: bool, linear: bool
-) -> tuple[Blend, float]:
-    """Walk from neighbour to neighbour on the grid while that is better; the blend and its figure.
+    judge: Callable[[Blend], Table], metric: str, first: Blend, *, ordered: bool, linear: bool
+) -> tuple[Blend, Table]:
+    """Walk from neighbour to neighbour on the grid while that is better; the blend and its figures.
 
     Args:
-        judge: the validation figure of a blend, higher is better.
+        judge: the validation figures of a blend.
+        metric: the one that decides.
         ordered: whether fading may be chosen at all; without order there is nothing to fade by.
         linear: whether there is a linear term.
     """
-    known: dict[Blend, float] = {}
+    known: dict[Blend, Table] = {}
 
     def figure(blend: Blend) -> float:
         if blend not in known:
             known[blend] = judge(blend)
-        return known[blend]
+        return known[blend][metric]
 
     best = first
     while True:
@@ -57,7 +60,7 @@ def choose(
             around += [best._replace(linear=weight) for weight in _next_to(best.linear, LINEAR)]
         better = max(around, key=figure)
         if better == best:
-            return best, figure(best)
+            return best, known[best]
         best = better
 
 

@@ -41,7 +41,9 @@ class TrainConfig(BaseModel):
     max_epochs: int = Field(30, ge=1, description="Epochs at most; validation usually stops earlier.")
     patience: int = Field(2, ge=1, description="Epochs without a better validation figure before it stops.")
     stop_on: str = Field("ndcg@20", description="Validation metric that chooses the epoch.")
-    valid_users: int = Field(20_000, ge=1, description="Users that the epoch is chosen by, drawn once.")
+    valid_users: int = Field(
+        10_000, ge=1, description="Users that epoch and blend are chosen by, drawn once."
+    )
     relation_weight: float = Field(1.0, description="First weight of each relation, then learned.")
     text_k: int = Field(10, ge=1, description="Text neighbours that send a message to an item.")
     bought_k: int = Field(30, ge=1, description="Items bought with it that send a message to an item.")

@@ -6,6 +6,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 import scipy.sparse as sp
+import torch
 
 from gnn.histories import Histories
 from gnn.metrics import PER_USER, Floats, Hits, Ints, coverage, gini, novelty
@@ -62,9 +63,10 @@ def judgement(known: Histories, targets: sp.csr_matrix, strangers: Ints | None =
 def top_items(scores: Scores, k: int) -> npt.NDArray[np.int64]:
     """The k best items of each row, best first; of equal scores the item with the lower number first."""
     k = min(k, scores.shape[1])
+    table = torch.from_numpy(np.ascontiguousarray(scores))
     # The k-th best score decides which ties are cut off, so all items at least as good are sorted.
-    least = np.partition(scores, scores.shape[1] - k, axis=1)[:, [-k]]
-    row, item = np.nonzero(scores >= least)
+    least = table.topk(k, dim=1).values[:, -1:]
+    row, item = (table >= least).nonzero().numpy().T
     by = np.lexsort((item, -scores[row, item], row))
     start = np.searchsorted(row, np.arange(len(scores)))
     return np.asarray(item[by][start[:, None] + np.arange(k)])

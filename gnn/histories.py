@@ -42,11 +42,11 @@ def histories(rows: pd.DataFrame, n_users: int, n_items: int) -> Histories:
     pairs = events.groupby(["user", "item"], as_index=False).agg({"order": "max", "weight": "max"})
     # Of equal times the lower item number counts as newer, as the API reads them.
     newest = pairs.sort_values(["user", "order", "item"], ascending=[True, False, True], kind="stable")
-    age = newest.groupby("user").cumcount().reindex(pairs.index).to_numpy(np.float32)
+    age = newest.groupby("user").cumcount().reindex(pairs.index).to_numpy(np.float32, copy=True)
     users = np.searchsorted(pairs["user"].to_numpy(), np.arange(n_users + 1))
-    items, shape = pairs["item"].to_numpy(), (n_users, n_items)
+    items, shape = pairs["item"].to_numpy(copy=True), (n_users, n_items)
     return Histories(
-        sp.csr_matrix((pairs["weight"].to_numpy(np.float32), items, users), shape),
+        sp.csr_matrix((pairs["weight"].to_numpy(np.float32, copy=True), items, users), shape),
         sp.csr_matrix((age, items, users), shape),
     )
 

@@ -27,8 +27,6 @@ from kg.dataset import ShopData
 from kg.errors import ModelError
 from kg.precision import fast_bfloat16
 
-_CHOOSE_USERS = 4_000  # of the validation users, to choose the blend by: it is judged many times an epoch
-
 
 class Fitted(NamedTuple):
     """A trained model: the parameters, and the item vectors that serve: `context`, `target`, [n_items, d]."""
@@ -219,13 +217,11 @@ def _judge(
     if judged is None:
         return blend, {}
     context, target = now.tensors["context"].numpy(), now.tensors["target"].numpy()
-    some = judged.some_users(_CHOOSE_USERS)
 
-    def figure(tried: Blend) -> float:
-        return evaluate(vector_scorer(context, target, linear, tried), some)[config.stop_on]
+    def figures(tried: Blend) -> Table:
+        return evaluate(vector_scorer(context, target, linear, tried), judged)
 
-    chosen, _ = blends.choose(figure, blend, ordered=ordered, linear=bool(linear.nnz))
-    return chosen, evaluate(vector_scorer(context, target, linear, chosen), judged)
+    return blends.choose(figures, config.stop_on, blend, ordered=ordered, linear=bool(linear.nnz))
 
 
 def _line(epoch: Epoch, stop_on: str) -> str:
