@@ -1,6 +1,6 @@
 """How the finished vectors are used: how fast the past fades, and how much the linear term counts.
 
-Two numbers, chosen on the validation part after each epoch; nothing has to be trained again for another choice.
+Two numbers, chosen on the validation part after each epoch; another choice needs no training.
 """
 
 from collections.abc import Callable

@@ -110,7 +110,8 @@ def write_back_(
         emit_json(done._asdict())
         return
     out.print(
-        f"{done.items:,} items and {done.edges:,} edges in slot {done.slot}; live is now {done.version} (before: {done.replaced})."
+        f"{done.items:,} items and {done.edges:,} edges in slot {done.slot}; "
+        f"live is now {done.version} (before: {done.replaced})."
     )
     if done.without:
         out.print(f"{done.without:,} items came after the training and have no vector yet.")

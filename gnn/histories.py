@@ -52,7 +52,7 @@ def histories(rows: pd.DataFrame, n_users: int, n_items: int) -> Histories:
 
 
 def comes_after(train: pd.DataFrame, held_out: pd.DataFrame) -> bool:
-    """Whether the held-out rows are later than all that `train` has of their user, in at least 9 of 10 cases."""
+    """Whether held-out rows are later than all that `train` has of their user, in at least 9 of 10 cases."""
     newest = train.groupby("user")["order"].max()
     before = held_out["user"].map(newest)
     told = before.notna()

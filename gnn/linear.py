@@ -1,9 +1,9 @@
-"""The linear item–item term: EASE's weights, kept for the closest pairs only, so that they fit a graph's edges.
+"""The linear item–item term: EASE's weights for the closest pairs, few enough to be edges of a graph.
 
     B = -P / diag(P), diag(B) = 0,  P = (XᵀX + penalty·I)⁻¹      EASE (Steck, WWW 2019)
 
-A past item i adds B_ij to the score of item j. It knows which single purchases go together, where vectors know
-what is alike; the two err differently, so their sum beats both.
+A past item i adds B_ij to the score of item j. It knows which single purchases go together, where vectors
+know what is alike; the two err differently, so their sum beats both.
 """
 
 from collections.abc import Iterator

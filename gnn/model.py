@@ -53,8 +53,9 @@ class ItemGraphModel(nn.Module):
         start: first ID embeddings, [n_items, d] (see `spectral`).
         text: unit-length rows, [n_items, d_text], or None.
         n_relations: number of relations that will be handed to `forward`, always in the same order.
-        id_dropout: share of the items that are treated as new in a training step: without ID embedding, learned
-            length and what was counted from interactions, so that text and declared edges alone can carry them.
+        id_dropout: share of the items that are treated as new in a training step: without ID embedding,
+            learned length and what was counted from interactions, so that text and declared edges alone can
+            carry them.
         temperature: cosines are divided by it before the softmax.
         relation_weight: first weight of each relation.
     """
@@ -108,7 +109,7 @@ class ItemGraphModel(nn.Module):
         """Cross-entropy of each user's targets under a softmax over all items, mean over users.
 
         The shown items take no part in the softmax, as they take none in a recommendation. Users are taken in
-        chunks of at most `cells` logits: memory stays bounded. `dtype` is that of the products with all items.
+        chunks of at most `cells` logits, so memory stays bounded; `dtype` is of the products with all items.
         """
         users = user_vectors(vectors.context, *examples.context, examples.n_users)
         user, item, weight = examples.target

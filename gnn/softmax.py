@@ -1,8 +1,8 @@
 """Cross-entropy under a softmax over all items, with its gradient made in the same pass.
 
-The loss is a number, so what the backward pass will need is known up to a factor as soon as a chunk of logits
-is: no logits are kept and none are computed twice (compare Wijmans et al., Cut Your Losses in Large-Vocabulary
-Language Models, 2024).
+The loss is a number, so what the backward pass will need is known up to a factor as soon as a chunk of
+logits is: no logits are kept and none are computed twice (compare Wijmans et al., Cut Your Losses in
+Large-Vocabulary Language Models, 2024).
 """
 
 from typing import Any, NamedTuple
@@ -25,7 +25,10 @@ class Rows(NamedTuple):
 
 
 class FullSoftmax(torch.autograd.Function):
-    """loss = Σ_(u,j) weight_uj · (log Σ_i exp(s_ui) - s_uj), s = users · targetᵀ / temperature, i not shown to u."""
+    """loss = Σ_(u,j) weight_uj · (log Σ_i exp(s_ui) - s_uj), over the items i that are not shown to u.
+
+    s = users · targetᵀ / temperature.
+    """
 
     @staticmethod
     def forward(
