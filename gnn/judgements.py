@@ -34,7 +34,9 @@ def test_judgement(data: ShopData, parts: Split) -> Judgement:
         known, strangers = pd.concat([known, parts.given]), parts.given["user"].unique()
     judged = judgement(_history(data, known), pairs(data, parts.test), strangers)
     if not len(judged.asked.users):
-        raise ModelError(f"Split {parts.name!r}: no user has both a history and something new in the test part.")
+        raise ModelError(
+            f"Split {parts.name!r}: no user has both a history and something new in the test part."
+        )
     return judged
 
 
