@@ -218,6 +218,7 @@ def _normalised(train: sp.csr_matrix) -> Any:
         torch.from_numpy(normal.indices.astype(np.int64)),
         torch.from_numpy(normal.data),
         normal.shape,
+        check_invariants=False,
     )
 
 

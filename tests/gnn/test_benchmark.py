@@ -75,7 +75,7 @@ def test_a_run_in_a_process_of_its_own_gives_the_same_and_its_own_peak() -> None
 
 
 def test_finished_runs_are_kept_and_others_are_not_taken_for_them(tmp_path: Path) -> None:
-    data, parts = given()
+    data = fake_shop()
     done: list[tuple[str, int]] = []
 
     def watched(one: Job) -> Outcome:
@@ -122,12 +122,11 @@ def test_why_a_process_failed_is_said(tmp_path: Path) -> None:
 def test_repeat_purchases_are_reported_apart_with_a_rival_of_their_own() -> None:
     data = fake_shop()
     events = data.interactions.sort_values(["user", "order"]).reset_index(drop=True)
-    # Time that runs for all users at once, and each user's most bought item bought once more at the end.
+    # Time runs for all users at once; each buys their first item twice at first, and once more at the end.
     events["order"] = events.groupby("user").cumcount()
-    often = events.groupby("user")["item"].agg(lambda items: items.mode()[0]).reset_index()
-    late = often.assign(order=10_000, type="purchase", basket=None, weight=1.0)
-    new = late.assign(item=(late["item"] + 1) % 39, order=10_001)
-    events = pd.concat([events, late, new], ignore_index=True).fillna({"split_given": "train"})
+    first = events.drop_duplicates("user")
+    again, new = first.assign(order=10_000), first.assign(order=10_001, item=(first["item"] + 1) % 39)
+    events = pd.concat([events, first, first, again, new], ignore_index=True)
     data = data._replace(interactions=events)
     parts = split(data, "time", share=0.2, with_test=True)
     results = benchmark(data, parts, planned(["popularity", "ease"]), 1, (1, 5), runner=job.run)
