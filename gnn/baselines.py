@@ -32,13 +32,16 @@ def item_knn(train: sp.csr_matrix, neighbours: int = 0, shrink: float = 0.0) -> 
         neighbours: most similar items that each item keeps; 0: all.
         shrink: added to the cosine's denominator.
     """
-    counts = np.asarray(train.sum(axis=0)).ravel()
-    together = (train.T @ train).tocsr().astype(np.float32)
-    row = np.repeat(np.arange(len(counts)), np.diff(together.indptr))
-    together.data /= np.sqrt(counts[row] * counts[together.indices]) + shrink
-    together.setdiag(0)
-    together.eliminate_zeros()
-    cosine = _nearest(together, neighbours) if neighbours else together
+    counts = np.asarray(train.sum(axis=0), dtype=np.float64).ravel()
+    normal = (train @ sp.diags_array(1 / np.sqrt(np.maximum(counts, 1)))).tocsr()
+    similar = (normal.T @ normal).tocsr()
+    if shrink:
+        row = np.repeat(np.arange(len(counts)), np.diff(similar.indptr))
+        both = np.sqrt(counts[row] * counts[similar.indices])
+        similar.data *= both / (both + shrink)
+    similar = similar.astype(np.float32)
+    similar.setdiag(0)
+    cosine = _nearest(similar, neighbours) if neighbours else similar
 
     def score(asked: Asked) -> Scores:
         return np.asarray((_ones(asked.history) @ cosine).toarray(), dtype=np.float32)

@@ -158,6 +158,8 @@ def benchmark(
     from kg.settings import load_settings
 
     ks = _numbers(k)
+    if out_dir is not None:
+        _needs("matplotlib")  # not after hours of work
     own = {"relations": relations, **settings(set_ or [])}
     rows = planned(models.split(","), own, read_tuned(tuned) if tuned else None)
     data = from_folder(folder, manifest, load_settings())
@@ -201,6 +203,7 @@ def tune(
 
     Example: shopgraph gnn tune data/beauty --models ease,gnn --trials 20 --minutes 60 --out tuned.json
     """
+    _needs("optuna")
     from gnn.split import split as split_by
     from gnn.tune import tune as search
     from kg.dataset import from_folder
@@ -208,9 +211,8 @@ def tune(
 
     data = from_folder(folder, manifest, load_settings())
     parts = split_by(data, split)
-    found = search(
-        data, parts, models.split(","), trials, minutes, out_file, seed=seed, fixed={"relations": relations}
-    )
+    fixed = {"relations": relations}
+    found = search(data, parts, models.split(","), trials, minutes, out_file, seed=seed, fixed=fixed)
     if as_json:
         emit_json(found)
         return
@@ -262,6 +264,15 @@ def _write(folder: Path, whole: dict[str, Any], report: "Report") -> None:
     (folder / "benchmark.json").write_text(json.dumps(whole, indent=2, ensure_ascii=False) + "\n", "utf-8")
     report.by_user().to_parquet(folder / "users.parquet")
     draw(whole, report.ks, folder)
+
+
+def _needs(module: str) -> None:
+    from importlib.util import find_spec
+
+    from kg.errors import ModelError
+
+    if find_spec(module) is None:
+        raise ModelError(f"{module} is not installed: pip install 'shopgraph[benchmark]'")
 
 
 def _numbers(text: str) -> list[int]:

@@ -35,7 +35,7 @@ def ials(
 ) -> Learned:
     """Implicit ALS (Hu, Koren & Volinsky, ICDM 2008); a new user's factors are solved from the history."""
     from implicit.als import AlternatingLeastSquares
-    from threadpoolctl import threadpool_limits
+    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
     model = AlternatingLeastSquares(
         params.factors,
@@ -121,10 +121,11 @@ def lightgcn(
         user, item = users[pairs], train.indices[pairs].astype(np.int64)
         other = _not_had(user, keys, n_items, rng)
         nodes = [torch.from_numpy(n) for n in (user, item + n_users, other + n_users)]
+        touched = torch.from_numpy(np.unique(np.concatenate([user, item + n_users, other + n_users])))
         optimiser.zero_grad(set_to_none=True)
         out = model.get_embedding(adjacency)
         had, had_not = ((out[nodes[0]] * out[node]).sum(dim=1) for node in nodes[1:])
-        loss = model.recommendation_loss(had, had_not, torch.cat(nodes).unique(), params.regularization)
+        loss = model.recommendation_loss(had, had_not, touched, params.regularization)
         torch.autograd.backward(loss)
         optimiser.step()
 
@@ -209,7 +210,7 @@ def _normalised(train: sp.csr_matrix) -> Any:
     n_users, n_items = train.shape
     there = sp.hstack([sp.csr_matrix((n_users, n_users)), train])
     back = sp.hstack([train.T, sp.csr_matrix((n_items, n_items))])
-    both = sp.vstack([there, back]).tocsr().astype(np.float32)
+    both: Any = sp.vstack([there, back]).tocsr().astype(np.float32)
     scale = sp.diags_array(np.maximum(np.asarray(both.sum(axis=1)).ravel(), 1) ** -0.5)
     normal = (scale @ both @ scale).tocsr().astype(np.float32)
     return torch.sparse_csr_tensor(
@@ -217,6 +218,7 @@ def _normalised(train: sp.csr_matrix) -> Any:
         torch.from_numpy(normal.indices.astype(np.int64)),
         torch.from_numpy(normal.data),
         normal.shape,
+        check_invariants=False,
     )
 
 

@@ -86,6 +86,7 @@ def tune(
             continue
         found["models"][model] = _summary(study, given)
         path.write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
+    path.write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
     return found
 
 

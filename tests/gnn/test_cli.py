@@ -17,7 +17,7 @@ from kg.errors import ModelError
 RUNNER = CliRunner()
 
 
-@pytest.mark.parametrize("command", ["train", "evaluate", "write-back", "benchmark"])
+@pytest.mark.parametrize("command", ["train", "evaluate", "write-back", "benchmark", "tune"])
 def test_every_command_has_help_with_an_example(command: str) -> None:
     result = RUNNER.invoke(app, [command, "--help"])
     assert result.exit_code == 0
@@ -25,7 +25,8 @@ def test_every_command_has_help_with_an_example(command: str) -> None:
 
 
 def test_importing_the_commands_loads_nothing_heavy() -> None:
-    code = "import sys, gnn.cli; print([m for m in ('torch', 'pandas', 'scipy') if m in sys.modules])"
+    heavy = ("torch", "pandas", "scipy", "optuna", "matplotlib")
+    code = f"import sys, gnn.cli; print([m for m in {heavy} if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
 

@@ -37,3 +37,18 @@ def test_average_precision() -> None:
 
 def test_coverage() -> None:
     assert metrics.coverage(np.array([[0, 1], [1, 3]]), n_items=6) == 0.5
+    assert metrics.coverage(np.array([[0, 1], [1, -1]]), n_items=4) == 0.5
+
+
+def test_gini_is_0_for_all_alike_and_high_for_one_item_alone() -> None:
+    assert metrics.gini(np.array([[0, 1], [2, 3]]), n_items=4) == 0
+    assert metrics.gini(np.array([[2], [2]]), n_items=4) == 0.75  # (4 - 1) / 4
+    # Times 0, 0, 1, 3: (1 * 1 + 3 * 3) / (4 * 4); -1 is no item.
+    assert metrics.gini(np.array([[0, 1], [1, -1], [1, -1]]), n_items=4) == 10 / 16
+
+
+def test_novelty_is_the_mean_self_information_of_what_is_recommended() -> None:
+    popular = np.array([8, 4, 1, 0])
+    # Shares 1, 1/2, 1/8, and 1/8 for an item that nobody has: 0, 1, 3 and 3 bits.
+    assert metrics.novelty(np.array([[0, 1], [2, 3]]), popular, n_users=8) == 7 / 4
+    assert metrics.novelty(np.array([[1, -1]]), popular, n_users=8) == 1

@@ -8,7 +8,7 @@ from gnn.fake import fake_shop
 from gnn.split import Split, split
 from kg.errors import ModelError
 
-NAMES = ["time", "leave-one-out", "random", "given"]
+NAMES = ["time", "leave-one-out", "random", "new-items", "new-users", "given"]
 
 
 def pairs(rows: pd.DataFrame | None) -> set[tuple[int, int]]:
@@ -84,7 +84,9 @@ def test_hold_out_leaves_every_user_an_item() -> None:
 
 
 def test_an_unknown_split_names_the_known_ones() -> None:
-    with pytest.raises(ModelError, match=r"no split 'x'.*time, leave-one-out, random, split_given"):
+    with pytest.raises(
+        ModelError, match=r"no split 'x'.*time, leave-one-out, random, new-items, new-users, split_given"
+    ):
         split(fake_shop(), "x")
 
 
@@ -93,3 +95,46 @@ def test_a_part_without_rows_is_refused() -> None:
     data.interactions["split_given"] = np.where(data.interactions["user"] > 0, "train", "valid")
     with pytest.raises(ModelError, match="leaves no test interactions"):
         split(data, "given")
+
+
+def test_new_items_are_in_no_part_but_test_where_other_pairs_are_too() -> None:
+    data = fake_shop()
+    parts = split(data, "new-items", share=0.2, with_test=True)
+    assert parts.test is not None
+    known = set(parts.fitting["item"])
+    new = set(data.interactions["item"]) - known
+    assert len(new) == round(0.2 * data.interactions["item"].nunique())
+    expected = pairs(data.interactions[data.interactions["item"].isin(new)])
+    assert expected < pairs(parts.test)
+    others = pairs(parts.test) - expected
+    rest = pairs(data.interactions) - expected
+    assert 0.1 * len(rest) < len(others) < 0.3 * len(rest)
+
+
+@pytest.mark.parametrize("given", [1, 2, 3])
+def test_new_users_are_in_no_part_but_test_after_their_first_items(given: int) -> None:
+    data = fake_shop()
+    parts = split(data, "new-users", given=given, with_test=True)
+    assert parts.test is not None
+    assert parts.given is not None
+    new = set(parts.given["user"])
+    assert len(new) == 6
+    assert not new & set(parts.fitting["user"])
+    assert set(parts.test["user"]) == new
+    for user in new:
+        events = data.interactions[data.interactions["user"] == user]
+        first = events.groupby("item")["order"].min().sort_values(kind="stable").index.tolist()
+        assert set(parts.given.loc[parts.given["user"] == user, "item"]) == set(first[:given])
+        assert set(parts.test.loc[parts.test["user"] == user, "item"]) == set(first[given:])
+
+
+def test_time_hands_out_what_was_bought_again_apart_from_what_is_new() -> None:
+    rows = [(0, 1), (0, 2), (1, 1), (1, 3), (0, 3), (1, 2), (0, 1), (0, 1), (0, 4), (1, 1)]
+    events = pd.DataFrame(rows, columns=["user", "item"]).assign(order=range(10), type="purchase")
+    data = fake_shop()._replace(interactions=events)
+    parts = split(data, "time", share=0.3, with_test=True)
+    assert pairs(parts.test) == {(0, 4)}
+    assert pairs(parts.repeats) == {(0, 1), (1, 1)}
+    assert parts.repeats is not None
+    assert len(parts.repeats) == 2
+    assert split(data, "time", share=0.3).repeats is None

@@ -1,0 +1,128 @@
+"""Rivals: formulas by hand, published figures, and that each learns what there is to learn."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import scipy.sparse as sp
+
+from gnn import baselines
+from gnn.baselines import content_knn, ease, frequency, item_knn, popularity
+from gnn.evaluate import Asked, evaluate, judgement
+from gnn.fake import fake_shop
+from gnn.graphs import history
+from gnn.judgements import test_judgement as asked_of
+from gnn.params import checked
+from gnn.rivals import RIVALS, fit_model, parameters
+from gnn.split import split
+from kg.errors import ModelError
+
+TRAIN = sp.csr_matrix(np.array([[1, 1, 0, 0], [1, 1, 1, 0], [1, 0, 1, 0], [0, 0, 1, 1]], dtype=np.float32))
+SMALL = {
+    "ials": {"factors": 8},
+    "bpr": {"factors": 8, "max_epochs": 60},
+    "lightgcn": {"dim": 8, "max_epochs": 40, "learning_rate": 0.02, "batch": 64},
+}
+
+
+def asks(*rows: list[int], users: list[int] | None = None) -> Asked:
+    return Asked(np.array(users or [-1] * len(rows)), sp.csr_matrix(np.array(rows, dtype=np.float32)))
+
+
+def test_item_knn_is_the_cosine_of_user_sets() -> None:
+    # Items 0 and 1 share two users of 3 and 2; items 0 and 2 share two of 3 and 3.
+    scores = item_knn(TRAIN)(asks([1, 0, 0, 0]))
+    np.testing.assert_allclose(scores, [[0, 2 / np.sqrt(6), 2 / 3, 0]], rtol=1e-6)
+    shrunk = item_knn(TRAIN, neighbours=1, shrink=1)(asks([1, 0, 0, 0]))
+    np.testing.assert_allclose(shrunk, [[0, 2 / (np.sqrt(6) + 1), 0, 0]], rtol=1e-6)
+
+
+@pytest.mark.parametrize("rows", [1, 3, 100])
+def test_ease_is_the_closed_form(rows: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(baselines._mirror, "__defaults__", (rows,))
+    train = sp.csr_matrix(np.random.default_rng(0).integers(0, 2, (40, 7)).astype(np.float32))
+    inverse = np.linalg.inv((train.T @ train).toarray() + 5 * np.eye(7))
+    expected = -inverse / np.diag(inverse)
+    np.fill_diagonal(expected, 0)
+    np.testing.assert_allclose(ease(train, 5)(asks(*np.eye(7).tolist())), expected, rtol=1e-4, atol=1e-6)
+
+
+def test_ease_refuses_a_catalogue_that_does_not_fit() -> None:
+    with pytest.raises(ModelError, match="70,000 items, 60,000 at most"):
+        ease(sp.csr_matrix((2, 70_000), dtype=np.float32))
+
+
+def test_content_knn_is_the_cosine_of_texts() -> None:
+    text = np.array([[1, 0], [0.6, 0.8], [0, 1], [0, 0]], dtype=np.float32)
+    np.testing.assert_allclose(content_knn(text)(asks([1, 0, 1, 0])), [[1, 1.4, 1, 0]], rtol=1e-6)
+    np.testing.assert_allclose(content_knn(text, 1)(asks([1, 0, 1, 0])), [[0, 1.4, 0, 0]], rtol=1e-6)
+
+
+def test_frequency_goes_by_times_then_by_the_latest_and_knows_no_stranger() -> None:
+    times = sp.csr_matrix(np.array([[0, 2, 1, 2]], dtype=np.float32))
+    last = sp.csr_matrix(np.array([[0, 0.5, 0.75, 0.25]], dtype=np.float32))
+    scores = frequency(times, last)(asks([0, 1, 1, 1], [1, 0, 0, 0], users=[0, -1]))
+    assert scores.tolist() == [[0, 2.5, 1.75, 2.25], [0, 0, 0, 0]]
+
+
+@pytest.mark.parametrize("name", [name for name in RIVALS if name != "content-knn"])
+def test_every_rival_but_popularity_finds_the_user_s_half_of_the_catalogue(name: str) -> None:
+    data = fake_shop(200)
+    parts = split(data, "random", with_test=True)
+    params = checked(parameters(name), SMALL.get(name, {}), name)
+    scorer = fit_model(name, data, parts, params, seed=0).scorer
+    judged = asked_of(data, parts)
+    half = (np.arange(len(data.items)) >= 20)[None, :]
+    for asked in (judged.asked, Asked(np.full(len(judged.asked.users), -1), judged.asked.history)):
+        scores = np.array(scorer(asked), dtype=float)
+        mine = judged.asked.users[:, None] % 2 == half
+        mine[:, [19, 39]] = scores[:, [19, 39]] = False  # hardly anybody bought these
+        inside = (scores * mine).sum(axis=1) > (scores * ~mine).sum(axis=1)
+        assert (inside.mean() < 0.7) if name == "popularity" else (inside.mean() > 0.9)
+
+
+@pytest.mark.parametrize("name", list(SMALL))
+def test_a_rival_that_draws_gives_the_same_with_the_same_seed(name: str) -> None:
+    data = fake_shop()
+    parts = split(data, "random", with_test=True)
+    params = checked(parameters(name), SMALL[name], name)
+    asked = asked_of(data, parts).asked
+    scores = [fit_model(name, data, parts, params, seed).scorer(asked) for seed in (0, 0, 1)]
+    np.testing.assert_array_equal(scores[0], scores[1])
+    assert not np.allclose(scores[0], scores[2])
+
+
+def test_epochs_are_chosen_on_validation_and_the_curve_says_so() -> None:
+    data = fake_shop()
+    parts = split(data, "random", with_test=True)
+    params = checked(parameters("lightgcn"), SMALL["lightgcn"], "lightgcn")
+    chosen = fit_model("lightgcn", data, parts, params, seed=0)
+    best = max(chosen.curve, key=lambda line: line["ndcg@20"])
+    assert chosen.epochs == best["epoch"]
+
+
+def test_content_knn_says_that_it_needs_texts() -> None:
+    data = fake_shop(with_text=False)
+    parts = split(data, "random", with_test=True)
+    with pytest.raises(ModelError, match="needs item texts"):
+        fit_model("content-knn", data, parts, checked(parameters("content-knn"), {}, "content-knn"), 0)
+
+
+@pytest.mark.data
+def test_the_rivals_reach_the_published_figures_on_beauty(shared_data: Path) -> None:
+    rows = pd.read_csv(shared_data / "beauty" / "interactions.csv.gz")
+    user, item = pd.factorize(rows["user"])[0], pd.factorize(rows["asin"])[0]
+    rows = pd.DataFrame({"user": user, "item": item, "type": "rating", "part": rows["split_pgpr_cafe"]})
+    sizes = int(user.max()) + 1, int(item.max()) + 1
+    known = history(rows[rows["part"] == "train"], *sizes)
+    judged = judgement(known, history(rows[rows["part"] == "test"], *sizes))
+    figures = {
+        scorer.__name__: [round(100 * table[m], 3) for m in ("recall@10", "ndcg@10", "hr@10")]
+        for scorer in (popularity, item_knn, ease)
+        for table in [evaluate(scorer(known), judged, ks=(10,))]
+    }
+    # DATA.md's table; ties in popularity and the kNN may fall differently.
+    assert figures["popularity"] == pytest.approx([2.091, 1.194, 3.568], abs=0.01)
+    assert figures["item_knn"] == pytest.approx([7.827, 5.631, 13.464], abs=0.02)
+    assert figures["ease"] == pytest.approx([10.773, 7.767, 18.159], abs=0.01)

@@ -1,0 +1,70 @@
+"""The search for parameters: on validation alone, within its budget, taken up again."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from gnn.config import TrainConfig
+from gnn.fake import fake_shop
+from gnn.params import EaseParams
+from gnn.plan import planned, read_tuned
+from gnn.rivals import RIVALS, parameters
+from gnn.split import split
+from gnn.tune import space, tune
+from kg.errors import ModelError
+
+
+def test_every_range_is_of_a_parameter_and_makes_it_valid() -> None:
+    for model in ("gnn", *RIVALS):
+        kind = parameters(model)
+        assert set(space(model)) <= set(kind.model_fields)
+        for end in ("low", "high"):
+            kind.model_validate({name: getattr(within, end) for name, within in space(model).items()})
+    assert set(space("gnn")) <= set(TrainConfig.model_fields)
+    assert set(space("ease")) == {"penalty"}
+
+
+def test_the_first_trial_is_the_defaults_and_the_best_is_chosen(tmp_path: Path) -> None:
+    data = fake_shop()
+    parts = split(data, "random")
+    assert parts.test is None
+    found = tune(data, parts, ["popularity", "ease", "item-knn"], 4, 5, tmp_path / "tuned.json")
+    assert json.loads((tmp_path / "tuned.json").read_text()) == found
+    assert found["budget"] == {"trials": 4, "minutes": 5, "seed": 0}
+    assert set(found["models"]) == {"ease", "item-knn"}  # popularity has nothing to search
+    for of in found["models"].values():
+        assert len(of["trials"]) == 4
+        assert of["value"] == max(trial["value"] for trial in of["trials"])
+        assert of["first"] == of["trials"][0]["value"]
+    assert found["models"]["ease"]["trials"][0]["params"] == {"penalty": EaseParams().penalty}
+    assert len({trial["params"]["penalty"] for trial in found["models"]["ease"]["trials"]}) == 4
+    rows = planned(["ease"], tuned=read_tuned(tmp_path / "tuned.json"))
+    assert rows[0].params == found["models"]["ease"]["params"]
+
+
+def test_a_search_is_taken_up_again_and_its_trials_count(tmp_path: Path) -> None:
+    data = fake_shop()
+    parts, path = split(data, "random"), tmp_path / "tuned.json"
+    first = tune(data, parts, ["ease"], 2, 5, path)["models"]["ease"]["trials"]
+    more = tune(data, parts, ["ease"], 3, 5, path)["models"]["ease"]["trials"]
+    assert more[:2] == first
+    assert len(more) == 3
+    assert tune(data, parts, ["ease"], 3, 5, path)["models"]["ease"]["trials"] == more
+
+
+def test_the_gnn_keeps_what_is_fixed(tmp_path: Path) -> None:
+    data = fake_shop()
+    fixed = {"relations": True, "dim": 8, "max_epochs": 1}
+    found = tune(data, split(data, "random"), ["gnn"], 1, 5, tmp_path / "t.json", fixed=fixed)
+    assert fixed.items() <= found["models"]["gnn"]["params"].items()
+
+
+def test_a_model_that_cannot_be_searched_is_left_out_and_an_unknown_one_refused(tmp_path: Path) -> None:
+    data = fake_shop(with_text=False)
+    parts = split(data, "random")
+    found = tune(data, parts, ["content-knn", "ease"], 1, 5, tmp_path / "t.json")
+    assert set(found["models"]) == {"ease"}
+    assert "needs item texts" in found["left_out"]["content-knn"]
+    with pytest.raises(ModelError, match="No model x"):
+        tune(data, parts, ["x"], 1, 5, tmp_path / "t.json")
