@@ -5,12 +5,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from gnn.links_cli import app as links
 from kg.console import emit_json, out, say
 
 if TYPE_CHECKING:
     from gnn.store import About
 
 app = typer.Typer(no_args_is_help=True, help="The model: train, evaluate, write-back, benchmark.")
+app.add_typer(links, name="links")
 
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
 SplitName = Annotated[

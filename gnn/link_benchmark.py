@@ -107,7 +107,8 @@ def rank_links(scorers: tuple[Scorer, Scorer], visible: Links, hidden: Links) ->
 
     >>> # a hidden link whose target is ranked second: Hits@10 = 1, MRR = 0.5
     """
-    names, figures, ranks = ("complement", "substitute"), {}, []
+    names, ranks = ("complement", "substitute"), []
+    figures: Figures = {}
     for name, scorer, seen, gone in zip(names, scorers, visible, hidden, strict=True):
         of_kind = _ranks(scorer, seen, gone)
         figures |= {f"hits@10 {name}": _hits(of_kind), f"mrr {name}": float((1 / of_kind).mean())}
@@ -145,7 +146,9 @@ def _score(of: Facts, model: LinkModel, visible: Links, hidden: Links) -> Scored
 
 def _model_scorers(scored: Scored, n: int) -> tuple[Scorer, Scorer]:
     def scorer(values: npt.NDArray[np.float64]) -> Scorer:
-        matrix = sp.csr_matrix((values.astype(np.float32) + 1e-9, (scored.source, scored.target)), shape=(n, n))
+        matrix = sp.csr_matrix(
+            (values.astype(np.float32) + 1e-9, (scored.source, scored.target)), shape=(n, n)
+        )
         return lambda rows: np.asarray(matrix[rows].toarray())
 
     complement, substitute = scored.chances.evidence
@@ -181,9 +184,7 @@ def _hits(ranks: npt.NDArray[np.float64]) -> float:
     return float((ranks <= 10).mean())
 
 
-def _kinds(
-    data: ShopData, of: Facts, model: LinkModel, visible: Links, hidden: Links
-) -> dict[str, Figures]:
+def _kinds(data: ShopData, of: Facts, model: LinkModel, visible: Links, hidden: Links) -> dict[str, Figures]:
     """AUC of complement against substitute over all hidden links of one kind only, candidates or not."""
     either = (hidden[0] + hidden[1]).tocsr()
     found: list[tuple[Block, npt.NDArray[np.int64]]] = [

@@ -3,7 +3,7 @@
 Two kinds of evidence, each a set of directed pairs. For each the strongest source that the shop has is taken:
 
     complement    declared COMPLEMENTS, else declared BOUGHT_WITH, else counted over baskets of purchases
-    substitute    declared SUBSTITUTES, else declared VIEWED_WITH, else counted over sessions of views and carts
+    substitute    declared SUBSTITUTES, else declared VIEWED_WITH, else counted over sessions of views
 """
 
 from typing import Final, NamedTuple
@@ -81,9 +81,7 @@ def evidence(data: ShopData) -> Evidence:
     return Evidence(*found)
 
 
-def groups(
-    data: ShopData, types: tuple[str, ...]
-) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+def groups(data: ShopData, types: tuple[str, ...]) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
     """Group and item number of each event of the types: its basket, else the user's 30 days it falls in."""
     rows = data.interactions[data.interactions["type"].isin(types)]
     based = rows[rows["basket"].notna()]
@@ -130,8 +128,9 @@ def linked(links: Links) -> sp.csr_matrix:
 
 
 def folds(links: Links, n: int, seed: int) -> npt.NDArray[np.int64]:
-    """A fold in 0..n-1 for every unordered pair, as an array parallel to `pairs(links)`."""
-    return np.random.default_rng(seed).integers(0, n, sp.triu(linked(links), k=1).nnz)
+    """A fold in 0..n-1 for every unordered pair, in the order of scipy's triu(linked(links), k=1)."""
+    size = int(sp.triu(linked(links), k=1).nnz)
+    return np.asarray(np.random.default_rng(seed).integers(0, n, size), dtype=np.int64)
 
 
 def hide(links: Links, chosen: npt.NDArray[np.bool_]) -> tuple[Links, Links]:
@@ -154,7 +153,7 @@ def hide(links: Links, chosen: npt.NDArray[np.bool_]) -> tuple[Links, Links]:
     return (visible[0], visible[1]), (hidden[0], hidden[1])
 
 
-def _plain(matrix: sp.spmatrix) -> sp.csr_matrix:
-    plain = sp.csr_matrix(matrix)
+def _plain(matrix: sp.csr_matrix) -> sp.csr_matrix:
+    plain: sp.csr_matrix = matrix.tocsr()
     plain.eliminate_zeros()
     return plain

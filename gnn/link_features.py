@@ -1,6 +1,6 @@
 """Candidate pairs of items and what is known of each: paths over links, text, categories, counts.
 
-Every number is computed from the visible links alone, a block of source items at a time; only the block is dense.
+Every number about links is computed from the visible ones alone. A block of source items at a time is dense.
 """
 
 from collections.abc import Iterator
@@ -87,14 +87,14 @@ def blocks(of: Facts, visible: Links, pairs: sp.csr_matrix | None = None) -> Ite
     node = np.column_stack([of.popularity, *(kind.degrees for kind in kinds)])
     step = max(1, _CELLS // n)
     for start in range(0, n, step):
-        rows = np.arange(start, min(start + step, n))
+        rows: Ints = np.arange(start, min(start + step, n), dtype=np.int64)
         if pairs is not None and pairs.indptr[rows[-1] + 1] == pairs.indptr[start]:
             continue
         dense = _dense(of, kinds, rows)
         if pairs is None:
             row, target = _candidates(dense, rows)
         else:
-            row, target = pairs[rows].nonzero()
+            row, target = (np.asarray(end, np.int64) for end in pairs[rows].nonzero())
         names = [*dense, *(f"{end}_{n}" for end in ("source", "target") for n in range(node.shape[1]))]
         columns = [values[row, target] for values in dense.values()]
         source = row + start
@@ -134,7 +134,7 @@ def _dense(of: Facts, kinds: list[_Kind], rows: Ints) -> Dense:
     for name in ("lists_0", "lists_1", "text"):  # next to the source's tenth best
         k = min(10, dense[name].shape[1])
         tenth = -np.partition(-dense[name], k - 1, axis=1)[:, [k - 1]]
-        dense[f"{name}_relative"] = dense[name] / np.maximum(tenth, 1e-6)
+        dense[f"{name}_relative"] = np.asarray(dense[name] / np.maximum(tenth, 1e-6), np.float32)
     return dense
 
 
@@ -180,7 +180,8 @@ def _categories(categories: "pd.Series[list[str]]") -> sp.csr_matrix:
     weight = np.log(n / np.maximum(np.bincount(number, minlength=len(names)), 1))[number]
     matrix = sp.csr_matrix((weight.astype(np.float32), (item, number)), shape=(n, max(len(names), 1)))
     length = np.sqrt(np.asarray(matrix.multiply(matrix).sum(axis=1)).ravel())
-    return (sp.diags_array(1 / np.maximum(length, 1e-6)) @ matrix).tocsr().astype(np.float32)
+    unit = matrix.multiply(1 / np.maximum(length, 1e-6)[:, None])
+    return sp.csr_matrix(unit, dtype=np.float32)
 
 
 def _cosine(count: sp.csr_matrix) -> sp.csr_matrix:
@@ -193,5 +194,5 @@ def _cosine(count: sp.csr_matrix) -> sp.csr_matrix:
     return cosine
 
 
-def _array(matrix: sp.spmatrix) -> Floats:
+def _array(matrix: sp.csr_matrix) -> Floats:
     return np.asarray(matrix.toarray(), dtype=np.float32)

@@ -1,7 +1,7 @@
 """Links of a shop with purchases but no views: nothing to learn from, so two rules that anybody can check.
 
-    substitute    same narrowest category, texts alike, never in one basket
-    complement    in one basket more often than by chance, another narrowest category
+substitute    same narrowest category, texts alike, never in one basket
+complement    in one basket more often than by chance, another narrowest category
 """
 
 from typing import Final
@@ -20,7 +20,9 @@ _K: Final = 50
 
 
 def by_rules(data: ShopData) -> pd.DataFrame:
-    """Pairs as in TypedLinks; a complement's score is count/(count + 2) · (1 - 1/lift), a substitute's the cosine.
+    """Pairs as in TypedLinks.
+
+    A complement's score is count/(count + 2) · (1 - 1/lift), a substitute's the cosine of the texts.
 
     Raises:
         ModelError: the shop has neither categories nor texts to apply the rules to.

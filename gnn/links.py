@@ -3,8 +3,8 @@
     P(complement) = P(linked) · P(complement | linked)        the same for substitute
 
 Two gradient-boosted models over the features of a pair. Both learn from pairs that were hidden from those
-features: a part of the shop's links is taken away whole (both kinds, both directions), and has to be found again
-among all candidates.
+features: a part of the shop's links is taken away whole (both kinds, both directions), and has to be found
+again among all candidates.
 """
 
 from typing import NamedTuple
@@ -83,7 +83,9 @@ class LinkModel(NamedTuple):
 class TypedLinks(NamedTuple):
     """Predicted links, a row each."""
 
-    pairs: pd.DataFrame  # kind (of KINDS), source int64, target int64, score, known (whether the shop links it)
+    pairs: (
+        pd.DataFrame
+    )  # kind (of KINDS), source int64, target int64, score, known (whether the shop links it)
     calibrated: bool  # whether the score is a probability; by rules it is not
     origins: tuple[str, str]  # what complements and substitutes were learned from, in words
 
@@ -100,8 +102,8 @@ def fit(of: Facts, visible: Links, config: LinkConfig) -> LinkModel:
     few = min(part.nnz for part in hidden)
     if few < _LEAST_PAIRS:
         raise ModelError(
-            f"Typed links cannot be learned: a hidden {config.hidden_share:.0%} of the links holds only {few} of "
-            f"one kind, and {_LEAST_PAIRS} are needed. Give more relations or events."
+            f"Typed links cannot be learned: a hidden {config.hidden_share:.0%} of the links holds "
+            f"only {few} of one kind, and {_LEAST_PAIRS} are needed. Give more relations or events."
         )
     seen = linked(shown)
     features, labels, weights = [], [], []
