@@ -25,7 +25,7 @@ ORDER BY userId
 // name: declared_relations
 // The item–item relations that the shop declared.
 // params:
-// returns: relation, source, target
+// returns: relation, kind, source, target
 MATCH (a:Item)-[r]->(b:Item)
 WHERE r.relation IS NOT NULL
-RETURN r.relation AS relation, a.itemId AS source, b.itemId AS target
+RETURN r.relation AS relation, type(r) AS kind, a.itemId AS source, b.itemId AS target

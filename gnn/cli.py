@@ -5,13 +5,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from gnn.links_cli import app as links
 from kg.console import emit_json, out, say
 
 if TYPE_CHECKING:
     from gnn.report import Report
     from gnn.store import About
 
-app = typer.Typer(no_args_is_help=True, help="The model: train, evaluate, write-back, benchmark, tune.")
+app = typer.Typer(no_args_is_help=True, help="The model: train, evaluate, write-back, benchmark, tune, links.")
+app.add_typer(links, name="links")
 
 ALL_MODELS = "popularity,item-knn,ease,ials,bpr,lightgcn,content-knn,gnn"
 

@@ -49,7 +49,12 @@ def fake_shop(
         }
     )
     pairs = pd.DataFrame(
-        {"relation": "also bought", "source": range(0, half), "target": range(half, 2 * half)}
+        {
+            "relation": "also bought",
+            "kind": "BOUGHT_WITH",
+            "source": range(0, half),
+            "target": range(half, 2 * half),
+        }
     )
     text = rng.standard_normal((n_items, 12)).astype(np.float32)
     text[:half] += 1.5

@@ -30,7 +30,10 @@ class ShopData(NamedTuple):
     interactions: pd.DataFrame  # user int32, item int32, type str, order int64 (seconds or position),
     # basket str or None, weight float32, and split_<name> (train, valid, test) for each split column
     has_time: bool  # whether `order` is seconds since 1970 rather than a position within the user
-    relations: pd.DataFrame  # relation str (the shop's word), source int32, target int32
+    relations: (
+        pd.DataFrame
+    )  # relation str (the shop's word), kind str (BOUGHT_WITH, VIEWED_WITH, COMPLEMENTS,
+    # SUBSTITUTES or SIMILAR_TO), source int32, target int32
     text: np.ndarray | None  # unit-length float32 [n_items, d]
 
 
@@ -56,14 +59,14 @@ def from_graph(graph: Graph) -> ShopData:
     if not users:
         raise GraphError("the graph has no interactions. Load some: shopgraph graph ingest FOLDER")
     relations = [
-        (row["relation"], number[row["source"]], number[row["target"]])
+        (row["relation"], row["kind"], number[row["source"]], number[row["target"]])
         for row in graph.stream(queries.declared_relations)
     ]
     return _shop(
         items,
         np.array(users),
         _events(edges, number),
-        pd.DataFrame(relations, columns=["relation", "source", "target"]),
+        pd.DataFrame(relations, columns=["relation", "kind", "source", "target"]),
         _stacked([row["textEmbedding"] for row in rows]),
     )
 
@@ -93,6 +96,7 @@ def from_folder(folder: Path, manifest: Path | None, settings: Settings) -> Shop
     pairs = pd.DataFrame(
         {
             "relation": relations["relation"],
+            "kind": relations["kind"],
             "source": number[relations["source_id"]].to_numpy(),
             "target": number[relations["target_id"]].to_numpy(),
         }
