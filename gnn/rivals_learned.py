@@ -212,7 +212,7 @@ def _normalised(train: sp.csr_matrix) -> Any:
     back = sp.hstack([train.T, sp.csr_matrix((n_items, n_items))])
     both: Any = sp.vstack([there, back]).tocsr().astype(np.float32)
     scale = sp.diags_array(np.maximum(np.asarray(both.sum(axis=1)).ravel(), 1) ** -0.5)
-    normal = (scale @ both @ scale).tocsr().astype(np.float32)
+    normal: Any = (scale @ both @ scale).tocsr().astype(np.float32)
     return torch.sparse_csr_tensor(
         torch.from_numpy(normal.indptr.astype(np.int64)),
         torch.from_numpy(normal.indices.astype(np.int64)),

@@ -132,11 +132,12 @@ def _search(
         say(f"{model}, trial {trial.number}: {STOP_ON} {value:.4f}  {trial.user_attrs['searched']}")
         return value
 
-    if not study.trials:
+    done = _finished(study)
+    if not done:  # also where the very first trial was cut off
         study.enqueue_trial({}, user_attrs={"defaults": True})
-    left = trials - len(_finished(study))
-    seconds = 60 * minutes - sum(t.user_attrs["seconds"] for t in _finished(study))
-    if left > 0 and seconds > 0:
+    left = trials - len(done)
+    seconds = 60 * minutes - sum(t.user_attrs["seconds"] for t in done)
+    if left > 0 and (seconds > 0 or not done):
         study.optimize(objective, n_trials=left, timeout=seconds)
 
 
@@ -158,7 +159,7 @@ def _summary(study: optuna.Study, given: Mapping[str, Any]) -> dict[str, Any]:
         "params": {**best.user_attrs["searched"], **given},
         "searched": best.user_attrs["searched"],
         "value": best.value,
-        "first": done[0].value,
+        "first": next(t.value for t in done if t.user_attrs.get("defaults")),
         "seconds": sum(t.user_attrs["seconds"] for t in done),
         "trials": [
             {

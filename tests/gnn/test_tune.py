@@ -53,6 +53,24 @@ def test_a_search_is_taken_up_again_and_its_trials_count(tmp_path: Path) -> None
     assert tune(data, parts, ["ease"], 3, 5, path)["models"]["ease"]["trials"] == more
 
 
+def test_a_search_that_was_cut_off_in_its_first_trial_begins_with_the_defaults_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = fake_shop()
+    parts, path = split(data, "random"), tmp_path / "tuned.json"
+
+    def cut(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr("gnn.tune.try_model", cut)
+        with pytest.raises(KeyboardInterrupt):
+            tune(data, parts, ["ease"], 2, 5, path)
+    found = tune(data, parts, ["ease"], 2, 5, path)["models"]["ease"]
+    assert found["trials"][0]["params"] == {"penalty": EaseParams().penalty}
+    assert len(found["trials"]) == 2
+
+
 def test_the_gnn_keeps_what_is_fixed(tmp_path: Path) -> None:
     data = fake_shop()
     fixed = {"relations": True, "dim": 8, "max_epochs": 1}
