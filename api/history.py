@@ -25,7 +25,7 @@ class Past(NamedTuple):
 def past_from(
     known: bool, events: Sequence[tuple[str, str]], snapshot: Snapshot, event_weights: dict[str, float]
 ) -> Past:
-    """From what api.history returns, newest first; an item with several kinds of edges counts by the heaviest.
+    """From what api.history returns, newest first; of several kinds of edges the heaviest counts.
 
     The old fades: an item counts exp(-fade) less for each one that the user came to later.
     """
@@ -65,7 +65,7 @@ def fresh_seed(snapshot: Snapshot, row: Row, type_: SeedType) -> Seed:
 
 
 def session_seeds(snapshot: Snapshot, item_ids: Sequence[str]) -> list[Seed]:
-    """The session's items that the snapshot has, oldest first as they came, each once, fading as the past does."""
+    """The session's items that the snapshot has, oldest first, each once, fading as the past does."""
     newest_first = dict.fromkeys(reversed(item_ids))
     fade = snapshot.version.fade
     seeds = (

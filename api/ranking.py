@@ -85,7 +85,7 @@ def coefficients(seeds: Sequence[Seed], kind: KindWeights) -> Floats:
 
 
 def linear_coefficients(snapshot: Snapshot, seeds: Sequence[Seed], kind: KindWeights) -> Floats:
-    """What each seed's LEADS_TO edges are multiplied by: float64 [len(seeds)]; its weight and its type's share."""
+    """What each seed's LEADS_TO edges are multiplied by, by its weight and its type: float64 [len(seeds)]."""
     scale = kind.gnn * snapshot.version.linear / snapshot.temperature
     return np.array([scale * getattr(kind, s.type) * s.weight for s in seeds], dtype=np.float64)
 

@@ -5,10 +5,10 @@ All are fitted on, and score, plain ones: `train` is CSR [n_users, n_items].
 
 import numpy as np
 import numpy.typing as npt
-import scipy.linalg
 import scipy.sparse as sp
 
 from gnn.evaluate import Asked, Scorer, Scores
+from gnn.linear import ease_rows
 from kg.errors import ModelError
 from kg.neighbours import text_neighbours
 
@@ -50,7 +50,7 @@ def item_knn(train: sp.csr_matrix, neighbours: int = 0, shrink: float = 0.0) -> 
 
 
 def ease(train: sp.csr_matrix, penalty: float = 50.0) -> Scorer:
-    """EASE (Steck, WWW 2019): B = -P / diag(P) with P = (XᵀX + penalty·I)⁻¹ and a diagonal of 0.
+    """EASE (Steck, WWW 2019), see gnn.linear.
 
     Memory is two matrices of n_items² floats of 4 bytes: 13 GB at 41,000 items.
 
@@ -59,17 +59,9 @@ def ease(train: sp.csr_matrix, penalty: float = 50.0) -> Scorer:
     """
     if train.shape[1] > EASE_ITEMS:
         raise ModelError(f"EASE needs n_items² numbers: {train.shape[1]:,} items, {EASE_ITEMS:,} at most.")
-    gram = (train.T @ train).astype(np.float32).toarray(order="F")
-    gram[np.diag_indices_from(gram)] += penalty
-    factor, _ = scipy.linalg.cho_factor(gram, lower=True, overwrite_a=True, check_finite=False)
-    weights, failed = scipy.linalg.lapack.spotri(factor, lower=1, overwrite_c=1)
-    if failed:
-        raise ModelError(f"EASE: the Gram matrix has no inverse (LAPACK potri says {failed}).")
-    del gram, factor
-    _mirror(weights)
-    weights = weights.T  # symmetric, so the same matrix, but now its rows lie one after another
-    weights /= -np.diag(weights)
-    weights[np.diag_indices_from(weights)] = 0
+    weights = np.empty((train.shape[1], train.shape[1]), dtype=np.float32)
+    for start, rows in ease_rows(train, penalty):
+        weights[start : start + len(rows)] = rows
 
     def score(asked: Asked) -> Scores:
         return np.asarray(_ones(asked.history) @ weights, dtype=np.float32)
@@ -107,15 +99,6 @@ def frequency(times: sp.csr_matrix, last: sp.csr_matrix) -> Scorer:
         return np.asarray(scores, dtype=np.float32)
 
     return score
-
-
-def _mirror(lower: npt.NDArray[np.float32], rows: int = 2048) -> None:
-    """Copy the lower triangle of a square matrix to the upper one, in place and in blocks."""
-    for start in range(0, len(lower), rows):
-        stop = start + rows
-        block = lower[start:stop, start:stop]
-        lower[start:stop, start:stop] = np.tril(block) + np.tril(block, -1).T
-        lower[start:stop, stop:] = lower[stop:, start:stop].T
 
 
 def _nearest(similar: sp.csr_matrix, k: int) -> sp.csr_matrix:

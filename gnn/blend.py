@@ -18,7 +18,7 @@ FADES: Final = (
     0.45,
     0.7,
 )  # exp(-fade): what an item keeps for each newer one
-LINEAR: Final = (0.0, 0.6, 1.2, 2.4, 4.8, 9.6)  # next to a cosine
+LINEAR: Final = (0.0, 0.6, 1.2, 2.4, 4.8, 9.6, 19.2)  # next to a cosine
 
 
 class Blend(NamedTuple):

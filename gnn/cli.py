@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from gnn.report import Report
     from gnn.store import About
 
-app = typer.Typer(no_args_is_help=True, help="The model: train, evaluate, write-back, benchmark, tune, links.")
+app = typer.Typer(no_args_is_help=True, help="The model: train it, judge it, publish it.")
 app.add_typer(links, name="links")
 
 ALL_MODELS = "popularity,item-knn,ease,ials,bpr,lightgcn,content-knn,gnn"

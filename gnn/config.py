@@ -16,7 +16,7 @@ class TrainConfig(BaseModel):
         0.1, ge=0, lt=1, description="Share of items trained as if they were new in each step."
     )
     start_scale: float = Field(0.1, gt=0, description="Standard deviation of the first ID embeddings.")
-    learning_rate: float = Field(1.5e-3, gt=0, description="Adam's step size.")
+    learning_rate: float = Field(2e-3, gt=0, description="Adam's step size.")
     batch_users: int = Field(1024, ge=1, description="Users a step at most; small shops get smaller batches.")
     shown_share: float = Field(
         0.5, gt=0, lt=1, description="Chance of a user's item to be shown, not asked for."
@@ -33,7 +33,7 @@ class TrainConfig(BaseModel):
     linear_penalty: float = Field(100.0, gt=0, description="Ridge penalty of the linear item–item term.")
     linear_keep: int = Field(50, ge=0, description="Linear weights an item keeps; 0 leaves the term out.")
     linear_items: int = Field(
-        50_000, ge=0, description="The most popular items that have linear weights; memory is its square."
+        20_000, ge=0, description="The most popular items that have linear weights; memory is its square."
     )
     precision: Literal["auto", "float32"] = Field(
         "auto", description="auto: bfloat16 for the products with all items, where the processor gains by it."

@@ -56,13 +56,14 @@ def item_weights(pairs: sp.csr_matrix, penalty: float, keep: int, most_items: in
         most_items: among how many items, the most popular; the others have no weights. Time grows with its
             third power, memory with its square.
     """
-    n_items = pairs.shape[1]
+    n_items = int(pairs.shape[1])
     counts = np.asarray(pairs.sum(axis=0)).ravel()
     chosen = np.sort(np.argsort(-counts, kind="stable")[:most_items])
     chosen = chosen[counts[chosen] > 0]
     keep = min(keep, max(len(chosen) - 1, 0))
     if not keep:
-        return sp.csr_matrix((n_items, n_items), dtype=np.float32)
+        none: npt.NDArray[np.float32] = np.zeros(0, dtype=np.float32)
+        return sp.csr_matrix((none, (none.astype(int), none.astype(int))), shape=(n_items, n_items))
     source, target, weight = [], [], []
     for start, rows in ease_rows(pairs[:, chosen].tocsr(), penalty):
         best = np.argpartition(-np.abs(rows), keep - 1, axis=1)[:, :keep]

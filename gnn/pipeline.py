@@ -90,7 +90,7 @@ def _about(
         refitted=refit,
         config=config.model_dump(),
         metrics=metrics,
-        curve=[list(line) for line in served.curve],
+        curve=[[*line[:3], list(line.blend), line.seconds] for line in served.curve],
         relation_weights={name: list(pair) for name, pair in served.relation_weights.items()},
         serving=serving(config, served.blend),
         item_ids=[str(item_id) for item_id in data.items["item_id"]],

@@ -24,7 +24,7 @@ def test_the_best_of_a_grid_is_walked_to() -> None:
     assert len(asked) == len(set(asked)) < len(FADES) * len(LINEAR)
 
 
-@pytest.mark.parametrize("value", [0.0, 9.6])
+@pytest.mark.parametrize("value", [0.0, 19.2])
 def test_the_ends_of_the_grid_are_reached(value: float) -> None:
     judge = by(lambda blend: -abs(blend.linear - value))
     assert choose(judge, "m", Blend(0.0, 2.4), ordered=False, linear=True)[0].linear == value

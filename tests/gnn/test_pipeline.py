@@ -26,7 +26,11 @@ def test_a_trained_model_is_saved_with_all_that_made_it(tmp_path: Path) -> None:
     assert about.serving == {
         "temperature": SMALL.temperature,
         "event_weights": {"view": 0.3, "cart": 0.6, "purchase": 1.0, "rating": 1.0},
+        "fade": 0.0,
+        "linear": about.curve[-1][3][1],
     }
+    assert saved.linear.shape == (len(data.items), len(data.items))
+    assert saved.linear.nnz
     names = {path.name for path in (tmp_path / "models" / about.version).iterdir()}
     assert names == {"run.json", "model.json", "model.safetensors"}
 

@@ -3,8 +3,10 @@
 from collections.abc import Callable
 
 import pytest
+import scipy.sparse as sp
 import torch
 
+from gnn.blend import Blend
 from gnn.config import TrainConfig
 from gnn.store import About, SavedModel, serving
 from gnn.write_back import Written, idle_slot, write_back
@@ -13,6 +15,7 @@ from kg.errors import ModelError
 from kg.queries import parse
 
 IDS = [f"i{n}" for n in range(30)]
+BLEND = Blend(fade=0.2, linear=2.4)
 
 Q = parse(
     "write_back",
@@ -47,6 +50,14 @@ CYPHER 25
 MATCH (i:Item)
 SEARCH i IN (VECTOR INDEX item_gnn_blue FOR $vector WHERE i.price < 2.0 LIMIT 1)
 RETURN i.itemId AS id
+
+// name: edges
+// All edges of the linear term.
+// params:
+// returns: source, target, weight, slot, runId
+MATCH (a:Item)-[r:LEADS_TO {source: 'gnn'}]->(b:Item)
+RETURN a.itemId AS source, b.itemId AS target, r.weight AS weight, r.slot AS slot, r.runId AS runId
+ORDER BY slot, source, target
 
 // name: models
 // What the models say of themselves.
@@ -85,15 +96,17 @@ def model(version: str = "v1", ids: list[str] = IDS, dim: int = 8) -> SavedModel
         metrics={"gnn": {"recall@10": 0.1}},
         curve=[],
         relation_weights={},
-        serving=serving(config),
+        serving=serving(config, BLEND),
         item_ids=list(ids),
     )
-    return SavedModel(about, {name: torch.randn(len(ids), dim) for name in ("context", "target")})
+    linear = sp.csr_matrix(([0.5, -0.25, 1.5], ([0, 0, 2], [1, 2, 0])), shape=(len(ids), len(ids)))
+    vectors = {name: torch.randn(len(ids), dim) for name in ("context", "target")}
+    return SavedModel(about, vectors, linear.astype("float32"))
 
 
 def test_vectors_index_and_alias(shop: Graph) -> None:
     saved = model()
-    assert write_back(shop, saved) == Written("v1", "blue", 30, 0, None)
+    assert write_back(shop, saved) == Written("v1", "blue", 30, 3, 0, None)
     assert shop.read(Q["slots"]) == [
         {"context_blue": 30, "target_blue": 30, "context_green": 0, "target_green": 0}
     ]
@@ -109,10 +122,10 @@ def test_vectors_index_and_alias(shop: Graph) -> None:
 
 def test_the_next_model_goes_into_the_other_slot_and_the_third_reuses_the_first(shop: Graph) -> None:
     write_back(shop, model("v1"))
-    assert write_back(shop, model("v2", dim=4)) == Written("v2", "green", 30, 0, "v1")
+    assert write_back(shop, model("v2", dim=4)) == Written("v2", "green", 30, 3, 0, "v1")
     assert shop.read(Q["live"]) == [{"version": "v2"}]
     # Fewer items and another size: nothing of v1 may be left in its slot.
-    assert write_back(shop, model("v3", IDS[:20], dim=4)) == Written("v3", "blue", 20, 10, "v2")
+    assert write_back(shop, model("v3", IDS[:20], dim=4)) == Written("v3", "blue", 20, 3, 10, "v2")
     assert shop.read(Q["slots"]) == [
         {"context_blue": 20, "target_blue": 20, "context_green": 30, "target_green": 30}
     ]
@@ -123,13 +136,39 @@ def test_the_next_model_goes_into_the_other_slot_and_the_third_reuses_the_first(
 
 def test_writing_the_same_model_again_moves_it_to_the_idle_slot(shop: Graph) -> None:
     write_back(shop, model())
-    assert write_back(shop, model()) == Written("v1", "green", 30, 0, "v1")
+    assert write_back(shop, model()) == Written("v1", "green", 30, 3, 0, "v1")
     assert [row["slot"] for row in shop.read(Q["models"])] == ["green"]
     assert shop.read(Q["live"]) == [{"version": "v1"}]
 
 
+def test_the_linear_term_becomes_edges_of_the_slot(shop: Graph) -> None:
+    write_back(shop, model("v1"))
+    first = [
+        {"source": "i0", "target": "i1", "weight": 0.5, "slot": "blue", "runId": "v1"},
+        {"source": "i0", "target": "i2", "weight": -0.25, "slot": "blue", "runId": "v1"},
+        {"source": "i2", "target": "i0", "weight": 1.5, "slot": "blue", "runId": "v1"},
+    ]
+    assert shop.read(Q["edges"]) == first
+    write_back(shop, model("v2"))
+    write_back(shop, model("v3"))
+    slots = [(row["slot"], row["runId"]) for row in shop.read(Q["edges"])]
+    assert sorted(slots) == [("blue", "v3")] * 3 + [("green", "v2")] * 3
+
+
+def test_without_a_linear_term_there_are_no_edges(shop: Graph) -> None:
+    saved = model("v1")
+    plain = saved._replace(about=saved.about._replace(serving=saved.about.serving | {"linear": 0.0}))
+    assert write_back(shop, plain).edges == 0
+    assert shop.read(Q["edges"]) == []
+
+
 def nan(saved: SavedModel) -> SavedModel:
     saved.tensors["target"][3, 1] = torch.nan
+    return saved
+
+
+def endless(saved: SavedModel) -> SavedModel:
+    saved.linear.data[1] = float("inf")
     return saved
 
 
@@ -157,6 +196,7 @@ def foreign(saved: SavedModel) -> SavedModel:
         (zero, "context vector of item 'i4' is not finite or zero"),
         (short, r"context is \(30, 8\) and target \(30, 5\) for 30 items"),
         (missing, "has no target vectors"),
+        (endless, "a linear weight is not finite"),
         (foreign, "1 items that the graph has not, for example 'other'"),
     ],
 )
