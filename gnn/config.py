@@ -16,7 +16,7 @@ class TrainConfig(BaseModel):
         0.1, ge=0, lt=1, description="Share of items trained as if they were new in each step."
     )
     start_scale: float = Field(0.1, gt=0, description="Standard deviation of the first ID embeddings.")
-    learning_rate: float = Field(2e-3, gt=0, description="Adam's step size.")
+    learning_rate: float = Field(1.5e-3, gt=0, description="Adam's step size.")
     batch_users: int = Field(1024, ge=1, description="Users a step at most; small shops get smaller batches.")
     shown_share: float = Field(
         0.5, gt=0, lt=1, description="Chance of a user's item to be shown, not asked for."
