@@ -32,7 +32,7 @@ def item_knn(train: sp.csr_matrix, neighbours: int = 0, shrink: float = 0.0) -> 
         neighbours: most similar items that each item keeps; 0: all.
         shrink: added to the cosine's denominator.
     """
-    counts = np.asarray(train.sum(axis=0), dtype=np.float64).ravel()
+    counts = np.asarray(train.sum(axis=0)).ravel()
     normal = (train @ sp.diags_array(1 / np.sqrt(np.maximum(counts, 1)))).tocsr()
     similar = (normal.T @ normal).tocsr()
     if shrink:

@@ -44,8 +44,8 @@ class EaseParams(Params):
 
 
 class ContentKnnParams(Params):
-    neighbours: Annotated[int, Search(10, 2000, log=True)] = Field(
-        0, ge=0, description="Nearest texts that each item keeps; 0: all."
+    neighbours: Annotated[int, Search(5, 500, log=True)] = Field(
+        20, ge=0, description="Nearest texts that each item keeps; 0: all."
     )
 
 

@@ -210,7 +210,7 @@ def _normalised(train: sp.csr_matrix) -> Any:
     n_users, n_items = train.shape
     there = sp.hstack([sp.csr_matrix((n_users, n_users)), train])
     back = sp.hstack([train.T, sp.csr_matrix((n_items, n_items))])
-    both: Any = sp.vstack([there, back]).tocsr().astype(np.float32)
+    both: Any = sp.vstack([there, back], format="csr", dtype=np.float32)
     scale = sp.diags_array(np.maximum(np.asarray(both.sum(axis=1)).ravel(), 1) ** -0.5)
     normal: Any = (scale @ both @ scale).tocsr().astype(np.float32)
     return torch.sparse_csr_tensor(
