@@ -194,16 +194,19 @@ def _kinds(data: ShopData, of: Facts, model: LinkModel, visible: Links, hidden: 
     classes = np.concatenate([model.chances(block.features).classes for block, _ in found])
     single = label < 2
     ratio = np.log(classes[:, 0] + 1e-9) - np.log(classes[:, 1] + 1e-9)
-    figures = {"links": {"auc": _auc(label[single] == 0, ratio[single]), "pairs": float(single.sum())}}
+    scores = {"links": ratio}
     if data.text is not None:
         source, target = (np.concatenate([getattr(b, end) for b, _ in found]) for end in ("source", "target"))
-        cosine = np.einsum("ij,ij->i", data.text[source[single]], data.text[target[single]])
-        figures["text"] = {"auc": _auc(label[single] == 0, -cosine), "pairs": float(single.sum())}
+        scores["text"] = -np.einsum("ij,ij->i", data.text[source], data.text[target])
+    true = label[single] == 0
+    if true.all() or not true.any():
+        raise ModelError("Every hidden pair of one kind only is of the same kind: give a larger --hide.")
+    figures = {
+        name: {"auc": float(roc_auc_score(true, score[single])), "pairs": float(single.sum())}
+        for name, score in scores.items()
+    }
+    figures["links"]["ece"] = calibration_error(classes[:, 0], label == 0)[0]
     return figures
-
-
-def _auc(true: npt.NDArray[np.bool_], score: npt.NDArray[np.floating]) -> float:
-    return float(roc_auc_score(true, score)) if 0 < true.sum() < len(true) else float("nan")
 
 
 def _calibration(scored: Scored, known: Evidence) -> dict[str, Figures]:
@@ -217,11 +220,18 @@ def _calibration(scored: Scored, known: Evidence) -> dict[str, Figures]:
     ):
         said, was = score[scored.new], true[scored.new]
         error, table = calibration_error(said, was)
-        of_kind = {"ece": error, "brier": float(((said - was) ** 2).mean()), "base_rate": float(was.mean())}
+        sure = said >= 1 / _BINS  # nearly all candidates are in the first bin, and would hide the others
+        of_kind = {
+            "ece": error,
+            "ece of scores >= 0.1": calibration_error(said[sure], was[sure])[0],
+            "brier": float(((said - was) ** 2).mean()),
+            "base_rate": float(was.mean()),
+        }
         for level in _LEVELS:
             above = said >= level
             of_kind[f"pairs >= {level}"] = float(above.sum())
-            of_kind[f"precision >= {level}"] = float(was[above].mean()) if above.any() else float("nan")
+            if above.any():
+                of_kind[f"precision >= {level}"] = float(was[above].mean())
         for line in table:
             of_kind |= {f"bin {line['from']:.1f} {key}": line[key] for key in ("pairs", "said", "was")}
         figures[name] = of_kind

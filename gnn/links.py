@@ -14,6 +14,7 @@ import numpy.typing as npt
 import pandas as pd
 import scipy.sparse as sp
 from pydantic import BaseModel, ConfigDict, Field
+from sklearn.calibration import CalibratedClassifierCV
 from sklearn.ensemble import HistGradientBoostingClassifier
 
 from gnn.link_evidence import Evidence, Links, evidence, folds, hide, linked
@@ -25,6 +26,7 @@ from kg.errors import ModelError
 
 KINDS = ("COMPLEMENTS", "SUBSTITUTES")
 _CLASSES = 3  # of a linked pair: complement evidence alone, substitute evidence alone, both
+_CALIBRATION_FOLDS = 3
 _LEAST_PAIRS = 20  # hidden pairs of each kind, below which nothing is learned
 
 
@@ -34,6 +36,9 @@ class LinkConfig(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     hidden_share: float = Field(0.1, gt=0, lt=0.5, description="Share of the links to learn from.")
+    missing_share: float = Field(
+        0.1, gt=0, lt=0.5, description="Share of the true links that the shop is assumed not to know yet."
+    )
     negatives: float = Field(0.25, gt=0, le=1, description="Share of the unlinked candidates to learn from.")
     rounds: int = Field(100, ge=1, description="Trees of each model.")
     leaves: int = Field(15, ge=2, description="Leaves of each tree.")
@@ -70,14 +75,16 @@ class Chances(NamedTuple):
 class LinkModel(NamedTuple):
     """The two fitted models."""
 
-    link: HistGradientBoostingClassifier  # linked or not
-    kind: HistGradientBoostingClassifier  # class of a linked pair
+    link: CalibratedClassifierCV  # linked or not
+    kind: CalibratedClassifierCV  # class of a linked pair
+    found_for_missing: float  # links hidden to learn from, for each true link that is missing
 
     def chances(self, features: Floats) -> Chances:
         """Of each row of features."""
         classes = np.zeros((len(features), _CLASSES))
         classes[:, self.kind.classes_] = self.kind.predict_proba(features)
-        return Chances(self.link.predict_proba(features)[:, 1], classes)
+        found = self.link.predict_proba(features)[:, 1]
+        return Chances(corrected(found, self.found_for_missing), classes)
 
 
 class TypedLinks(NamedTuple):
@@ -106,7 +113,7 @@ def fit(of: Facts, visible: Links, config: LinkConfig) -> LinkModel:
             f"only {few} of one kind, and {_LEAST_PAIRS} are needed. Give more relations or events."
         )
     seen = linked(shown)
-    features, labels, weights = [], [], []
+    features, labels, weights, groups = [], [], [], []
     for block in blocks(of, shown):
         label = classes_of(block, hidden)
         keep = (label >= 0) | (rng.random(len(label)) < config.negatives)
@@ -114,9 +121,27 @@ def fit(of: Facts, visible: Links, config: LinkConfig) -> LinkModel:
         features.append(block.features[keep])
         labels.append(label[keep])
         weights.append(np.where(label[keep] >= 0, 1.0, 1 / config.negatives))
-    x, y, weight = np.concatenate(features), np.concatenate(labels), np.concatenate(weights)
-    link = _booster(config, len(x)).fit(x, y >= 0, sample_weight=weight)
-    return LinkModel(link, _booster(config, int((y >= 0).sum())).fit(x[y >= 0], y[y >= 0]))
+        groups.append((block.source + block.target)[keep] % _CALIBRATION_FOLDS)
+    x, y, weight, group = (np.concatenate(part) for part in (features, labels, weights, groups))
+    link = _calibrated(config, x, y >= 0, weight, group)
+    positive = y >= 0
+    kind = _calibrated(config, x[positive], y[positive], weight[positive], group[positive])
+    missing = config.missing_share
+    return LinkModel(link, kind, config.hidden_share * (1 - missing) / missing)
+
+
+def corrected(found: npt.NDArray[np.float64], ratio: float) -> npt.NDArray[np.float64]:
+    """P(linked), from P(among the links that were hidden to learn from).
+
+    Missing links look like hidden ones but were learned as unlinked (Elkan and Noto, KDD 2008).
+    Where the odds of a pair to be missing are u : f, it was hidden with p = ratio·u / (ratio·u + u + f), so
+    u/f = p / (ratio - (1 + ratio)·p). The divisor is kept from 0: odds stay below about 20 : 1.
+
+    >>> corrected(np.array([0.3]), 0.9).round(2)  # 0.3 / (0.9 - 1.9 · 0.3) = 0.91 to 1
+    array([0.48])
+    """
+    odds = found / np.maximum(ratio - (1 + ratio) * found, ratio / 20)
+    return np.asarray(odds / (1 + odds))
 
 
 def predict(data: ShopData, config: LinkConfig) -> TypedLinks:
@@ -175,14 +200,27 @@ def holds(matrix: sp.csr_matrix, block: Block) -> npt.NDArray[np.bool_]:
     return np.asarray(matrix[block.source, block.target]).ravel() > 0
 
 
-def _booster(config: LinkConfig, rows: int) -> HistGradientBoostingClassifier:
-    return HistGradientBoostingClassifier(
+def _calibrated(
+    config: LinkConfig,
+    x: Floats,
+    y: npt.NDArray[np.generic],
+    weight: npt.NDArray[np.float64],
+    group: npt.NDArray[np.int64],
+) -> CalibratedClassifierCV:
+    """Boosted trees on all rows; a sigmoid over what trees that had not seen a group said of it.
+
+    A pair and its reverse are in one group, as they were hidden together. A sigmoid keeps the order.
+    """
+    booster = HistGradientBoostingClassifier(
         max_iter=config.rounds,
         max_leaf_nodes=config.leaves,
-        min_samples_leaf=max(5, min(100, rows // 50)),
+        min_samples_leaf=max(5, min(100, len(x) // 50)),
         early_stopping=False,
         random_state=config.seed,
     )
+    parts = [(np.flatnonzero(group != n), np.flatnonzero(group == n)) for n in range(_CALIBRATION_FOLDS)]
+    calibrated = CalibratedClassifierCV(booster, method="temperature", cv=parts, ensemble=False)
+    return calibrated.fit(x, y, sample_weight=weight)
 
 
 def _any(links: Links) -> sp.csr_matrix:

@@ -10,7 +10,7 @@ from gnn.link_benchmark import benchmark, calibration_error, rank_links
 from gnn.link_evidence import evidence, folds, groups, hide, linked
 from gnn.link_features import blocks, facts
 from gnn.link_rules import by_rules, narrowest
-from gnn.links import KINDS, LinkConfig, predict
+from gnn.links import KINDS, LinkConfig, corrected, predict
 from kg.dataset import ShopData
 from kg.errors import ModelError
 
@@ -281,3 +281,11 @@ def test_the_narrowest_category_is_the_rarest_that_is_shared() -> None:
     assert narrow[0] == narrow[1]
     assert narrow[2] not in (narrow[0], -1)
     assert narrow[3] == -1
+
+
+def test_missing_links_are_taken_into_account_by_hand() -> None:
+    # Of 100 pairs that look alike 9 were hidden, 10 are missing, 81 are no links: 10 of 91 are to be found.
+    assert corrected(np.array([9 / 100]), 0.9) == pytest.approx([10 / 91])
+    ordered = corrected(np.linspace(0, 1, 50), 0.9)
+    assert (np.diff(ordered) > 0).all()
+    assert ordered[-1] < 1
