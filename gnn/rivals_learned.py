@@ -35,7 +35,7 @@ def ials(
 ) -> Learned:
     """Implicit ALS (Hu, Koren & Volinsky, ICDM 2008); a new user's factors are solved from the history."""
     from implicit.als import AlternatingLeastSquares
-    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+    from threadpoolctl import threadpool_limits
 
     model = AlternatingLeastSquares(
         params.factors,

@@ -6,6 +6,7 @@ import scipy.sparse as sp
 
 from gnn.evaluate import Asked, evaluate, judgement, per_user, rank, top_items
 from kg.errors import ModelError
+from tests.gnn.known import known
 
 
 def in_order(asked: Asked) -> np.ndarray:
@@ -29,7 +30,8 @@ def test_a_k_beyond_the_catalogue_ranks_everything() -> None:
 
 def test_history_is_masked_and_users_without_targets_are_left_out() -> None:
     judged = judgement(
-        matrix([1, 0, 0, 0], [0, 1, 0, 0], [1, 1, 0, 0]), matrix([0, 1, 0, 0], [0, 0, 0, 0], [0, 0, 0, 1])
+        known(matrix([1, 0, 0, 0], [0, 1, 0, 0], [1, 1, 0, 0])),
+        matrix([0, 1, 0, 0], [0, 0, 0, 0], [0, 0, 0, 1]),
     )
     assert judged.targets.shape == (2, 4)
     assert judged.asked.users.tolist() == [0, 2]
@@ -43,7 +45,7 @@ def test_history_is_masked_and_users_without_targets_are_left_out() -> None:
 
 
 def test_the_values_of_each_user_stand_behind_the_means() -> None:
-    judged = judgement(matrix([1, 0, 0, 0], [1, 1, 0, 0]), matrix([0, 1, 0, 1], [0, 0, 0, 1]))
+    judged = judgement(known(matrix([1, 0, 0, 0], [1, 1, 0, 0])), matrix([0, 1, 0, 1], [0, 0, 0, 1]))
     ranking = rank(in_order, judged, 2)
     assert ranking.tolist() == [[1, 2], [2, 3]]
     values = per_user(ranking, judged.targets, (1, 2))
@@ -52,7 +54,7 @@ def test_the_values_of_each_user_stand_behind_the_means() -> None:
 
 
 def test_only_candidates_are_ranked_where_there_are_some() -> None:
-    judged = judgement(matrix([1, 0, 0, 0], [0, 0, 1, 0]), matrix([0, 0, 0, 1], [0, 0, 0, 1]))
+    judged = judgement(known(matrix([1, 0, 0, 0], [0, 0, 1, 0])), matrix([0, 0, 0, 1], [0, 0, 0, 1]))
     among = judged._replace(candidates=np.array([2, 3]))
     # User 1 has item 2 already, so there is nothing else to say after item 3.
     assert rank(in_order, among, 3).tolist() == [[2, 3], [3, -1]]
@@ -60,21 +62,21 @@ def test_only_candidates_are_ranked_where_there_are_some() -> None:
 
 
 def test_repeat_purchases_are_ranked_within_the_user_s_own_history() -> None:
-    judged = judgement(matrix([0, 1, 0, 1], [0, 0, 1, 0]), matrix([0, 0, 0, 1], [0, 0, 1, 0]))._replace(
-        own=True
-    )
+    judged = judgement(
+        known(matrix([0, 1, 0, 1], [0, 0, 1, 0])), matrix([0, 0, 0, 1], [0, 0, 1, 0])
+    )._replace(own=True)
     assert rank(in_order, judged, 3).tolist() == [[1, 3, -1], [2, -1, -1]]
     assert evaluate(in_order, judged, ks=(1,))["recall@1"] == 0.5
 
 
 def test_users_whom_nobody_trained_on_have_no_row_number() -> None:
-    judged = judgement(matrix([1, 0], [1, 0], [1, 0]), matrix([0, 1], [0, 1], [0, 1]), np.array([1]))
+    judged = judgement(known(matrix([1, 0], [1, 0], [1, 0])), matrix([0, 1], [0, 1], [0, 1]), np.array([1]))
     assert judged.asked.users.tolist() == [0, -1, 2]
     assert judged.asked.rows(np.array([1, 2])).users.tolist() == [-1, 2]
 
 
 def test_scores_that_are_not_numbers_are_refused() -> None:
-    judged = judgement(matrix([1, 0]), matrix([0, 1]))
+    judged = judgement(known(matrix([1, 0])), matrix([0, 1]))
     with pytest.raises(ModelError, match="not numbers"):
         rank(lambda asked: np.full(asked.history.shape, np.nan, np.float32), judged, 1)
 
@@ -84,7 +86,7 @@ def test_the_figures_do_not_depend_on_the_batch(monkeypatch: pytest.MonkeyPatch)
     history = sp.random_array((50, 30), density=0.1, rng=rng, format="csr")
     targets = sp.random_array((50, 30), density=0.1, rng=rng, format="csr")
     weights = rng.standard_normal((30, 30))
-    judged = judgement(sp.csr_matrix(history), sp.csr_matrix(targets))
+    judged = judgement(known(sp.csr_matrix(history)), sp.csr_matrix(targets))
 
     def scorer(asked: Asked) -> np.ndarray:
         return np.asarray(asked.history @ weights + asked.users[:, None] * weights[:1], dtype=np.float32)

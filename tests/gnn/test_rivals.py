@@ -7,16 +7,17 @@ import pandas as pd
 import pytest
 import scipy.sparse as sp
 
-from gnn import baselines
+from gnn import linear
 from gnn.baselines import content_knn, ease, frequency, item_knn, popularity
 from gnn.evaluate import Asked, evaluate, judgement
 from gnn.fake import fake_shop
-from gnn.graphs import history
+from gnn.histories import histories
 from gnn.judgements import test_judgement as asked_of
 from gnn.params import checked
 from gnn.rivals import RIVALS, fit_model, parameters
 from gnn.split import split
 from kg.errors import ModelError
+from tests.gnn.known import known
 
 TRAIN = sp.csr_matrix(np.array([[1, 1, 0, 0], [1, 1, 1, 0], [1, 0, 1, 0], [0, 0, 1, 1]], dtype=np.float32))
 SMALL = {
@@ -27,7 +28,8 @@ SMALL = {
 
 
 def asks(*rows: list[int], users: list[int] | None = None) -> Asked:
-    return Asked(np.array(users or [-1] * len(rows)), sp.csr_matrix(np.array(rows, dtype=np.float32)))
+    weights = sp.csr_matrix(np.array(rows, dtype=np.float32))
+    return Asked(np.array(users or [-1] * len(rows)), *known(weights))
 
 
 def test_item_knn_is_the_cosine_of_user_sets() -> None:
@@ -40,7 +42,7 @@ def test_item_knn_is_the_cosine_of_user_sets() -> None:
 
 @pytest.mark.parametrize("rows", [1, 3, 100])
 def test_ease_is_the_closed_form(rows: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(baselines._mirror, "__defaults__", (rows,))
+    monkeypatch.setattr(linear, "_ROWS", rows)
     train = sp.csr_matrix(np.random.default_rng(0).integers(0, 2, (40, 7)).astype(np.float32))
     inverse = np.linalg.inv((train.T @ train).toarray() + 5 * np.eye(7))
     expected = -inverse / np.diag(inverse)
@@ -74,7 +76,7 @@ def test_every_rival_but_popularity_finds_the_user_s_half_of_the_catalogue(name:
     scorer = fit_model(name, data, parts, params, seed=0).scorer
     judged = asked_of(data, parts)
     half = (np.arange(len(data.items)) >= 20)[None, :]
-    for asked in (judged.asked, Asked(np.full(len(judged.asked.users), -1), judged.asked.history)):
+    for asked in (judged.asked, judged.asked._replace(users=np.full(len(judged.asked.users), -1))):
         scores = np.array(scorer(asked), dtype=float)
         mine = judged.asked.users[:, None] % 2 == half
         mine[:, [19, 39]] = scores[:, [19, 39]] = False  # hardly anybody bought these
@@ -114,13 +116,14 @@ def test_the_rivals_reach_the_published_figures_on_beauty(shared_data: Path) -> 
     rows = pd.read_csv(shared_data / "beauty" / "interactions.csv.gz")
     user, item = pd.factorize(rows["user"])[0], pd.factorize(rows["asin"])[0]
     rows = pd.DataFrame({"user": user, "item": item, "type": "rating", "part": rows["split_pgpr_cafe"]})
+    rows["order"] = 0
     sizes = int(user.max()) + 1, int(item.max()) + 1
-    known = history(rows[rows["part"] == "train"], *sizes)
-    judged = judgement(known, history(rows[rows["part"] == "test"], *sizes))
+    train = histories(rows[rows["part"] == "train"], *sizes)
+    judged = judgement(train, histories(rows[rows["part"] == "test"], *sizes).weight)
     figures = {
         scorer.__name__: [round(100 * table[m], 3) for m in ("recall@10", "ndcg@10", "hr@10")]
         for scorer in (popularity, item_knn, ease)
-        for table in [evaluate(scorer(known), judged, ks=(10,))]
+        for table in [evaluate(scorer(train.weight), judged, ks=(10,))]
     }
     # DATA.md's table; ties in popularity and the kNN may fall differently.
     assert figures["popularity"] == pytest.approx([2.091, 1.194, 3.568], abs=0.01)
