@@ -14,7 +14,6 @@ import numpy.typing as npt
 import pandas as pd
 import scipy.sparse as sp
 from pydantic import BaseModel, ConfigDict, Field
-from sklearn.calibration import CalibratedClassifierCV
 from sklearn.ensemble import HistGradientBoostingClassifier
 
 from gnn.link_evidence import Evidence, Links, evidence, folds, hide, linked
@@ -26,7 +25,6 @@ from kg.errors import ModelError
 
 KINDS = ("COMPLEMENTS", "SUBSTITUTES")
 _CLASSES = 3  # of a linked pair: complement evidence alone, substitute evidence alone, both
-_CALIBRATION_FOLDS = 3
 _LEAST_PAIRS = 20  # hidden pairs of each kind, below which nothing is learned
 
 
@@ -75,8 +73,8 @@ class Chances(NamedTuple):
 class LinkModel(NamedTuple):
     """The two fitted models."""
 
-    link: CalibratedClassifierCV  # linked or not
-    kind: CalibratedClassifierCV  # class of a linked pair
+    link: HistGradientBoostingClassifier  # linked or not
+    kind: HistGradientBoostingClassifier  # class of a linked pair
     found_for_missing: float  # links hidden to learn from, for each true link that is missing
 
     def chances(self, features: Floats) -> Chances:
@@ -113,7 +111,7 @@ def fit(of: Facts, visible: Links, config: LinkConfig) -> LinkModel:
             f"only {few} of one kind, and {_LEAST_PAIRS} are needed. Give more relations or events."
         )
     seen = linked(shown)
-    features, labels, weights, groups = [], [], [], []
+    features, labels, weights = [], [], []
     for block in blocks(of, shown):
         label = classes_of(block, hidden)
         keep = (label >= 0) | (rng.random(len(label)) < config.negatives)
@@ -121,11 +119,9 @@ def fit(of: Facts, visible: Links, config: LinkConfig) -> LinkModel:
         features.append(block.features[keep])
         labels.append(label[keep])
         weights.append(np.where(label[keep] >= 0, 1.0, 1 / config.negatives))
-        groups.append((block.source + block.target)[keep] % _CALIBRATION_FOLDS)
-    x, y, weight, group = (np.concatenate(part) for part in (features, labels, weights, groups))
-    link = _calibrated(config, x, y >= 0, weight, group)
-    positive = y >= 0
-    kind = _calibrated(config, x[positive], y[positive], weight[positive], group[positive])
+    x, y, weight = np.concatenate(features), np.concatenate(labels), np.concatenate(weights)
+    link = _booster(config, len(x)).fit(x, y >= 0, sample_weight=weight)
+    kind = _booster(config, int((y >= 0).sum())).fit(x[y >= 0], y[y >= 0])
     missing = config.missing_share
     return LinkModel(link, kind, config.hidden_share * (1 - missing) / missing)
 
@@ -133,7 +129,7 @@ def fit(of: Facts, visible: Links, config: LinkConfig) -> LinkModel:
 def corrected(found: npt.NDArray[np.float64], ratio: float) -> npt.NDArray[np.float64]:
     """P(linked), from P(among the links that were hidden to learn from).
 
-    Missing links look like hidden ones but were learned as unlinked (Elkan and Noto, KDD 2008).
+    Missing links look like hidden ones but were learned as unlinked: the concern of Elkan and Noto (KDD 2008).
     Where the odds of a pair to be missing are u : f, it was hidden with p = ratio·u / (ratio·u + u + f), so
     u/f = p / (ratio - (1 + ratio)·p). The divisor is kept from 0: odds stay below about 20 : 1.
 
@@ -200,27 +196,14 @@ def holds(matrix: sp.csr_matrix, block: Block) -> npt.NDArray[np.bool_]:
     return np.asarray(matrix[block.source, block.target]).ravel() > 0
 
 
-def _calibrated(
-    config: LinkConfig,
-    x: Floats,
-    y: npt.NDArray[np.generic],
-    weight: npt.NDArray[np.float64],
-    group: npt.NDArray[np.int64],
-) -> CalibratedClassifierCV:
-    """Boosted trees on all rows; a sigmoid over what trees that had not seen a group said of it.
-
-    A pair and its reverse are in one group, as they were hidden together. A sigmoid keeps the order.
-    """
-    booster = HistGradientBoostingClassifier(
+def _booster(config: LinkConfig, rows: int) -> HistGradientBoostingClassifier:
+    return HistGradientBoostingClassifier(
         max_iter=config.rounds,
         max_leaf_nodes=config.leaves,
-        min_samples_leaf=max(5, min(100, len(x) // 50)),
+        min_samples_leaf=max(5, min(100, rows // 50)),
         early_stopping=False,
         random_state=config.seed,
     )
-    parts = [(np.flatnonzero(group != n), np.flatnonzero(group == n)) for n in range(_CALIBRATION_FOLDS)]
-    calibrated = CalibratedClassifierCV(booster, method="temperature", cv=parts, ensemble=False)
-    return calibrated.fit(x, y, sample_weight=weight)
 
 
 def _any(links: Links) -> sp.csr_matrix:
