@@ -9,10 +9,10 @@ LOCK := $(UV) pip compile --quiet --universal --python-version 3.11 --generate-h
 export SHOPGRAPH_HOME ?= $(CURDIR)/.demo
 
 .DEFAULT_GOAL := help
-.PHONY: help demo serve stop test lint bench lock clean
+.PHONY: help demo serve stop test lint bench bench-model lock clean
 
 help: ## List the targets
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 10
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
 
 $(STAMP): requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "shopgraph needs Python 3.11 or newer, this is " + sys.version.split()[0] + ". Try: make PYTHON=python3.12 ...")'
@@ -48,6 +48,10 @@ lock: $(STAMP) ## Resolve pyproject.toml again into requirements.lock
 
 bench: $(STAMP) ## Measure the bars on real data; writes build/bench/main.json
 	$(BIN)/python -m tests.bench.main
+
+bench-model: $(STAMP) ## Measure the bars of the model (hours); BARS=1,2 picks some; writes build/bench/model.json
+	$(UV) pip install --quiet --no-deps --require-hashes --requirement examples/journey/requirements.lock
+	$(BIN)/python -m tests.bench.bench_model $(if $(BARS),--bars $(BARS))
 
 clean: ## Stop the demo's Neo4j and remove its data, the virtual environment and all that was built
 	@test ! -d .demo || SHOPGRAPH_HOME=$(CURDIR)/.demo $(BIN)/shopgraph graph server stop

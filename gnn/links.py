@@ -129,7 +129,7 @@ def fit(of: Facts, visible: Links, config: LinkConfig) -> LinkModel:
 def corrected(found: npt.NDArray[np.float64], ratio: float) -> npt.NDArray[np.float64]:
     """P(linked), from P(among the links that were hidden to learn from).
 
-    Missing links look like hidden ones but were learned as unlinked: the concern of Elkan and Noto (KDD 2008).
+    Missing links look like hidden ones but were learned as unlinked (Elkan and Noto, KDD 2008).
     Where the odds of a pair to be missing are u : f, it was hidden with p = ratio·u / (ratio·u + u + f), so
     u/f = p / (ratio - (1 + ratio)·p). The divisor is kept from 0: odds stay below about 20 : 1.
 

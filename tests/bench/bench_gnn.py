@@ -7,7 +7,8 @@ import sys
 import time
 from pathlib import Path
 
-ARGUMENTS = ["gnn", "benchmark", "../shared/data/beauty", "--split", "split_pgpr_cafe", "--no-relations"]
+ARGUMENTS = ["gnn", "benchmark", "../shared/data/beauty", "--split", "split_pgpr_cafe", "--no-relations",
+             "--models", "popularity,item-knn,ease,gnn"]  # fmt: skip
 
 
 def main() -> None:

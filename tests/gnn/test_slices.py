@@ -11,6 +11,7 @@ from gnn.judgements import test_judgements as all_asked
 from gnn.slices import Slice, figures, slices
 from gnn.split import Split
 from kg.dataset import ShopData
+from tests.gnn.known import known as histories_of
 
 
 def rows(*pairs: tuple[int, int]) -> pd.DataFrame:
@@ -87,7 +88,7 @@ def test_bins_of_activity_cover_every_history_once() -> None:
 
 def test_the_judgement_of_strangers_is_a_slice() -> None:
     known, targets = sp.eye_array(2, 3, format="csr"), sp.csr_matrix(np.array([[0, 0, 1], [0, 0, 1]]))
-    asked = {MAIN: judgement(sp.csr_matrix(known), targets, np.array([1]))}
+    asked = {MAIN: judgement(histories_of(sp.csr_matrix(known)), targets, np.array([1]))}
     train = rows((0, 0), (0, 2))
     found = slices(shop(2, 3), Split("made", train, train[:0], train[:0]), asked)
     assert {one.name: one.rows.tolist() for one in found if one.name.startswith("users")} == {
