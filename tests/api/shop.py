@@ -1,6 +1,7 @@
 """A small made-up shop with vectors: three kinds of goods, shoppers who keep to one of them."""
 
 import json
+from collections.abc import Sequence
 from datetime import UTC, datetime
 
 import numpy as np
@@ -94,6 +95,15 @@ UNWIND $rows AS row
 MATCH (i:Item {itemId: row.item})
 SET i[$context] = row.context, i[$target] = row.target
 
+// name: leads_to
+// Edges of the linear term in a slot.
+// params: rows, slot
+// returns:
+UNWIND $rows AS row
+MATCH (a:Item {itemId: row.a})
+MATCH (b:Item {itemId: row.b})
+CREATE (a)-[:LEADS_TO {weight: row.weight, slot: $slot, source: 'gnn'}]->(b)
+
 // name: model
 // Publish a model.
 // params: version, slot, dim, temperature, serving
@@ -166,12 +176,20 @@ def edge(graph: Graph, a: str, b: str, type_: str, score: float, count: int) -> 
 
 
 def publish(
-    graph: Graph, version: str, slot: str, seed: int, broken: dict[str, list[float]] | None = None
+    graph: Graph,
+    version: str,
+    slot: str,
+    seed: int,
+    broken: dict[str, list[float]] | None = None,
+    leads_to: Sequence[tuple[str, str, float]] = (),
+    fade: float = 0.0,
 ) -> None:
     """Random vectors around a direction for each kind of goods, and the alias on them.
 
     Args:
         broken: target vectors of some items, instead.
+        leads_to: edges of the linear term: from, to, weight.
+        fade: how much less a past item counts for each newer one.
     """
     random = np.random.default_rng(seed)
     rows = []
@@ -183,7 +201,10 @@ def publish(
             rows.append({"item": item, "context": context.tolist(), "target": given})
     names = {"context": f"gnnContext{slot.capitalize()}", "target": f"gnnTarget{slot.capitalize()}"}
     graph.write(WRITES["vectors"], rows=rows, **names)
-    serving = json.dumps({"purchase": 1.0, "view": 0.25})
+    edges = [{"a": a, "b": b, "weight": weight} for a, b, weight in leads_to]
+    graph.write(WRITES["leads_to"], rows=edges, slot=slot)
+    weights = {"purchase": 1.0, "view": 0.25}
+    serving = json.dumps({"event_weights": weights, "fade": fade, "linear": 2.0 if leads_to else 0.0})
     graph.write(
         WRITES["model"], version=version, slot=slot, dim=DIM, temperature=TEMPERATURE, serving=serving
     )

@@ -230,6 +230,32 @@ def test_the_live_model_is_followed_within_two_seconds(client: TestClient, fille
     assert [i["score"] for i in after["items"]] != [i["score"] for i in before["items"]]
 
 
+def test_edges_of_the_linear_term_add_to_the_score_and_are_the_reason(
+    client: TestClient, filled: Graph
+) -> None:
+    """ann bought tea-0, tea-1, tea-2 and then looked at coffee-0."""
+    fade = math.log(2)
+    shop.publish(filled, "model-2", "green", seed=1, fade=fade)
+    wait_for(lambda: ask(client, user_id="ann")["model_version"] == "model-2", seconds=3)
+    plain = {i["item_id"]: i["score"] for i in ask(client, user_id="ann", limit=18)["items"]}
+    links = [("tea-0", "tools-5", 4.0), ("tea-0", "coffee-1", -1.0)]
+    shop.publish(filled, "model-3", "blue", seed=1, leads_to=links, fade=fade)
+    wait_for(lambda: ask(client, user_id="ann")["model_version"] == "model-3", seconds=3)
+
+    answer = ask(client, user_id="ann", limit=18)
+
+    top = answer["items"][0]
+    assert top["item_id"] == "tools-5"
+    assert (top["reasons"][0]["item_id"], top["reasons"][0]["type"]) == ("tea-0", "history")
+    scores = {i["item_id"]: i["score"] for i in answer["items"]}
+    # linear 2, divided by the temperature 0.1; tea-0 is the last but three, so it counts exp(-3 fade).
+    assert scores["tools-5"] - plain["tools-5"] == pytest.approx(2 * 4 / 0.1 / 8, rel=1e-4)
+    assert scores["coffee-1"] - plain["coffee-1"] == pytest.approx(-2 * 1 / 0.1 / 8, rel=1e-4)
+    assert scores["tea-4"] == pytest.approx(plain["tea-4"], rel=1e-5)
+    for item in answer["items"]:
+        assert math.isclose(sum(r["contribution"] for r in item["reasons"]), item["score"], abs_tol=1e-6)
+
+
 @pytest.mark.parametrize("vector", [[1.0, 2.0], [float("nan")] * shop.DIM])
 def test_broken_vectors_are_refused_and_the_old_model_goes_on(
     client: TestClient, filled: Graph, vector: list[float]

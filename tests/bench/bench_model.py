@@ -1,7 +1,7 @@
 """`make bench-model`: the bars of the link predictor, by the public command; writes build/bench/model.json.
 
-Every bar is a line of {"bar", "value", "limit", "ok", "command"}. Takes hours on 2 cores: --bars picks some. A
-run that was cut off goes on with the models that it had finished, and lines of other bars are kept.
+Every bar is a line of {"bar", "value", "limit", "ok", "command"}. Takes hours on 2 cores: --bars picks some.
+A run that was cut off goes on with the models that it had finished, and lines of other bars are kept.
 """
 
 import argparse
