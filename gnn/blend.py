@@ -6,7 +6,7 @@ Two numbers, chosen on the validation part after each epoch; another choice need
 from collections.abc import Callable
 from typing import Final, NamedTuple
 
-from gnn.evaluate import Table
+from gnn.evaluation.evaluate import Table
 
 FADES: Final = (
     0.0,

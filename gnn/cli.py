@@ -5,11 +5,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from gnn.links_cli import app as links
+from gnn.links.cli import app as links
 from kg.console import emit_json, out, say
 
 if TYPE_CHECKING:
-    from gnn.report import Report
+    from gnn.evaluation.report import Report
     from gnn.store import About
 
 app = typer.Typer(no_args_is_help=True, help="The model: train it, judge it, publish it.")
@@ -152,9 +152,9 @@ def benchmark(
 
     Example: shopgraph gnn benchmark data/beauty --split pgpr_cafe --seeds 3
     """
-    from gnn.benchmark import benchmark as run
-    from gnn.plan import planned, read_tuned, settings
-    from gnn.report import Report
+    from gnn.evaluation.benchmark import benchmark as run
+    from gnn.evaluation.plan import planned, read_tuned, settings
+    from gnn.evaluation.report import Report
     from gnn.split import split as split_by
     from kg.dataset import from_folder
     from kg.settings import load_settings
@@ -206,8 +206,8 @@ def tune(
     Example: shopgraph gnn tune data/beauty --models ease,gnn --trials 20 --minutes 60 --out tuned.json
     """
     _needs("optuna")
+    from gnn.evaluation.tune import tune as search
     from gnn.split import split as split_by
-    from gnn.tune import tune as search
     from kg.dataset import from_folder
     from kg.settings import load_settings
 
@@ -223,7 +223,7 @@ def tune(
 
 
 def _report(about: "About", as_json: bool) -> None:
-    from gnn.tables import metrics_table
+    from gnn.evaluation.tables import metrics_table
 
     if as_json:
         emit_json({key: value for key, value in about._asdict().items() if key != "item_ids"})
@@ -235,7 +235,7 @@ def _report(about: "About", as_json: bool) -> None:
 
 
 def _tables(report: dict[str, Any], ks: list[int]) -> None:
-    from gnn.tables import comparison_table, metrics_table, repeat_table, slice_table
+    from gnn.evaluation.tables import comparison_table, metrics_table, repeat_table, slice_table
 
     models = report["models"]
     means = {
@@ -260,7 +260,7 @@ def _tables(report: dict[str, Any], ks: list[int]) -> None:
 def _write(folder: Path, whole: dict[str, Any], report: "Report") -> None:
     import json
 
-    from gnn.plots import draw
+    from gnn.evaluation.plots import draw
 
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "benchmark.json").write_text(json.dumps(whole, indent=2, ensure_ascii=False) + "\n", "utf-8")

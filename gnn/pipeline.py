@@ -4,12 +4,12 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
-from gnn.baselines import RIVALS
 from gnn.checkpoint import Checkpoint
 from gnn.config import TrainConfig
-from gnn.evaluate import Table, evaluate
-from gnn.judgements import pairs, test_judgement
-from gnn.rivals import fit_for_test
+from gnn.evaluation.baselines import RIVALS
+from gnn.evaluation.evaluate import Table, evaluate
+from gnn.evaluation.judgements import pairs, test_judgement
+from gnn.evaluation.rivals import fit_for_test
 from gnn.split import Split, default_split, split
 from gnn.store import About, SavedModel, load, run_folder, save, serving
 from gnn.train import Fitted

@@ -15,7 +15,7 @@ from gnn import blend as blends
 from gnn.blend import Blend
 from gnn.checkpoint import Checkpoint, Epoch, Snapshot, State
 from gnn.config import TrainConfig
-from gnn.evaluate import Asked, Judgement, Scorer, Scores, Table, evaluate
+from gnn.evaluation.evaluate import Asked, Judgement, Scorer, Scores, Table, evaluate
 from gnn.examples import Division, batches
 from gnn.graphs import shop_graph
 from gnn.histories import Histories, histories

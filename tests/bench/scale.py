@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from gnn.config import TrainConfig
-from gnn.job import peak_mb
+from gnn.evaluation.job import peak_mb
 from gnn.train import fit
 from kg.console import out
 from kg.dataset import ShopData

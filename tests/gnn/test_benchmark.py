@@ -8,13 +8,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from gnn import job
-from gnn.benchmark import Results, benchmark
+from gnn.evaluation import job
+from gnn.evaluation.benchmark import Results, benchmark
+from gnn.evaluation.job import Job, Outcome
+from gnn.evaluation.plan import Planned, planned, read_tuned, settings
+from gnn.evaluation.plots import draw
+from gnn.evaluation.report import Report
 from gnn.fake import fake_shop
-from gnn.job import Job, Outcome
-from gnn.plan import Planned, planned, read_tuned, settings
-from gnn.plots import draw
-from gnn.report import Report
 from gnn.split import Split, split
 from kg.dataset import ShopData
 from kg.errors import ModelError

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 
 from gnn.blend import FADES, LINEAR, Blend, choose, start
-from gnn.evaluate import Table
+from gnn.evaluation.evaluate import Table
 
 
 def by(figure: Callable[[Blend], float]) -> Callable[[Blend], Table]:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 
-from gnn.evaluate import Asked, evaluate, judgement, per_user, rank, top_items
+from gnn.evaluation.evaluate import Asked, evaluate, judgement, per_user, rank, top_items
 from kg.errors import ModelError
 from tests.gnn.known import known
 
@@ -95,5 +95,5 @@ def test_the_figures_do_not_depend_on_the_batch(monkeypatch: pytest.MonkeyPatch)
         asked = judged._replace(own=own)
         whole = rank(scorer, asked, 5)
         with monkeypatch.context() as patch:
-            patch.setattr("gnn.evaluate._CELLS", 90)  # three users at a time
+            patch.setattr("gnn.evaluation.evaluate._CELLS", 90)  # three users at a time
             assert np.array_equal(rank(scorer, asked, 5), whole)

@@ -6,11 +6,11 @@ import pytest
 import scipy.sparse as sp
 
 from gnn.fake import fake_shop
-from gnn.link_benchmark import benchmark, calibration_error, rank_links
-from gnn.link_evidence import evidence, folds, groups, hide, linked
-from gnn.link_features import blocks, facts
-from gnn.link_rules import by_rules, narrowest
-from gnn.links import KINDS, LinkConfig, corrected, predict
+from gnn.links.benchmark import benchmark, calibration_error, rank_links
+from gnn.links.evidence import evidence, folds, groups, hide, linked
+from gnn.links.features import blocks, facts
+from gnn.links.model import KINDS, LinkConfig, corrected, predict
+from gnn.links.rules import by_rules, narrowest
 from kg.dataset import ShopData
 from kg.errors import ModelError
 

@@ -5,8 +5,8 @@ import pandas as pd
 import pytest
 
 from gnn.fake import fake_shop
-from gnn.link_write_back import Change, confident, explained, write_back
-from gnn.links import TypedLinks
+from gnn.links.model import TypedLinks
+from gnn.links.write_back import Change, confident, explained, write_back
 from kg.check import check
 from kg.dataset import ShopData
 from kg.driver import Graph

@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from gnn import metrics
+from gnn.evaluation import metrics
 
 # User 0: 2 targets, found at ranks 1 and 3. User 1: 5 targets, found at rank 2. User 2: 1 target, not found.
 HITS = np.array([[1, 0, 1], [0, 1, 0], [0, 0, 0]], dtype=bool)

@@ -8,13 +8,13 @@ import pytest
 import scipy.sparse as sp
 
 from gnn import linear
-from gnn.baselines import content_knn, ease, frequency, item_knn, popularity
-from gnn.evaluate import Asked, evaluate, judgement
+from gnn.evaluation.baselines import content_knn, ease, frequency, item_knn, popularity
+from gnn.evaluation.evaluate import Asked, evaluate, judgement
+from gnn.evaluation.judgements import test_judgement as asked_of
+from gnn.evaluation.params import checked
+from gnn.evaluation.rivals import RIVALS, fit_model, parameters
 from gnn.fake import fake_shop
 from gnn.histories import histories
-from gnn.judgements import test_judgement as asked_of
-from gnn.params import checked
-from gnn.rivals import RIVALS, fit_model, parameters
 from gnn.split import split
 from kg.errors import ModelError
 from tests.gnn.known import known

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from gnn.significance import paired_bootstrap
+from gnn.evaluation.significance import paired_bootstrap
 
 
 def test_the_interval_is_that_of_the_mean() -> None:
@@ -32,5 +32,5 @@ def test_the_chunks_and_the_other_columns_do_not_matter(monkeypatch: pytest.Monk
     differences = np.random.default_rng(3).normal(0, 1, (40, 3))
     whole = paired_bootstrap(differences, 200)
     np.testing.assert_allclose(paired_bootstrap(differences[:, :1], 200), whole[:1])
-    monkeypatch.setattr("gnn.significance._CELLS", 300)
+    monkeypatch.setattr("gnn.evaluation.significance._CELLS", 300)
     np.testing.assert_allclose(paired_bootstrap(differences, 200), whole)

@@ -4,11 +4,11 @@ import numpy as np
 import pandas as pd
 import scipy.sparse as sp
 
-from gnn.evaluate import judgement
+from gnn.evaluation.evaluate import judgement
+from gnn.evaluation.judgements import AMONG_NEW, MAIN
+from gnn.evaluation.judgements import test_judgements as all_asked
+from gnn.evaluation.slices import Slice, figures, slices
 from gnn.fake import fake_shop
-from gnn.judgements import AMONG_NEW, MAIN
-from gnn.judgements import test_judgements as all_asked
-from gnn.slices import Slice, figures, slices
 from gnn.split import Split
 from kg.dataset import ShopData
 from tests.gnn.known import known as histories_of
@@ -70,7 +70,7 @@ def test_the_figures_of_a_slice() -> None:
 
 
 def test_bins_of_activity_cover_every_history_once() -> None:
-    from gnn.slices import _by_activity
+    from gnn.evaluation.slices import _by_activity
 
     lengths = np.array([1, 2, 3, 4, 5, 6, 10, 11, 20, 21, 50, 51, 400])
     placed = [(one.name, lengths[one.rows].tolist()) for one in _by_activity(lengths)]

@@ -11,7 +11,7 @@ import torch
 from gnn.blend import Blend
 from gnn.checkpoint import Checkpoint
 from gnn.config import TrainConfig
-from gnn.evaluate import Asked, judgement
+from gnn.evaluation.evaluate import Asked, judgement
 from gnn.examples import Division, batches, divide
 from gnn.fake import fake_shop
 from gnn.graphs import BOUGHT_WITH, INTERACTED, SIMILAR_TO, shop_graph

@@ -6,12 +6,12 @@ from pathlib import Path
 import pytest
 
 from gnn.config import TrainConfig
+from gnn.evaluation.params import EaseParams
+from gnn.evaluation.plan import planned, read_tuned
+from gnn.evaluation.rivals import RIVALS, parameters
+from gnn.evaluation.tune import space, tune
 from gnn.fake import fake_shop
-from gnn.params import EaseParams
-from gnn.plan import planned, read_tuned
-from gnn.rivals import RIVALS, parameters
 from gnn.split import split
-from gnn.tune import space, tune
 from kg.errors import ModelError
 
 
@@ -63,7 +63,7 @@ def test_a_search_that_was_cut_off_in_its_first_trial_begins_with_the_defaults_a
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr("gnn.tune.try_model", cut)
+        patch.setattr("gnn.evaluation.tune.try_model", cut)
         with pytest.raises(KeyboardInterrupt):
             tune(data, parts, ["ease"], 2, 5, path)
     found = tune(data, parts, ["ease"], 2, 5, path)["models"]["ease"]

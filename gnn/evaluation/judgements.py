@@ -5,7 +5,7 @@ import numpy.typing as npt
 import pandas as pd
 import scipy.sparse as sp
 
-from gnn.evaluate import Judgement, judgement
+from gnn.evaluation.evaluate import Judgement, judgement
 from gnn.histories import Histories, histories
 from gnn.split import Split
 from kg.dataset import ShopData

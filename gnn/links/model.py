@@ -16,9 +16,9 @@ import scipy.sparse as sp
 from pydantic import BaseModel, ConfigDict, Field
 from sklearn.ensemble import HistGradientBoostingClassifier
 
-from gnn.link_evidence import Evidence, Links, evidence, folds, hide, linked
-from gnn.link_features import Block, Facts, Floats, blocks, facts
-from gnn.link_rules import by_rules
+from gnn.links.evidence import Evidence, Links, evidence, folds, hide, linked
+from gnn.links.features import Block, Facts, Floats, blocks, facts
+from gnn.links.rules import by_rules
 from kg.console import say
 from kg.dataset import ShopData
 from kg.errors import ModelError

@@ -9,12 +9,12 @@ import numpy.typing as npt
 import scipy.sparse as sp
 from pydantic import BaseModel
 
-from gnn.baselines import content_knn, ease, frequency, item_knn, popularity
 from gnn.checkpoint import Checkpoint
 from gnn.config import TrainConfig
-from gnn.evaluate import Judgement, Scorer
-from gnn.judgements import pairs, valid_judgement
-from gnn.params import (
+from gnn.evaluation.baselines import content_knn, ease, frequency, item_knn, popularity
+from gnn.evaluation.evaluate import Judgement, Scorer
+from gnn.evaluation.judgements import pairs, valid_judgement
+from gnn.evaluation.params import (
     BprParams,
     ContentKnnParams,
     EaseParams,
@@ -23,7 +23,7 @@ from gnn.params import (
     LightGcnParams,
     Params,
 )
-from gnn.rivals_learned import Learned, bpr, ials, lightgcn
+from gnn.evaluation.rivals_learned import Learned, bpr, ials, lightgcn
 from gnn.split import Split
 from gnn.train import Fitted, fit, refit
 from kg.console import say
@@ -52,7 +52,7 @@ class Rival(NamedTuple):
     params: type[Params]
     # The training pairs (1 each), the items' text vectors or None, parameters -> scorer
     plain: Callable[[sp.csr_matrix, npt.NDArray[np.float32] | None, Any], Scorer] | None = None
-    # For models with epochs: see gnn.rivals_learned
+    # For models with epochs: see gnn.evaluation.rivals_learned
     learned: Callable[..., Learned] | None = None
 
 

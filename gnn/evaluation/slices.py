@@ -7,8 +7,8 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from gnn.evaluate import Judgement, per_user
-from gnn.judgements import AMONG_NEW, MAIN, item_targets, new_items, pairs
+from gnn.evaluation.evaluate import Judgement, per_user
+from gnn.evaluation.judgements import AMONG_NEW, MAIN, item_targets, new_items, pairs
 from gnn.split import Split
 from kg.dataset import ShopData
 

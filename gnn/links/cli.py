@@ -30,8 +30,8 @@ def write_back_(
 
     Example: shopgraph gnn links write-back --least 0.8
     """
-    from gnn.link_write_back import confident, write_back
-    from gnn.links import KINDS, LinkConfig, predict
+    from gnn.links.model import KINDS, LinkConfig, predict
+    from gnn.links.write_back import confident, write_back
     from kg.dataset import from_graph
     from kg.driver import connect
     from kg.settings import load_settings
@@ -70,8 +70,8 @@ def benchmark(
 
     Example: shopgraph gnn links benchmark data/beauty --hide 0.1 --seeds 3
     """
-    from gnn.link_benchmark import benchmark as run
-    from gnn.links import LinkConfig
+    from gnn.links.benchmark import benchmark as run
+    from gnn.links.model import LinkConfig
     from kg.dataset import from_folder
     from kg.settings import load_settings
 

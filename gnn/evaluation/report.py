@@ -6,13 +6,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from gnn.benchmark import Results
-from gnn.evaluate import PerUser, Table, catalogue, means, per_user
-from gnn.job import Outcome
-from gnn.judgements import MAIN, REPEATS, pairs, test_judgements
-from gnn.rivals import FREQUENCY
-from gnn.significance import paired_bootstrap
-from gnn.slices import figures, slices
+from gnn.evaluation.benchmark import Results
+from gnn.evaluation.evaluate import PerUser, Table, catalogue, means, per_user
+from gnn.evaluation.job import Outcome
+from gnn.evaluation.judgements import MAIN, REPEATS, pairs, test_judgements
+from gnn.evaluation.rivals import FREQUENCY
+from gnn.evaluation.significance import paired_bootstrap
+from gnn.evaluation.slices import figures, slices
 from gnn.split import Split
 from kg.dataset import ShopData
 
@@ -81,7 +81,7 @@ class Report:
         return {"users": int(targets.shape[0]), "targets": int(targets.nnz), "models": tables}
 
     def comparisons(self) -> list[dict[str, Any]]:
-        """The gnn (or the first of its variants) less each other model: see gnn.significance."""
+        """The gnn (or the first of its variants) less each other model: see gnn.evaluation.significance."""
         ours = next((name for name in self.outcomes if name.partition(":")[0] == OURS), None)
         others = [name for name in self.outcomes if name != ours]
         if ours is None or not others:

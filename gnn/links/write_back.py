@@ -6,8 +6,8 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from gnn.link_evidence import n_groups, together
-from gnn.links import KINDS, TypedLinks
+from gnn.links.evidence import n_groups, together
+from gnn.links.model import KINDS, TypedLinks
 from kg.console import progress
 from kg.dataset import ShopData
 from kg.driver import Graph, Row

@@ -13,8 +13,8 @@ import numpy as np
 import numpy.typing as npt
 import scipy.sparse as sp
 
-from gnn.evaluate import Asked, Judgement, Scorer, Scores, Table, evaluate
-from gnn.params import BprParams, IalsParams, LightGcnParams, Stopping
+from gnn.evaluation.evaluate import Asked, Judgement, Scorer, Scores, Table, evaluate
+from gnn.evaluation.params import BprParams, IalsParams, LightGcnParams, Stopping
 from kg.console import say
 
 STOP_ON = "ndcg@20"

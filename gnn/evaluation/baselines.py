@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 import scipy.sparse as sp
 
-from gnn.evaluate import Asked, Scorer, Scores
+from gnn.evaluation.evaluate import Asked, Scorer, Scores
 from gnn.linear import ease_rows
 from kg.errors import ModelError
 from kg.neighbours import text_neighbours

@@ -14,9 +14,9 @@ import pandas as pd
 import scipy.sparse as sp
 from sklearn.metrics import roc_auc_score
 
-from gnn.link_evidence import Evidence, Links, evidence, folds, hide, linked, together
-from gnn.link_features import Block, Facts, blocks, facts
-from gnn.links import Chances, LinkConfig, LinkModel, classes_of, fit, holds
+from gnn.links.evidence import Evidence, Links, evidence, folds, hide, linked, together
+from gnn.links.features import Block, Facts, blocks, facts
+from gnn.links.model import Chances, LinkConfig, LinkModel, classes_of, fit, holds
 from kg.console import say
 from kg.dataset import ShopData
 from kg.errors import ModelError

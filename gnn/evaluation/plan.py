@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from gnn.params import checked
-from gnn.rivals import parameters
+from gnn.evaluation.params import checked
+from gnn.evaluation.rivals import parameters
 from kg.errors import ModelError
 
 

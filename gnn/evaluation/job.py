@@ -1,6 +1,6 @@
 """One model with one seed, fitted and asked in a process of its own, so that its peak of memory is its own.
 
-`python -m gnn.job JOB OUTCOME` reads the pickled Job and writes the Outcome.
+`python -m gnn.evaluation.job JOB OUTCOME` reads the pickled Job and writes the Outcome.
 """
 
 import json
@@ -65,7 +65,7 @@ def run_apart(job: Job) -> Outcome:
     with tempfile.TemporaryDirectory() as folder:
         asked, answered = Path(folder) / "job.pkl", Path(folder) / "outcome.npz"
         asked.write_bytes(pickle.dumps(job))
-        command = [sys.executable, "-m", "gnn.job", str(asked), str(answered)]
+        command = [sys.executable, "-m", "gnn.evaluation.job", str(asked), str(answered)]
         done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False)
         if done.returncode == 0:
             return Outcome.load(answered)
@@ -78,10 +78,10 @@ def run_apart(job: Job) -> Outcome:
 
 def run(job: Job) -> Outcome:
     """Fit, then rank for every judgement of the split."""
-    from gnn.evaluate import rank
-    from gnn.judgements import REPEATS, test_judgements
-    from gnn.params import checked
-    from gnn.rivals import FREQUENCY, fit_model, parameters
+    from gnn.evaluation.evaluate import rank
+    from gnn.evaluation.judgements import REPEATS, test_judgements
+    from gnn.evaluation.params import checked
+    from gnn.evaluation.rivals import FREQUENCY, fit_model, parameters
 
     data, parts = pickle.loads(job.shop.read_bytes())
     kind = parameters(job.model)

@@ -6,11 +6,11 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from gnn.job import Job, Outcome, run_apart
-from gnn.judgements import REPEATS, test_judgements
-from gnn.plan import Planned
-from gnn.rivals import FREQUENCY, SEEDED
-from gnn.runs import Runs
+from gnn.evaluation.job import Job, Outcome, run_apart
+from gnn.evaluation.judgements import REPEATS, test_judgements
+from gnn.evaluation.plan import Planned
+from gnn.evaluation.rivals import FREQUENCY, SEEDED
+from gnn.evaluation.runs import Runs
 from gnn.split import Split
 from kg.console import say
 from kg.dataset import ShopData
@@ -44,7 +44,7 @@ def benchmark(
     Args:
         rows: the models; those that draw at random are run with `seeds` seeds, the others once.
         folder: where each finished run is kept at once, and taken from when it is there already.
-        runner: run_apart, a process for each; gnn.job.run stays in this one.
+        runner: run_apart, a process for each; gnn.evaluation.job.run stays in this one.
 
     Raises:
         ModelError: the split was made without its test part, or every model failed.

@@ -9,18 +9,18 @@ from typing import Any, Final
 import optuna
 
 from gnn.config import TrainConfig
-from gnn.evaluate import evaluate
-from gnn.judgements import valid_judgement
-from gnn.params import Search, checked, search_space
-from gnn.rivals import VALID_USERS, parameters, try_model
-from gnn.rivals_learned import STOP_ON
+from gnn.evaluation.evaluate import evaluate
+from gnn.evaluation.judgements import valid_judgement
+from gnn.evaluation.params import Search, checked, search_space
+from gnn.evaluation.rivals import VALID_USERS, parameters, try_model
+from gnn.evaluation.rivals_learned import STOP_ON
 from gnn.split import Split
 from gnn.store import fingerprint
 from kg.console import say
 from kg.dataset import ShopData
 from kg.errors import ModelError
 
-# The gnn's ranges; the rivals' stand beside their parameters in gnn.params.
+# The gnn's ranges; the rivals' stand beside their parameters in gnn.evaluation.params.
 GNN_SPACE: Final[dict[str, Search]] = {
     "temperature": Search(0.05, 0.3, log=True),
     "id_dropout": Search(0.0, 0.5),

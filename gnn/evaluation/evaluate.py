@@ -8,8 +8,8 @@ import numpy.typing as npt
 import scipy.sparse as sp
 import torch
 
+from gnn.evaluation.metrics import PER_USER, Floats, Hits, Ints, coverage, gini, novelty
 from gnn.histories import Histories
-from gnn.metrics import PER_USER, Floats, Hits, Ints, coverage, gini, novelty
 from kg.errors import ModelError
 
 Scores = npt.NDArray[np.float32]

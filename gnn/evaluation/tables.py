@@ -5,7 +5,7 @@ from typing import Any
 
 from rich.table import Table as RichTable
 
-from gnn.evaluate import Table
+from gnn.evaluation.evaluate import Table
 
 SHOWN = ("recall", "ndcg")  # at every k
 SHOWN_LAST = ("hr", "mrr", "coverage")  # at the largest k: the table fits a terminal of 80 columns

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from gnn.link_evidence import groups
+from gnn.links.evidence import groups
 from kg.dataset import ShopData
 from kg.errors import ModelError
 from kg.neighbours import Edges, co_occurrence, text_neighbours

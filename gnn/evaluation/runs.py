@@ -7,8 +7,8 @@ from typing import Any, Final
 
 import pandas as pd
 
-from gnn.job import Outcome
-from gnn.plan import Planned
+from gnn.evaluation.job import Outcome
+from gnn.evaluation.plan import Planned
 from gnn.split import Split
 from gnn.store import fingerprint
 from kg.dataset import ShopData
@@ -18,12 +18,14 @@ _REPORTING: Final = {
     "benchmark", "cli", "fake", "metrics", "pipeline", "plan", "plots", "report", "runs", "significance",
     "slices", "store", "tables", "tune", "write_back",
 }  # fmt: skip
+_GNN: Final = Path(__file__).parents[1]
 # A rival's outcome hangs on these alone.
 _RIVALS: Final = {
     "baselines",
     "evaluate",
-    "graphs",
+    "histories",
     "judgements",
+    "linear",
     "params",
     "rivals",
     "rivals_learned",
@@ -61,7 +63,7 @@ def _rows(parts: Split) -> dict[str, Any]:
 def _code(modules: set[str] | None) -> str:
     """Digest of the modules that an outcome hangs on; None: all but those that only report."""
     digest = hashlib.sha256()
-    for path in sorted(Path(__file__).parent.glob("*.py")):
+    for path in sorted([*_GNN.glob("*.py"), *(_GNN / "evaluation").glob("*.py")]):
         if path.stem in modules if modules is not None else path.stem not in _REPORTING:
             digest.update(path.read_bytes())
     return digest.hexdigest()

@@ -11,7 +11,7 @@ import numpy.typing as npt
 import pandas as pd
 import scipy.sparse as sp
 
-from gnn.link_evidence import Evidence, Links, together
+from gnn.links.evidence import Evidence, Links, together
 from kg.dataset import ShopData
 
 Floats = npt.NDArray[np.float32]
