@@ -51,4 +51,9 @@ class TrainConfig(BaseModel):
     relations: bool = Field(
         False, description="Whether the relations that the shop declared send messages too."
     )
+    fit_valid: bool = Field(
+        True,
+        description="Whether the model that meets the test part is trained again with the validation part. "
+        "False: as papers on next-item prediction do, who tell it as history only.",
+    )
     seed: int = Field(0, description="Of the start, the batches and the dropout.")

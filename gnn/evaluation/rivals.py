@@ -148,6 +148,8 @@ def _gnn_twice(
     choosing, judged = (Checkpoint(folder, name) if folder else None for name in ("choosing", "judged"))
     valid = _valid(data, parts, config.valid_users)
     chosen = fit(data, parts.train, config, judged=valid, ordered=parts.ordered, checkpoint=choosing)
+    if not config.fit_valid:
+        return chosen, chosen
     say(f"best epoch {chosen.epochs}, {chosen.blend}; again on train and validation together")
     return chosen, refit(data, parts.fitting, config, chosen, ordered=parts.ordered, checkpoint=judged)
 

@@ -6,16 +6,19 @@ import numpy as np
 import pandas as pd
 import pytest
 import scipy.sparse as sp
+import torch
 
 from gnn import linear
+from gnn.config import TrainConfig
 from gnn.evaluation.baselines import content_knn, ease, frequency, item_knn, popularity
 from gnn.evaluation.evaluate import Asked, evaluate, judgement
 from gnn.evaluation.judgements import test_judgement as asked_of
 from gnn.evaluation.params import checked
-from gnn.evaluation.rivals import RIVALS, fit_model, parameters
+from gnn.evaluation.rivals import RIVALS, fit_for_test, fit_model, parameters
 from gnn.fake import fake_shop
 from gnn.histories import histories
 from gnn.split import split
+from gnn.train import fit
 from kg.errors import ModelError
 from tests.gnn.known import known
 
@@ -93,6 +96,19 @@ def test_a_rival_that_draws_gives_the_same_with_the_same_seed(name: str) -> None
     scores = [fit_model(name, data, parts, params, seed).scorer(asked) for seed in (0, 0, 1)]
     np.testing.assert_array_equal(scores[0], scores[1])
     assert not np.allclose(scores[0], scores[2])
+
+
+def test_the_validation_part_is_trained_on_unless_it_is_told_as_history_only() -> None:
+    data = fake_shop()
+    parts = split(data, "leave-one-out", with_test=True)
+    config = TrainConfig(dim=8, max_epochs=1, precision="float32", fit_valid=False)
+    train_alone = fit_for_test(data, parts, config)
+    both = fit_for_test(data, parts, config.model_copy(update={"fit_valid": True}))
+    blind = fit_for_test(data, parts._replace(test=None), config)
+    assert torch.equal(train_alone.tensors["target"], blind.tensors["target"])
+    expected = fit(data, parts.train, config, ordered=parts.ordered, epochs=1).tensors["target"]
+    assert torch.equal(train_alone.tensors["target"], expected)
+    assert not torch.equal(both.tensors["target"], expected)
 
 
 def test_epochs_are_chosen_on_validation_and_the_curve_says_so() -> None:
