@@ -1,6 +1,6 @@
 """How the finished vectors are used: how fast the past fades, and how much the linear term counts.
 
-Two numbers, chosen on the validation part after each epoch; another choice needs no training.
+Three numbers, chosen on the validation part after each epoch; another choice needs no training.
 """
 
 from collections.abc import Callable
@@ -19,6 +19,7 @@ FADES: Final = (
     0.7,
 )  # exp(-fade): what an item keeps for each newer one
 LINEAR: Final = (0.0, 0.6, 1.2, 2.4, 4.8, 9.6, 19.2)  # next to a cosine
+INHERIT: Final = (0.0, 1.0, 2.0, 4.0)  # times what a new item has from the known items that it is like
 
 
 class Blend(NamedTuple):
@@ -26,6 +27,7 @@ class Blend(NamedTuple):
 
     fade: float = 0.0
     linear: float = 0.0
+    inherit: float = 2.0  # what the linear weights towards new items are multiplied by, see gnn.linear
 
 
 def start(*, ordered: bool, linear: bool) -> Blend:
@@ -34,7 +36,13 @@ def start(*, ordered: bool, linear: bool) -> Blend:
 
 
 def choose(
-    judge: Callable[[Blend], Table], metric: str, first: Blend, *, ordered: bool, linear: bool
+    judge: Callable[[Blend], Table],
+    metric: str,
+    first: Blend,
+    *,
+    ordered: bool,
+    linear: bool,
+    inherit: bool = False,
 ) -> tuple[Blend, Table]:
     """Walk from neighbour to neighbour on the grid while that is better; the blend and its figures.
 
@@ -43,6 +51,7 @@ def choose(
         metric: the one that decides.
         ordered: whether fading may be chosen at all; without order there is nothing to fade by.
         linear: whether there is a linear term.
+        inherit: whether new items are asked for, so that something can be learned of how they should count.
     """
     known: dict[Blend, Table] = {}
 
@@ -58,6 +67,8 @@ def choose(
             around += [best._replace(fade=fade) for fade in _next_to(best.fade, FADES)]
         if linear:
             around += [best._replace(linear=weight) for weight in _next_to(best.linear, LINEAR)]
+        if inherit:
+            around += [best._replace(inherit=times) for times in _next_to(best.inherit, INHERIT)]
         better = max(around, key=figure)
         if better == best:
             return best, known[best]

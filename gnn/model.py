@@ -58,6 +58,8 @@ class ItemGraphModel(nn.Module):
             carry them.
         temperature: cosines are divided by it before the softmax.
         relation_weight: first weight of each relation.
+        new: which items have a text and no interactions, bool [n_items]. They have that and declared
+            edges alone, and are no negatives: that nobody bought them says nothing, since nobody could.
     """
 
     def __init__(
@@ -68,6 +70,7 @@ class ItemGraphModel(nn.Module):
         id_dropout: float = 0.1,
         temperature: float = 0.12,
         relation_weight: float = 1.0,
+        new: Tensor | None = None,
     ) -> None:
         super().__init__()
         n_items, self.dim = start.shape
@@ -76,6 +79,9 @@ class ItemGraphModel(nn.Module):
         self.id = nn.Parameter(start.repeat(1, 2))
         self.log_length = nn.Parameter(torch.zeros(n_items, 2))
         self.relation = nn.Parameter(torch.full((n_relations, 2), relation_weight))
+        new = torch.zeros(n_items, dtype=torch.bool, device=start.device) if new is None else new
+        self.known: Tensor  # [n_items, 1], ones and zeros
+        self.register_buffer("known", (~new)[:, None].to(start.dtype), persistent=False)
         self.text: Tensor | None
         self.register_buffer("text", text, persistent=False)
         if text is not None:
@@ -84,9 +90,9 @@ class ItemGraphModel(nn.Module):
 
     def forward(self, relations: Sequence[Relation]) -> ItemVectors:
         """Vectors of all items; `relations` are in the order of their weights."""
-        known: Tensor | float = 1.0
+        known = self.known
         if self.training and self.id_dropout:
-            known = (torch.rand(len(self.id), 1, device=self.id.device) >= self.id_dropout).float()
+            known = known * (torch.rand_like(known) >= self.id_dropout)
         x: Tensor = self.id * known
         if self.text is not None:
             x = x + self.text @ self.project
@@ -108,15 +114,23 @@ class ItemGraphModel(nn.Module):
     ) -> Tensor:
         """Cross-entropy of each user's targets under a softmax over all items, mean over users.
 
-        The shown items take no part in the softmax, as they take none in a recommendation. Users are taken in
-        chunks of at most `cells` logits, so memory stays bounded; `dtype` is of the products with all items.
+        The shown items take no part in the softmax, as they take none in a recommendation, and
+        neither do new ones. Users are taken in chunks of at most `cells` logits, so memory stays bounded;
+        `dtype` is of the products with all items.
         """
         users = user_vectors(vectors.context, *examples.context, examples.n_users)
         user, item, weight = examples.target
         each = weight.new_zeros(examples.n_users).index_add(0, user, weight).clamp(min=1e-9)
-        wanted = Rows(user, item, weight / each[user] / examples.n_users)
+        among, place = self.known[:, 0].nonzero()[:, 0], self.known[:, 0].cumsum(0).long() - 1
+        shown_user, shown, told = examples.context
         loss: Tensor = FullSoftmax.apply(
-            users, vectors.target, Rows(*examples.context), wanted, self.temperature, cells, dtype
+            users,
+            vectors.target[among],
+            Rows(shown_user, place[shown], told),
+            Rows(user, place[item], weight / each[user] / examples.n_users),
+            self.temperature,
+            cells,
+            dtype,
         )
         return loss
 

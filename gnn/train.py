@@ -19,7 +19,7 @@ from gnn.evaluation.evaluate import Asked, Judgement, Scorer, Scores, Table, eva
 from gnn.examples import Division, batches
 from gnn.graphs import shop_graph
 from gnn.histories import Histories, histories
-from gnn.linear import item_weights
+from gnn.linear import inherited, item_weights
 from gnn.model import ItemGraphModel, spectral
 from gnn.propagation import Relations
 from kg.console import say
@@ -27,12 +27,14 @@ from kg.dataset import ShopData
 from kg.errors import ModelError
 from kg.precision import fast_bfloat16
 
+_NEW_SHARE = 0.01  # of what is asked for: below it validation says nothing of new items
+
 
 class Fitted(NamedTuple):
     """A trained model: the parameters, and the item vectors that serve: `context`, `target`, [n_items, d]."""
 
     tensors: dict[str, Tensor]
-    linear: sp.csr_matrix  # B, float32 [n_items, n_items]
+    linear: sp.csr_matrix  # B, that of new items times `blend.inherit`, float32 [n_items, n_items]
     blend: Blend
     epochs: int  # the epoch that they are from
     curve: list[Epoch]
@@ -75,10 +77,12 @@ def fit(
     fast = config.precision == "auto" and fast_bfloat16(device.type)
     dtype = torch.bfloat16 if fast else torch.float32
     known = histories(train, len(data.users), len(data.items))
+    new = _new(data, known)
     linear = _linear(known, config)
+    of_new = inherited(linear, data.text, new)
     relations = Relations(_graph(data, train, config), device)
     torch.manual_seed(config.seed)
-    model = _model(data, known.weight, len(relations.names), config).to(device)
+    model = _model(data, known.weight, new, len(relations.names), config).to(device)
     optimiser = torch.optim.Adam(model.parameters(), lr=config.learning_rate)
     curve, best = checkpoint.restore(model, optimiser) if checkpoint else State([], None)
     division = _division(config, ordered)
@@ -104,7 +108,8 @@ def fit(
         if not np.isfinite(losses).all():
             raise ModelError(f"The loss became {losses[-1]} in epoch {epoch}: try a lower learning rate.")
         now = _snapshot(epoch, model, relations)
-        chosen, metrics = _judge(now, linear, curve[-1].blend if curve else blend, judged, ordered, config)
+        last = curve[-1].blend if curve else blend
+        chosen, metrics = _judge(now, linear, of_new, last, judged, ordered, config)
         seconds = time.monotonic() - epoch_started
         curve.append(Epoch(epoch, float(np.mean(losses)), metrics, chosen, seconds))
         say(_line(curve[-1], config.stop_on))
@@ -119,11 +124,11 @@ def fit(
 
     if best is None:
         raise ModelError(f"Nothing was trained: epochs is {epochs}.")
-    weights = best.tensors["relation"].tolist()
+    weights, blend = best.tensors["relation"].tolist(), curve[best.epoch - 1].blend
     return Fitted(
         best.tensors,
-        linear,
-        curve[best.epoch - 1].blend,
+        linear + blend.inherit * of_new,
+        blend,
         best.epoch,
         curve,
         {name: (w[0], w[1]) for name, w in zip(relations.names, weights, strict=True)},
@@ -186,13 +191,31 @@ def _graph(data: ShopData, train: pd.DataFrame, config: TrainConfig) -> HeteroDa
     )
 
 
-def _model(data: ShopData, known: sp.csr_matrix, n_relations: int, config: TrainConfig) -> ItemGraphModel:
+def _new(data: ShopData, known: Histories) -> npt.NDArray[np.bool_]:
+    """Which items have a text and nobody who has them."""
+    unknown = np.bincount(known.weight.indices, minlength=len(data.items)) == 0
+    return unknown & (data.text.any(axis=1) if data.text is not None else False)
+
+
+def _model(
+    data: ShopData,
+    known: sp.csr_matrix,
+    new: npt.NDArray[np.bool_],
+    n_relations: int,
+    config: TrainConfig,
+) -> ItemGraphModel:
     if not (np.diff(known.indptr) >= 2).any():
         raise ModelError("No user has two items to learn from: the model learns from one item to the next.")
     start = torch.from_numpy(spectral(known, config.dim, config.start_scale, config.seed))
     text = None if data.text is None else torch.from_numpy(np.ascontiguousarray(data.text, dtype=np.float32))
     return ItemGraphModel(
-        start, text, n_relations, config.id_dropout, config.temperature, config.relation_weight
+        start,
+        text,
+        n_relations,
+        config.id_dropout,
+        config.temperature,
+        config.relation_weight,
+        torch.from_numpy(new),
     )
 
 
@@ -208,6 +231,7 @@ def _snapshot(epoch: int, model: ItemGraphModel, relations: Relations) -> Snapsh
 def _judge(
     now: Snapshot,
     linear: sp.csr_matrix,
+    of_new: sp.csr_matrix,
     blend: Blend,
     judged: Judgement | None,
     ordered: bool,
@@ -218,10 +242,20 @@ def _judge(
         return blend, {}
     context, target = now.tensors["context"].numpy(), now.tensors["target"].numpy()
 
-    def figures(tried: Blend) -> Table:
-        return evaluate(vector_scorer(context, target, linear, tried), judged)
+    asked_for = np.asarray(judged.targets.sum(axis=0)).ravel()
+    new = np.unique(of_new.indices)
 
-    return blends.choose(figures, config.stop_on, blend, ordered=ordered, linear=bool(linear.nnz))
+    def figures(tried: Blend) -> Table:
+        return evaluate(vector_scorer(context, target, linear + tried.inherit * of_new, tried), judged)
+
+    return blends.choose(
+        figures,
+        config.stop_on,
+        blend,
+        ordered=ordered,
+        linear=bool(linear.nnz),
+        inherit=bool(asked_for[new].sum() >= _NEW_SHARE * asked_for.sum()),
+    )
 
 
 def _line(epoch: Epoch, stop_on: str) -> str:

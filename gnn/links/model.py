@@ -14,6 +14,7 @@ import numpy.typing as npt
 import pandas as pd
 import scipy.sparse as sp
 from pydantic import BaseModel, ConfigDict, Field
+from sklearn.calibration import CalibratedClassifierCV
 from sklearn.ensemble import HistGradientBoostingClassifier
 
 from gnn.links.evidence import Evidence, Links, evidence, folds, hide, linked
@@ -25,6 +26,7 @@ from kg.errors import ModelError
 
 KINDS = ("COMPLEMENTS", "SUBSTITUTES")
 _CLASSES = 3  # of a linked pair: complement evidence alone, substitute evidence alone, both
+_CALIBRATION_FOLDS = 3
 _LEAST_PAIRS = 20  # hidden pairs of each kind, below which nothing is learned
 
 
@@ -73,8 +75,8 @@ class Chances(NamedTuple):
 class LinkModel(NamedTuple):
     """The two fitted models."""
 
-    link: HistGradientBoostingClassifier  # linked or not
-    kind: HistGradientBoostingClassifier  # class of a linked pair
+    link: CalibratedClassifierCV  # linked or not
+    kind: CalibratedClassifierCV  # class of a linked pair
     found_for_missing: float  # links hidden to learn from, for each true link that is missing
 
     def chances(self, features: Floats) -> Chances:
@@ -88,9 +90,7 @@ class LinkModel(NamedTuple):
 class TypedLinks(NamedTuple):
     """Predicted links, a row each."""
 
-    pairs: (
-        pd.DataFrame
-    )  # kind (of KINDS), source int64, target int64, score, known (whether the shop links it)
+    pairs: pd.DataFrame  # kind (of KINDS), source, target, score, known (whether the shop's data link it)
     calibrated: bool  # whether the score is a probability; by rules it is not
     origins: tuple[str, str]  # what complements and substitutes were learned from, in words
 
@@ -111,7 +111,7 @@ def fit(of: Facts, visible: Links, config: LinkConfig) -> LinkModel:
             f"only {few} of one kind, and {_LEAST_PAIRS} are needed. Give more relations or events."
         )
     seen = linked(shown)
-    features, labels, weights = [], [], []
+    features, labels, weights, groups = [], [], [], []
     for block in blocks(of, shown):
         label = classes_of(block, hidden)
         keep = (label >= 0) | (rng.random(len(label)) < config.negatives)
@@ -119,9 +119,11 @@ def fit(of: Facts, visible: Links, config: LinkConfig) -> LinkModel:
         features.append(block.features[keep])
         labels.append(label[keep])
         weights.append(np.where(label[keep] >= 0, 1.0, 1 / config.negatives))
-    x, y, weight = np.concatenate(features), np.concatenate(labels), np.concatenate(weights)
-    link = _booster(config, len(x)).fit(x, y >= 0, sample_weight=weight)
-    kind = _booster(config, int((y >= 0).sum())).fit(x[y >= 0], y[y >= 0])
+        groups.append((block.source + block.target)[keep] % _CALIBRATION_FOLDS)
+    x, y, weight, group = (np.concatenate(part) for part in (features, labels, weights, groups))
+    link = _calibrated("sigmoid", config, x, y >= 0, weight, group)
+    positive = y >= 0
+    kind = _calibrated("temperature", config, x[positive], y[positive], weight[positive], group[positive])
     missing = config.missing_share
     return LinkModel(link, kind, config.hidden_share * (1 - missing) / missing)
 
@@ -196,14 +198,29 @@ def holds(matrix: sp.csr_matrix, block: Block) -> npt.NDArray[np.bool_]:
     return np.asarray(matrix[block.source, block.target]).ravel() > 0
 
 
-def _booster(config: LinkConfig, rows: int) -> HistGradientBoostingClassifier:
-    return HistGradientBoostingClassifier(
+def _calibrated(
+    method: str,
+    config: LinkConfig,
+    x: Floats,
+    y: npt.NDArray[np.generic],
+    weight: npt.NDArray[np.float64],
+    group: npt.NDArray[np.int64],
+) -> CalibratedClassifierCV:
+    """Boosted trees on all rows, calibrated by what trees that had not seen a group said of it.
+
+    A pair and its reverse are in one group, as they were hidden together. Both methods keep the order: a
+    sigmoid for linked or not, a temperature for the classes.
+    """
+    booster = HistGradientBoostingClassifier(
         max_iter=config.rounds,
         max_leaf_nodes=config.leaves,
-        min_samples_leaf=max(5, min(100, rows // 50)),
+        min_samples_leaf=max(5, min(100, len(x) // 50)),
         early_stopping=False,
         random_state=config.seed,
     )
+    parts = [(np.flatnonzero(group != n), np.flatnonzero(group == n)) for n in range(_CALIBRATION_FOLDS)]
+    calibrated = CalibratedClassifierCV(booster, method=method, cv=parts, ensemble=False)
+    return calibrated.fit(x, y, sample_weight=weight)
 
 
 def _any(links: Links) -> sp.csr_matrix:

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from gnn.blend import FADES, LINEAR, Blend, choose, start
+from gnn.blend import FADES, INHERIT, LINEAR, Blend, choose, start
 from gnn.evaluation.evaluate import Table
 
 
@@ -35,6 +35,12 @@ def test_nothing_fades_without_order_and_nothing_is_added_without_weights() -> N
     assert start(ordered=False, linear=False) == Blend(0.0, 0.0)
     assert choose(judge, "m", Blend(), ordered=False, linear=False)[0] == Blend()
     assert choose(judge, "m", Blend(), ordered=True, linear=False)[0] == Blend(FADES[-1], 0.0)
+
+
+def test_new_items_count_as_validation_has_it_and_only_where_it_asks_for_them() -> None:
+    judge = by(lambda blend: blend.inherit)
+    assert choose(judge, "m", Blend(), ordered=False, linear=True, inherit=True)[0].inherit == INHERIT[-1]
+    assert choose(judge, "m", Blend(), ordered=False, linear=True)[0] == Blend()
 
 
 def test_of_equals_the_last_choice_stays() -> None:

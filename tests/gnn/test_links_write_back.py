@@ -8,7 +8,7 @@ from gnn.fake import fake_shop
 from gnn.links.model import TypedLinks
 from gnn.links.write_back import Change, confident, explained, write_back
 from kg.check import check
-from kg.dataset import ShopData
+from kg.dataset import ShopData, from_graph
 from kg.driver import Graph
 from kg.queries import parse
 
@@ -25,6 +25,13 @@ WITH collect(i) AS made
 MATCH (a:Item {itemId: $declared[0]})
 MATCH (b:Item {itemId: $declared[1]})
 CREATE (a)-[:SUBSTITUTES {source: 'declared:shop', relation: 'alternative'}]->(b)
+
+// name: event
+// Somebody bought an item.
+// params: id (str)
+// returns: nothing
+MATCH (i:Item {itemId: $id})
+CREATE (:User {userId: 'u'})-[:BOUGHT {count: 1, weight: 1.0}]->(i)
 
 // name: links
 // Every typed link.
@@ -99,6 +106,14 @@ def test_written_links_break_no_invariant(shop: Graph, data: ShopData) -> None:
     write_back(shop, data, prediction(FIRST))
     broken = {violation.invariant for violation in check(shop)}
     assert not broken & {"edges_without_source", "misplaced_edges", "self_edges"}
+
+
+def test_only_what_the_shop_declared_is_read_again(shop: Graph, data: ShopData) -> None:
+    shop.write(Q["event"], id=data.items["item_id"][0])
+    write_back(shop, data, prediction(FIRST))
+    assert from_graph(shop).relations.to_dict("records") == [
+        {"relation": "alternative", "kind": "SUBSTITUTES", "source": 4, "target": 5}
+    ]
 
 
 def test_at_most_k_links_of_each_kind_and_the_best() -> None:

@@ -194,6 +194,19 @@ def test_the_next_items_are_asked_for_and_only_older_ones_are_shown() -> None:
             assert all(w == pytest.approx(weight[n, item]) for item, w in asked.items())
 
 
+def test_items_that_nobody_has_are_no_negatives_and_have_nothing_learned() -> None:
+    data = fake_shop()
+    gone = data.interactions["item"].unique()[:3]
+    train = data.interactions[~data.interactions["item"].isin(gone)]
+    told = fit(data, train, SMALL, epochs=2, blend=Blend())
+    # Their own parameters stay as they began, and their vectors are those of their text and its neighbours.
+    assert not told.tensors["log_length"][gone].any()
+    assert told.tensors["log_length"].any()
+    torch.testing.assert_close(told.tensors["target"][gone].norm(dim=1), torch.ones(3))
+    assert told.linear[:, gone].nnz > 0
+    assert told.linear[gone].nnz == 0
+
+
 def test_items_that_are_treated_as_new_say_what_an_unknown_item_would() -> None:
     data = fake_shop()
     model, relations, _ = made(data, data.interactions)
