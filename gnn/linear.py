@@ -93,7 +93,7 @@ def inherited(weights: sp.csr_matrix, text: Floats | None, new: npt.NDArray[np.b
     among, them = np.flatnonzero(~new), np.flatnonzero(new)
     kin = min(_KIN, len(among))
     if text is None or not len(them) or not weights.nnz:
-        return sp.csr_matrix((n_items, n_items), dtype=np.float32)
+        return sp.csr_matrix(weights.shape, dtype=np.float32)
     alike, close = [], []
     for start in range(0, len(them), _ROWS):
         cosines = text[them[start : start + _ROWS]] @ text[among].T

@@ -193,8 +193,8 @@ def _graph(data: ShopData, train: pd.DataFrame, config: TrainConfig) -> HeteroDa
 
 def _new(data: ShopData, known: Histories) -> npt.NDArray[np.bool_]:
     """Which items have a text and nobody who has them."""
-    unknown = np.bincount(known.weight.indices, minlength=len(data.items)) == 0
-    return unknown & (data.text.any(axis=1) if data.text is not None else False)
+    unknown: npt.NDArray[np.bool_] = np.bincount(known.weight.indices, minlength=len(data.items)) == 0
+    return unknown & (False if data.text is None else data.text.any(axis=1))
 
 
 def _model(
