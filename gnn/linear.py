@@ -64,8 +64,7 @@ def item_weights(pairs: sp.csr_matrix, penalty: float, keep: int, most_items: in
     chosen = chosen[counts[chosen] > 0]
     keep = min(keep, max(len(chosen) - 1, 0))
     if not keep:
-        none: npt.NDArray[np.float32] = np.zeros(0, dtype=np.float32)
-        return sp.csr_matrix((none, (none.astype(int), none.astype(int))), shape=(n_items, n_items))
+        return _nothing(n_items)
     source, target, weight = [], [], []
     for start, rows in ease_rows(pairs[:, chosen].tocsr(), penalty):
         best = np.argpartition(-np.abs(rows), keep - 1, axis=1)[:, :keep]
@@ -93,7 +92,7 @@ def inherited(weights: sp.csr_matrix, text: Floats | None, new: npt.NDArray[np.b
     among, them = np.flatnonzero(~new), np.flatnonzero(new)
     kin = min(_KIN, len(among))
     if text is None or not len(them) or not weights.nnz:
-        return sp.csr_matrix(weights.shape, dtype=np.float32)
+        return _nothing(len(new))
     alike, close = [], []
     for start in range(0, len(them), _ROWS):
         cosines = text[them[start : start + _ROWS]] @ text[among].T
@@ -105,3 +104,8 @@ def inherited(weights: sp.csr_matrix, text: Floats | None, new: npt.NDArray[np.b
     ends = (np.concatenate(close), np.repeat(them, kin))
     mean = sp.csr_matrix((share.ravel().astype(np.float32), ends), shape=(n_items, n_items))
     return (weights @ mean).tocsr()
+
+
+def _nothing(n_items: int) -> sp.csr_matrix:
+    none: npt.NDArray[np.float32] = np.zeros(0, dtype=np.float32)
+    return sp.csr_matrix((none, (none.astype(int), none.astype(int))), shape=(n_items, n_items))
