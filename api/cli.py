@@ -4,7 +4,8 @@ import asyncio
 import os
 import socket
 from datetime import datetime
-from typing import TYPE_CHECKING, Annotated
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -59,6 +60,39 @@ def serve(
         access_log=False,
         log_level="warning",
     )
+
+
+@app.command()
+def evaluate(
+    folder: Annotated[
+        Path, typer.Argument(help="A shop with known right answers.", exists=True, file_okay=False)
+    ],
+    task: Annotated[
+        Literal["intent", "search", "history"] | None,
+        typer.Option(
+            help="intent (words and an item looked at), search (judged queries) or history (words and a "
+            "past); by default the first of these that the folder has."
+        ),
+    ] = None,
+    manifest: Annotated[
+        Path | None, typer.Option(help="How to read the folder; by default its shop.toml.", exists=True)
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the figures as JSON.")] = False,
+) -> None:
+    """Measure the answers through the serving path, in a Neo4j of its own that is gone afterwards.
+
+    Example: shopgraph api evaluate ../shared/data/intents/electronic
+    """
+    from api.evaluation.run import evaluate as run
+    from kg.settings import load_settings
+
+    found = run(folder, load_settings(), task, manifest)
+    if as_json:
+        emit_json(found._asdict())
+        return
+    from api.table import evaluated
+
+    out.print(evaluated(found))
 
 
 def recommend(
@@ -174,8 +208,8 @@ def _check_port(host: str, port: int) -> None:
 
 
 def _check_model(settings: "Settings") -> None:
-    from api.snapshot import read_version
+    from api.snapshot import check_model, read_version
     from kg.driver import connect
 
     with connect(settings) as graph:
-        read_version(graph)
+        check_model(read_version(graph))

@@ -79,6 +79,20 @@ def categories_from(
     )
 
 
+def centroids(
+    text: npt.NDArray[np.float32], members: dict[str, npt.NDArray[np.int64]]
+) -> tuple[list[str], npt.NDArray[np.float32]]:
+    """Category ids and the mean text vector of each one's items, unit length, [n_categories, text dim].
+
+    A nearest-centroid classifier, trained on the shop's own items (Rocchio; Tibshirani et al. 2002).
+    """
+    ids = [category for category, items in members.items() if text[items].any()]
+    means = np.array([text[members[category]].mean(axis=0) for category in ids], dtype=np.float32)
+    if not ids:
+        return [], np.zeros((0, text.shape[1]), dtype=np.float32)
+    return ids, means / np.maximum(np.linalg.norm(means, axis=1, keepdims=True), 1e-9)
+
+
 def seconds(value: Any) -> float:
     """A release time in seconds since 1970: a number, a date-time, or NaN for none."""
     if value is None:

@@ -40,7 +40,7 @@ async def gather(
     if request.kind in _NEEDS_ITEMS and not (request.item_ids or request.session_items):
         raise bad_field("item_ids", [], f"an item, here or in session_items, for kind {request.kind!r}")
     words = " ".join((request.query or "").split()) or None
-    vector, past, items, edges = await asyncio.gather(
+    (vector, lexical), past, items, edges = await asyncio.gather(
         _words(words, serving),
         _past(request, serving.snapshot, reads, weights),
         _items(request, serving.snapshot, reads),
@@ -50,18 +50,21 @@ async def gather(
     seeds = [*(past.seeds if past else ()), *session, *items]
     return Gathered(
         past=past,
-        signals=Signals(seeds, anchors=items or session, words=vector, edges=edges),
+        signals=Signals(seeds, anchors=items or session, words=vector, lexical=lexical, edges=edges),
         words=words,
         notes=_notes(request, serving.snapshot),
     )
 
 
-async def _words(words: str | None, serving: Serving) -> Vectors | None:
+async def _words(words: str | None, serving: Serving) -> tuple[Vectors | None, Vectors | None]:
+    """The words' vector, [text dim], and how much of them each item is written in, [n], at most 1."""
     if words is None:
-        return None
+        return None, None
     if serving.encoder is None:
         raise ApiError(503, "no-encoder", f"The query cannot be read: {serving.encoder_problem}")
-    return await asyncio.to_thread(serving.encoder.encode, words)
+    vector = await asyncio.to_thread(serving.encoder.encode, words)
+    scores = serving.snapshot.lexicon.scores(words)
+    return vector, scores / max(float(scores.max()), 1e-9)
 
 
 async def _past(

@@ -6,7 +6,7 @@ import numpy as np
 
 from api.answers import Fallback
 from api.gather import Gathered
-from api.ranking import Signals
+from api.ranking import Seed, Signals
 from api.schemas import RecommendationRequest
 from api.weights import KindWeights, RankingWeights
 
@@ -43,8 +43,8 @@ def types_in(signals: Signals, kind: KindWeights) -> list[str]:
     """The types of reason that can add to a score."""
     found = []
     for name in ("history", "session", "item"):
-        share = getattr(kind, name) if kind.gnn else 0.0
-        if share and any(s.type == name and np.any(s.context) for s in signals.seeds):
+        seeds = [s for s in signals.seeds if s.type == name and getattr(kind, name)]
+        if any((kind.gnn and np.any(s.context)) or (kind.cold_text and _cold(s)) for s in seeds):
             found.append(name)
     if kind.alike_text or kind.alike_gnn:
         found += [a.type for a in signals.anchors if np.any(a.text) or np.any(a.target)]
@@ -55,6 +55,10 @@ def types_in(signals: Signals, kind: KindWeights) -> list[str]:
     if kind.popularity:
         found.append("popularity")
     return list(dict.fromkeys(found))
+
+
+def _cold(seed: Seed) -> bool:
+    return bool(np.any(seed.text) and not np.any(seed.context))
 
 
 def _of_kind(signals: Signals, kind: KindWeights) -> Signals:

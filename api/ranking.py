@@ -2,8 +2,9 @@
 
     score(j) = gnn    * u·t_j / temperature        u = sum_i w_i c_i, |u| = 1, over past and present items
              + gnn    * linear * sum_i v_i B_ij / temperature        B the weights of the LEADS_TO edges
+             + cold   * sum_i v_i cos(x_i, x_j) / temperature        over the items that have no vector
              + alike  * mean_a cos(x_a, x_j) / ...    a over the items looked at
-             + words  * cos(q, x_j) / temperature
+             + words  * (cos(q, x_j) / temperature + lexical * BM25(q, j) / max BM25)
              + edges from the items looked at + popularity
 
 Every term is a sum over past items, items looked at, or a single cause, so a part of the score is a fact
@@ -54,6 +55,7 @@ class Signals(NamedTuple):
     seeds: Sequence[Seed] = ()
     anchors: Sequence[Seed] = ()  # the items looked at, to which others are alike or tied
     words: Vectors | None = None  # [text dim], unit length
+    lexical: Vectors | None = None  # [n], in 0..1: how much of the words each item is written in
     edges: Sequence[Edge] = ()
 
 
@@ -84,6 +86,20 @@ def coefficients(seeds: Sequence[Seed], kind: KindWeights) -> Floats:
     return result / length if length > 1e-9 else np.zeros(len(seeds))
 
 
+def cold_coefficients(seeds: Sequence[Seed], kind: KindWeights) -> Floats:
+    """How the texts of the seeds that the model has no vector of are mixed: float64 [len(seeds)], sum <= 1.
+
+    Such a seed has its weight's share among those of its type, and the types their shares among all seeds.
+    """
+    result = np.zeros(len(seeds))
+    shares = {name: getattr(kind, name) for name in {s.type for s in seeds}}
+    for n, seed in enumerate(seeds):
+        if not np.any(seed.context) and np.any(seed.text):
+            of_type = sum(s.weight for s in seeds if s.type == seed.type)
+            result[n] = shares[seed.type] / max(sum(shares.values()), 1e-9) * seed.weight / of_type
+    return result
+
+
 def linear_coefficients(snapshot: Snapshot, seeds: Sequence[Seed], kind: KindWeights) -> Floats:
     """What each seed's LEADS_TO edges are multiplied by, by its weight and its type: float64 [len(seeds)]."""
     scale = kind.gnn * snapshot.version.linear / snapshot.temperature
@@ -106,6 +122,8 @@ def score_all(snapshot: Snapshot, signals: Signals, kind: KindWeights, weights: 
     text = _text_direction(signals, kind, weights)
     if text is not None:
         scores += snapshot.text @ text
+    if signals.lexical is not None and kind.words:
+        scores += np.float32(kind.words * weights.lexical) * signals.lexical
     for edge, value in zip(signals.edges, edge_values(signals.edges, kind), strict=True):
         scores[edge.number] += value
     if kind.popularity:
@@ -127,14 +145,19 @@ def split(
         values = (w[:, None] * kind.gnn / snapshot.temperature) * (contexts @ target.T)
         values += v[:, None] * rows[:, items].toarray()
         parts += [Part(s.type, s, value) for s, value in zip(signals.seeds, values, strict=True)]
+    cold = cold_coefficients(signals.seeds, kind) * (kind.cold_text / weights.alike_temperature)
+    for n in np.flatnonzero(cold).tolist():
+        seed = signals.seeds[n]
+        parts.append(Part(seed.type, seed, cold[n] * (text @ seed.text.astype(np.float64))))
     if signals.anchors and (kind.alike_gnn or kind.alike_text):
         parts += [
             _alike(a, len(signals.anchors), snapshot, kind, weights, target, text) for a in signals.anchors
         ]
     if signals.words is not None and kind.words:
-        parts.append(
-            Part("words", None, text @ signals.words.astype(np.float64) * _words_scale(kind, weights))
-        )
+        values = text @ signals.words.astype(np.float64) * _words_scale(kind, weights)
+        if signals.lexical is not None:
+            values += kind.words * weights.lexical * signals.lexical[items]
+        parts.append(Part("words", None, values))
     for edge, value in zip(signals.edges, edge_values(signals.edges, kind), strict=True):
         if (here := items == edge.number).any():
             parts.append(Part("edge", edge, here * value))
@@ -193,6 +216,9 @@ def _text_direction(signals: Signals, kind: KindWeights, weights: RankingWeights
     if signals.anchors and kind.alike_text:
         mean = np.mean([s.text for s in signals.anchors], axis=0)
         parts.append(mean * kind.alike_text / weights.alike_temperature)
+    cold = cold_coefficients(signals.seeds, kind) * (kind.cold_text / weights.alike_temperature)
+    if cold.any():
+        parts.append(cold @ np.stack([s.text for s in signals.seeds]))
     return np.sum(parts, axis=0).astype(np.float32) if parts else None
 
 

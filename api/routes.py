@@ -12,6 +12,7 @@ from api.problems import ApiError
 from api.recommender import recommend
 from api.schemas import Options, RecommendationRequest, RelatedOptions
 from api.serving import Keeper
+from api.snapshot import check_model
 from kg.queries import load
 
 _Q = load("api")
@@ -112,6 +113,7 @@ async def readyz(keeper: KeeperOf) -> Ready:
     if serving.encoder is None:
         raise ApiError(503, "no-encoder", f"Words cannot be read: {serving.encoder_problem}")
     version = serving.snapshot.version
+    check_model(version)
     return Ready(
         model_version=version.model,
         graph_version=version.graph,

@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
 
-Kind = Literal["for_you", "similar", "bought_together", "complements", "substitutes", "trending"]
+Kind = Literal["for_you", "search", "similar", "bought_together", "complements", "substitutes", "trending"]
 Explain = Literal["none", "reasons", "paths"]
 FieldName = Literal[
     "title", "description", "brand", "categories", "price", "currency", "in_stock", "released_at", "image",
@@ -76,7 +76,8 @@ class RecommendationRequest(Strict):
     )  # fmt: skip
     kind: Kind = Field(
         "for_you",
-        description="What is wanted. All but for_you and trending need item_ids or session_items.",
+        description="What is wanted; search goes by the query alone. All but for_you, search and trending "
+        "need item_ids or session_items.",
         examples=["for_you"],
     )
     limit: int = Field(10, ge=1, le=100, description="Number of items wanted.", examples=[10])

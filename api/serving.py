@@ -101,8 +101,6 @@ class Keeper:
             self._reads = Reads(self._graph.connection)
         rows, mark = await self._reads.answer(_Q.state)
         version = version_from(rows[0])
-        if version is None:
-            self._serving = None
         if self._serving is None or version != self._serving.snapshot.version:
             await self._load()
         elif mark != self._mark and time.monotonic() >= self._rest_until:
@@ -162,7 +160,7 @@ def load_serving(graph: Graph, settings: Settings) -> Serving:
     """Snapshot and encoder, once.
 
     Raises:
-        ModelError: no model is live or its vectors are broken.
+        ModelError: the live model's vectors are broken, or there are no items.
     """
     return _with_encoder(load_snapshot(graph), settings)
 

@@ -8,13 +8,15 @@ import json
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 import scipy.sparse as sp
 
-from api.columns import Categories, Columns, categories_from, columns_from
+from api.columns import Categories, Columns, categories_from, centroids, columns_from
+from api.lexicon import Lexicon
 from kg.columns import RELATIONSHIP_OF
 from kg.driver import Graph, Row
 from kg.errors import ModelError
@@ -23,6 +25,7 @@ from kg.queries import load
 Vectors = npt.NDArray[np.float32]
 _Q = load("api")
 _SLOTS = {"blue": "Blue", "green": "Green"}  # as in the names of properties
+_NO_MODEL = "No model is live in this graph. Run: shopgraph gnn train, then shopgraph gnn write-back."
 
 
 class Version(NamedTuple):
@@ -36,6 +39,11 @@ class Version(NamedTuple):
     event_weights: tuple[tuple[str, float], ...]  # (event type, weight of an item by it) as trained
     fade: float = 0.0  # a past item counts exp(-fade) less for each newer one
     linear: float = 0.0  # how much LEADS_TO edges count next to a cosine
+
+    @property
+    def trained(self) -> bool:
+        """Whether there is a model; without one, text, edges and popularity rank alone."""
+        return self.dim > 0
 
     @property
     def context_property(self) -> str:
@@ -58,6 +66,7 @@ class Snapshot:
     linear: sp.csr_matrix  # [n, n]: what having the row's item adds to the score of the column's
     text: Vectors  # [n, text dim], unit length; zero where an item is not encoded
     text_model: str | None
+    lexicon: Lexicon  # the words of title, description, brand and categories
     shoppers: npt.NDArray[np.int64]  # how many users did anything with it
     columns: Columns
     categories: Categories
@@ -65,6 +74,11 @@ class Snapshot:
     @property
     def temperature(self) -> float:
         return self.version.temperature
+
+    @cached_property
+    def centroids(self) -> tuple[list[str], Vectors]:
+        """Category ids, and the mean text of each one's items, unit length, [n_categories, text dim]."""
+        return centroids(self.text, self.categories.items)
 
     def event_weights(self, default: dict[str, float]) -> dict[str, float]:
         """Weight of a past item by event type, as the model was trained, else `default`."""
@@ -75,21 +89,21 @@ class Snapshot:
         return None if number is None else self.columns.titles[number]
 
 
-def version_from(state: Row) -> Version | None:
-    """From the row of api.state; None while no model is live.
+def version_from(state: Row) -> Version:
+    """From the row of api.state; one without vectors while no model is live.
 
     Raises:
         ModelError: the model's node does not say what it should.
     """
-    model = state["model_version"]
+    model, graph = state["model_version"], state["graph_version"] or "unversioned"
     if model is None:
-        return None
+        return Version("none", graph, "None", dim=0, temperature=1.0, event_weights=())
     try:
         serving = json.loads(state["serving"] or "{}")
         weights = serving.get("event_weights", {}).items()
         return Version(
             model=model,
-            graph=state["graph_version"] or "unversioned",
+            graph=graph,
             slot=_SLOTS[state["slot"]],
             dim=int(state["dim"]),
             temperature=float(state["temperature"]),
@@ -107,21 +121,22 @@ def read_version(graph: Graph) -> Version:
     """The live version.
 
     Raises:
-        ModelError: no model is live.
+        ModelError: its node is broken.
     """
-    version = version_from(graph.read(_Q.state)[0])
-    if version is None:
-        raise ModelError(
-            "No model is live in this graph. Run: shopgraph gnn train, then shopgraph gnn write-back."
-        )
-    return version
+    return version_from(graph.read(_Q.state)[0])
+
+
+def check_model(version: Version) -> None:
+    """Raises ModelError where no model is live."""
+    if not version.trained:
+        raise ModelError(_NO_MODEL)
 
 
 def load_snapshot(graph: Graph) -> Snapshot:
     """Read everything; a version that moves meanwhile is read again.
 
     Raises:
-        ModelError: no model is live, or its vectors do not fit what it says of them.
+        ModelError: the vectors of the live model do not fit what it says of them, or there are no items.
     """
     while True:
         version = read_version(graph)
@@ -144,6 +159,7 @@ def _read(graph: Graph, version: Version) -> Snapshot:
             r["item_id"],
             r["text_model"],
             r["shoppers"],
+            " ".join(filter(None, r["written"])),
             *map(_vector, (r["text"], r["context"], r["target"])),
         )
         for r in graph.stream(
@@ -151,6 +167,8 @@ def _read(graph: Graph, version: Version) -> Snapshot:
         )
         if r["item_id"] in columns  # an item that came in between waits for the next snapshot
     ]
+    if not rows:
+        raise ModelError("The graph has no items. Run: shopgraph graph ingest FOLDER")
     ids = [r.item_id for r in rows]
     number = {item_id: n for n, item_id in enumerate(ids)}
     text_model = next(
@@ -169,6 +187,7 @@ def _read(graph: Graph, version: Version) -> Snapshot:
         linear=_edges(graph, version, number),
         text=_matrix(version, "textEmbedding", text_dim, texts),
         text_model=text_model,
+        lexicon=Lexicon([r.written for r in rows]),
         shoppers=np.array([r.shoppers for r in rows], dtype=np.int64),
         columns=columns_from([columns[i] for i in ids]),
         categories=categories_from(graph.read(_Q.categories), graph.read(_Q.item_categories), number),
@@ -203,6 +222,7 @@ class _Item(NamedTuple):
     item_id: str
     text_model: str | None
     shoppers: int
+    written: str
     text: Vectors | None
     context: Vectors | None
     target: Vectors | None
@@ -227,7 +247,7 @@ def _matrix(version: Version, name: str, dim: int, rows: Iterable[tuple[str, Vec
     broken = np.flatnonzero(~np.isfinite(matrix).all(axis=1))
     if broken.size:
         raise ModelError(f"Item {rows[broken[0]][0]!r}: {name} is not finite; {broken.size} such items.")
-    if name != "textEmbedding" and rows and not matrix.any():
+    if name != "textEmbedding" and version.trained and not matrix.any():
         raise ModelError(
             f"No item has {name}, which model {version.model!r} points to. Run: shopgraph gnn write-back."
         )

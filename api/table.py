@@ -8,6 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from api.answers import Reason, Recommendation, RecommendationResponse
+from api.evaluation.measure import Report
 
 _REASONS = 3  # a line each
 
@@ -37,6 +38,16 @@ def shown(answer: RecommendationResponse) -> RenderableType:
         )
     )
     return Group(*lines)
+
+
+def evaluated(report: Report) -> RenderableType:
+    """A line a system, metrics in percent."""
+    names = list(next(iter(report.systems.values())))
+    table = Table("%", *names)
+    for system, values in report.systems.items():
+        table.add_row(system, *(f"{100 * values[name]:.2f}" for name in names))
+    said = f"{report.task}: {report.cases:,} cases; p {report.p_value:.4f} that the last is no better"
+    return Group(table, Text(said, style="dim"))
 
 
 def _title(item: Recommendation) -> str:

@@ -16,6 +16,11 @@ class KindWeights(BaseModel):
         0.0, description="Multiplies the cosine of the items looked at and the item, as goals."
     )
     alike_text: float = Field(0.0, description="Multiplies the cosine of their texts.")
+    cold_text: float = Field(
+        0.9,
+        description="Multiplies the text cosine of the item and those items of the shopper that the model "
+        "has no vector of: new ones, or all of them before the first training.",
+    )
     words: float = Field(1.0, description="Multiplies the cosine of the query and the item's text.")
     edges: dict[str, float] = Field(
         default_factory=dict, description="By relationship type: what the strongest edge of that type adds."
@@ -50,6 +55,9 @@ class RankingWeights(BaseModel):
         description="Temperature of the cosine of query and text: of 0.02 to 0.15 best on beauty with the "
         "category of the item bought next as words (NDCG@10 0.152; words alone 0.043, user alone 0.043).",
     )
+    lexical: float = Field(
+        0.5, description="What the item that is written most in the words adds; the others in proportion."
+    )
     alike_temperature: float = Field(0.06, description="Temperature of the cosine of two item texts.")
     events: dict[str, float] = Field(
         default_factory=lambda: {"purchase": 1.0, "cart": 0.7, "rating": 1.0, "view": 0.4},
@@ -58,6 +66,7 @@ class RankingWeights(BaseModel):
     kinds: dict[str, KindWeights] = Field(
         default_factory=lambda: {
             "for_you": KindWeights(),
+            "search": KindWeights(history=0.0, session=0.0, item=0.0, gnn=0.0),
             "similar": KindWeights(
                 history=0.3, session=0.5, item=0.0, gnn=0.3, alike_gnn=0.5, alike_text=1.0
             ),

@@ -20,7 +20,7 @@ RETURN m.version AS model_version,
 // name: vectors
 // Every item in the order of its id with what is kept in memory for scoring.
 // params: context_property (str), target_property (str)
-// returns: item_id (str), text_model (str), text ([float]), context ([float]), target ([float]), shoppers (int)
+// returns: item_id (str), text_model (str), text ([float]), context ([float]), target ([float]), shoppers (int), written ([str]): title, description, brand, categories
 MATCH (i:Item)
 WHERE i.itemId IS NOT NULL
 RETURN i.itemId AS item_id,
@@ -28,7 +28,8 @@ RETURN i.itemId AS item_id,
        i.textEmbedding AS text,
        i[$context_property] AS context,
        i[$target_property] AS target,
-       COUNT { (i)<-[:VIEWED|ADDED_TO_CART|BOUGHT|RATED]-() } AS shoppers
+       COUNT { (i)<-[:VIEWED|ADDED_TO_CART|BOUGHT|RATED]-() } AS shoppers,
+       [i.title, i.description, i.brand] + coalesce(i.categories, []) AS written
 ORDER BY item_id
 
 // name: leads_to

@@ -37,7 +37,7 @@ REMOVE i.textEmbedding, i.textHash, i.textModel
 // params: options (map with vector.dimensions and vector.similarity_function)
 // returns: nothing
 CYPHER 25
-CREATE VECTOR INDEX item_text IF NOT EXISTS
+CREATE VECTOR INDEX item_embedding IF NOT EXISTS
 FOR (i:Item) ON i.textEmbedding
 WITH [i.brand, i.price, i.inStock]
 OPTIONS $options
@@ -46,7 +46,7 @@ OPTIONS $options
 // Drop the vector index over item texts, for vectors of another size.
 // params:
 // returns: nothing
-DROP INDEX item_text IF EXISTS
+DROP INDEX item_embedding IF EXISTS
 
 // name: index_size
 // Vector size and state of the index over item texts; no row when there is none.
@@ -54,7 +54,7 @@ DROP INDEX item_text IF EXISTS
 // returns: size (int), state (str)
 SHOW INDEXES
 YIELD name, state, options
-WHERE name = 'item_text'
+WHERE name = 'item_embedding'
 RETURN options['indexConfig']['vector.dimensions'] AS size, state
 
 // name: await_indexes

@@ -4,6 +4,7 @@ import numpy as np
 import scipy.sparse as sp
 
 from api.columns import categories_from, columns_from
+from api.lexicon import Lexicon
 from api.snapshot import Snapshot, Version
 
 
@@ -38,6 +39,7 @@ def made_up(n: int, seed: int, dim: int = 8) -> Snapshot:
         linear=sp.random(n, n, density=0.2, format="csr", dtype=np.float32, random_state=seed),
         text=_unit(random, n, 6),
         text_model="made-up",
+        lexicon=Lexicon([row[0] for row in rows]),
         shoppers=random.integers(0, 50, size=n),
         columns=columns_from(rows),
         categories=categories_from(tree, members, number),

@@ -10,9 +10,22 @@ from fastapi.testclient import TestClient
 
 from api.app import create_app
 from kg.driver import Graph
+from kg.queries import parse
 from kg.settings import Settings
 from tests.api import shop
 from tests.api.test_recommendations import wait_for
+
+WITHDRAW = parse(
+    "withdraw",
+    """
+// name: withdraw
+// No model is live any more.
+// params:
+// returns:
+MATCH (a:Alias)
+DETACH DELETE a
+""",
+)["withdraw"]
 
 
 def problem(response: httpx.Response) -> dict[str, Any]:
@@ -79,12 +92,24 @@ def test_the_api_starts_before_there_is_a_model_and_follows_when_it_comes(
         for response in (client.get("/readyz"), client.post("/v1/recommendations", json={})):
             found = problem(response)
             assert (found["status"], found["type"]) == (503, "/problems/no-model")
-            assert "shopgraph gnn write-back" in found["detail"]
+            assert "shopgraph graph ingest" in found["detail"]
 
         shop.write(graph, query_encoder)
 
         wait_for(lambda: client.get("/readyz").status_code == 200, seconds=5)
         assert client.post("/v1/recommendations", json={"user_id": "ann"}).status_code == 200
+
+
+def test_without_a_model_text_and_popularity_rank(filled: Graph, settings: Settings) -> None:
+    filled.write(WITHDRAW)
+    with TestClient(create_app(settings)) as client:
+        assert problem(client.get("/readyz"))["type"] == "/problems/no-model"
+        answer = client.post("/v1/recommendations", json={"query": "mint tea", "user_id": "ann"}).json()
+        assert answer["model_version"] == "none"
+        assert answer["items"][0]["item_id"].startswith("tea-")
+        assert {r["type"] for r in answer["items"][0]["reasons"]} == {"words", "history"}
+        related = client.get("/v1/items/coffee-0/related").json()["items"]
+        assert {item["item_id"].split("-")[0] for item in related[:3]} == {"coffee"}
 
 
 def test_a_graph_that_does_not_answer_is_a_problem_and_not_a_crash(settings: Settings) -> None:

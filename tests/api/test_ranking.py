@@ -5,7 +5,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from api.ranking import Edge, Seed, Signals, coefficients, edge_values, ranked, score_all, split
+from api.ranking import (
+    Edge,
+    Seed,
+    Signals,
+    coefficients,
+    cold_coefficients,
+    edge_values,
+    ranked,
+    score_all,
+    split,
+)
 from api.weights import KindWeights, RankingWeights
 from tests.api.arrays import made_up
 
@@ -40,7 +50,9 @@ def signals_of(snapshot, seed: int) -> Signals:
     edges = [
         Edge(seeds[-1].item_id, int(n), "BOUGHT_WITH", float(random.uniform(0, 2)), 3) for n in picks[:3]
     ]
-    return Signals(seeds, anchors=seeds[-1:], words=snapshot.text[int(picks[0])], edges=edges)
+    seeds[0] = seeds[0]._replace(context=np.zeros_like(seeds[0].context))
+    words, lexical = snapshot.text[int(picks[0])], random.random(len(snapshot.ids)).astype(np.float32)
+    return Signals(seeds, anchors=seeds[-1:], words=words, lexical=lexical, edges=edges)
 
 
 @given(seed=st.integers(0, 10_000))
@@ -70,13 +82,19 @@ def test_the_user_vector_has_length_one_and_types_have_their_shares() -> None:
     assert session / past == pytest.approx(1.5)
 
 
-def test_seeds_without_vectors_count_for_nothing() -> None:
+def test_seeds_without_a_vector_speak_through_their_text() -> None:
     snapshot = made_up(4, 1)
     blank = np.zeros_like(snapshot.context[0])
     seed = Seed("new", "history", 1.0, "BOUGHT", blank, blank, snapshot.text[0])
 
     assert coefficients([seed], KindWeights()).tolist() == [0.0]
-    assert not score_all(snapshot, Signals([seed]), KindWeights(), WEIGHTS).any()
+    scores = score_all(snapshot, Signals([seed]), KindWeights(cold_text=1.2), WEIGHTS)
+    np.testing.assert_allclose(scores, 1.2 / 0.06 * snapshot.text @ seed.text, rtol=1e-4)
+    assert not score_all(snapshot, Signals([seed]), KindWeights(cold_text=0), WEIGHTS).any()
+
+    warm, other = seeds_of(snapshot, (1, "history", 1.0), (2, "item", 1.0))
+    (share,) = (s for s in cold_coefficients([warm, seed, other], KindWeights()) if s)
+    assert share == pytest.approx(1 / (1 + 2) * 1 / 2)  # half of the history's third
 
 
 @given(seed=st.integers(0, 10_000))

@@ -27,7 +27,7 @@ def test_a_version_knows_its_properties_and_event_weights() -> None:
 
     assert version == Version("m1", "run-1", "Green", 8, 0.1, (("purchase", 1.0), ("view", 0.25)))
     assert (version.context_property, version.target_property) == ("gnnContextGreen", "gnnTargetGreen")
-    assert version_from(STATE | {"model_version": None}) is None
+    assert not version_from(STATE | {"model_version": None}).trained
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,112 @@
+"""Evaluates a folder in a Neo4j of its own, which is gone afterwards: no shop's graph is touched."""
+
+import asyncio
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Literal
+
+from pydantic import SecretStr
+
+from api.evaluation import tasks
+from api.evaluation.measure import Case, Report
+from api.reads import Reads
+from api.serving import load_serving
+from kg.build import build_edges
+from kg.driver import Graph, connect
+from kg.encode import encode_items
+from kg.errors import ModelError
+from kg.ingest import ingest
+from kg.queries import load
+from kg.server import LocalServer, Ports
+from kg.settings import Settings
+
+Task = Literal["intent", "search", "history"]
+
+
+def evaluate(folder: Path, settings: Settings, task: Task | None, manifest: Path | None = None) -> Report:
+    """Load the folder, make what serves it, and ask.
+
+    A model is trained for `history` alone, without each user's last item. For `intent` there is none: all
+    interactions are left out, which is more than those of the need's own session, since a count over the
+    others would tell which items that session took away.
+
+    Args:
+        folder: a shop, as for `shopgraph graph ingest`.
+        settings: whose home keeps the exported encoder.
+        task: None takes intent where there are intents, search where there are judged queries, else history.
+
+    Raises:
+        ShopgraphError: the folder cannot be loaded, or has nothing of the kind.
+    """
+    with _database(settings) as (graph, own):
+        ingest(graph, folder, own.home, manifest)
+        encode_items(graph, own)
+        task = task or _task(graph)
+        if task != "history":
+            graph.write_batched(load("evaluate").forget_interactions)
+            return asyncio.run(_asked(graph, own, task))
+        cases = tasks.hold_out(graph)
+        build_edges(graph)
+        for step in ("train", "write-back"):
+            _shopgraph(own, "gnn", step)
+        return asyncio.run(_asked(graph, own, task, cases))
+
+
+async def _asked(graph: Graph, settings: Settings, task: Task, cases: list[Case] | None = None) -> Report:
+    serving, reads = load_serving(graph, settings), Reads(graph.connection)
+    if serving.encoder is None:
+        raise ModelError(f"The words cannot be read: {serving.encoder_problem}")
+    try:
+        if cases is not None:
+            return await tasks.history(cases, serving, reads)
+        return await (tasks.intents if task == "intent" else tasks.search)(graph, serving, reads)
+    finally:
+        await reads.close()
+
+
+def _task(graph: Graph) -> Task:
+    queries = load("evaluate")
+    if graph.read(queries.intents):
+        return "intent"
+    return "search" if graph.read(queries.queries) else "history"
+
+
+@contextmanager
+def _database(settings: Settings) -> Iterator[tuple[Graph, Settings]]:
+    """An empty Neo4j in a temporary folder, and settings that point to it."""
+    with TemporaryDirectory(prefix="shopgraph-") as home:
+        server = LocalServer(Path(home), Ports(0, 0))
+        try:
+            c = server.start().connection
+            own = settings.model_copy(
+                update={
+                    "home": Path(home),
+                    "neo4j_uri": c.uri,
+                    "neo4j_user": c.user,
+                    "neo4j_password": SecretStr(c.password),
+                    "neo4j_database": c.database,
+                }
+            )
+            with connect(own) as graph:
+                yield graph, own
+        finally:
+            server.stop()
+
+
+def _shopgraph(settings: Settings, *command: str) -> None:
+    """Run a command of another package on this database: the api loads no torch."""
+    password = settings.neo4j_password
+    environment = os.environ | {
+        "SHOPGRAPH_HOME": str(settings.home),
+        "SHOPGRAPH_NEO4J_URI": str(settings.neo4j_uri),
+        "SHOPGRAPH_NEO4J_USER": settings.neo4j_user,
+        "SHOPGRAPH_NEO4J_PASSWORD": password.get_secret_value() if password else "",
+        "SHOPGRAPH_NEO4J_DATABASE": settings.neo4j_database,
+    }
+    program = [sys.executable, "-c", "from kg.main import run; run()"]
+    subprocess.run([*program, *command], env=environment, check=True, stdout=sys.stderr)

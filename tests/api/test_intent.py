@@ -1,0 +1,65 @@
+"""What words ask for."""
+
+import numpy as np
+import pytest
+
+from api.intent import Prices, lower_third, meaning, read
+from tests.api.arrays import made_up
+
+
+@pytest.mark.parametrize(
+    ("query", "words", "prices"),
+    [
+        ("red shoes under $50", "red shoes", Prices(None, 50, "USD", 0.9)),
+        ("milk under 2,50 €", "milk", Prices(None, 2.5, "EUR", 0.9)),
+        ("20-50 € headphones", "headphones", Prices(20, 50, "EUR", 0.6)),
+        ("between 5 and 10 dollars gift", "gift", Prices(5, 10, "USD", 0.9)),
+        ("laptop over 800", "laptop", Prices(800, None, None, 0.9)),
+        ("tv 32 to 40", "tv 32 to 40", Prices(32, 40, None, 0.3)),  # unsure: the words stay
+        ("camera lens 18-55 mm", "camera lens 18-55 mm", None),
+        ("under 5 kg dumbbell", "under 5 kg dumbbell", None),
+        ("ssd from 500gb", "ssd from 500gb", None),
+        ("from 50 to 20 euros", "from 50 to 20 euros", None),
+        ("iphone 11", "iphone 11", None),
+    ],
+)
+def test_prices_are_read_and_taken_out(query: str, words: str, prices: Prices | None) -> None:
+    found = read(query)
+    assert (found.words, found.prices) == (words, prices)
+
+
+def test_negations_relations_and_cheap() -> None:
+    assert read("yogurt without sugar").negated == ["sugar"]
+    assert read("wallet, not black") == read("wallet, not black")._replace(words="wallet", negated=["black"])
+    assert read("alternative to nutella")[::4] == ("nutella", "substitutes")
+    assert read("something that goes with a grill").relation == "complements"
+    assert read("cheap usb cable")[:3] == ("usb cable", None, True)
+    assert read("  cheap ").words == "cheap"  # nothing else to search for
+
+
+def test_the_words_point_to_the_category_whose_items_are_near() -> None:
+    snapshot = made_up(40, 1)
+    ids, centroids = snapshot.centroids
+    place = ids.index("C")
+    found = meaning(snapshot, "title 3", centroids[place], np.zeros(40, dtype=np.float32))
+    assert next(iter(found.categories)) == "C"
+    assert found.confidence == found.categories["C"] <= 1
+    assert not found.out_of_scope
+    away = meaning(snapshot, "opening hours", np.zeros(6, dtype=np.float32), np.zeros(40, dtype=np.float32))
+    assert away.out_of_scope
+
+
+def test_brands_are_found_as_the_shop_writes_them() -> None:
+    snapshot = made_up(40, 1)
+    found = meaning(snapshot, "a BRAND 2 title", snapshot.text[0], np.zeros(40, dtype=np.float32))
+    assert found.brands == ["brand 2"]
+
+
+def test_cheap_is_the_lower_third_of_what_the_words_match() -> None:
+    snapshot = made_up(40, 1)
+    lexical = np.ones(40, dtype=np.float32)
+    prices = snapshot.columns.price[np.isfinite(snapshot.columns.price)]
+    limit = lower_third(snapshot, lexical)
+    assert limit is not None
+    assert 0.25 < (prices <= limit).mean() < 0.5
+    assert lower_third(snapshot, 0 * lexical) is None
