@@ -10,7 +10,7 @@ import numpy as np
 from api.answers import Intent, Path, Reason, Recommendation, RecommendationResponse
 from api.columns import seconds
 from api.explain import path_pairs, paths_of, reasons_of, source_of
-from api.filters import LiveItem, allowed, refusal
+from api.filters import LiveItem, allowed, refusals
 from api.gather import Gathered, gather
 from api.plan import Plan, plan_for
 from api.ranking import ranked, score_all, split
@@ -79,25 +79,25 @@ async def recommend(
 async def _pick(work: Work) -> Picked:
     """The best items that comply, each checked against the graph as it is now."""
     request, snapshot, plan = work.request, work.snapshot, work.plan
-    verdict = allowed(snapshot, request.filters, looked_at=request.item_ids, seen=_seen(work))
+    verdict = allowed(snapshot, request.filters, {"looked_at": request.item_ids, "seen": _seen(work)})
     mask = verdict.mask
     if plan.kind.only_edges:
         mask = mask & np.isin(np.arange(len(mask)), [e.number for e in plan.signals.edges])
     scores = score_all(snapshot, plan.signals, plan.kind, work.weights)
-    categories = snapshot.categories.resolve(request.filters.category)
     picked = Picked({}, Counter(verdict.left_out), list(verdict.notes))
     wanted = request.limit + _SPARE
     for batch in ranked(scores, mask, wanted):
         for start in range(0, len(batch), wanted):
             numbers = batch[start : start + wanted].tolist()
             live = await _live(work, numbers)
+            reasons = refusals(list(live.values()), request.filters, snapshot.categories)
+            refused = dict(zip(live, reasons, strict=True))
             for number in numbers:
-                item = live.get(snapshot.ids[number])
-                reason = refusal(item, request.filters, categories) if item else "deleted"
+                reason = refused.get(number, "deleted")
                 if reason is not None:
                     picked.left_out[reason] += 1
-                elif item is not None:
-                    picked.items[number] = item
+                    continue
+                picked.items[number] = live[number]
                 if len(picked.items) == request.limit:
                     return picked
     picked.notes.append(_fewer(work, picked))
@@ -107,17 +107,21 @@ async def _pick(work: Work) -> Picked:
 def _seen(work: Work) -> set[str]:
     request, past = work.request, work.gathered.past
     exclude = request.kind == "for_you" if request.exclude_seen is None else request.exclude_seen
-    return {*request.session_items, *(past.bought if past else ())} if exclude else set()
+    if not exclude:
+        return set()
+    had = () if past is None else past.bought if request.seen == "bought" else past.touched
+    return {*request.session_items, *had}
 
 
-async def _live(work: Work, numbers: list[int]) -> dict[str, LiveItem]:
+async def _live(work: Work, numbers: list[int]) -> dict[int, LiveItem]:
     items = await work.reads.one_list(
         _Q.live_items,
         item_ids=[work.snapshot.ids[n] for n in numbers],
         properties=[_PROPERTY.get(f, f) for f in work.request.fields],
-        with_categories=bool(work.request.filters.category),
+        with_categories=work.request.filters.by_category,
     )
-    return {item[0]: LiveItem(*item) for item in items}
+    found = (LiveItem(*item) for item in items)
+    return {work.snapshot.number[item.item_id]: item for item in found}
 
 
 def _fewer(work: Work, picked: Picked) -> str:
@@ -175,7 +179,9 @@ async def _paths(work: Work, reasons: dict[int, list[Reason]]) -> dict[int, list
 def _fields(request: RecommendationRequest, item: LiveItem) -> dict[str, Any]:
     values = dict(zip(request.fields, item.shown, strict=True))
     if "in_stock" in values:
-        values["in_stock"] = item.in_stock
+        values["in_stock"] = (
+            values["in_stock"] is not False
+        )  # as in api.columns: in stock unless said otherwise
     if values.get("released_at") is not None:
         values["released_at"] = int(seconds(values["released_at"]))
     return values

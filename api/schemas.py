@@ -1,57 +1,19 @@
 """What goes in over HTTP; the same models serve the command line."""
 
-from typing import Annotated, Literal
+from typing import Literal
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import AwareDatetime, Field
+
+from api.conditions import Filters, Id, PriceRange, Strict
 
 Kind = Literal["for_you", "similar", "bought_together", "complements", "substitutes", "trending"]
 Explain = Literal["none", "reasons", "paths"]
+Seen = Literal["bought", "touched"]
 FieldName = Literal[
     "title", "description", "brand", "categories", "price", "currency", "in_stock", "released_at", "image",
     "attributes",
 ]  # fmt: skip
-Id = Annotated[str, StringConstraints(min_length=1, max_length=512)]
 DEFAULT_FIELDS: tuple[FieldName, ...] = ("title", "brand", "categories", "price", "currency", "in_stock")
-
-
-class Strict(BaseModel):
-    """A model that refuses what it does not know, so that a misspelt option is not silently ignored."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class PriceRange(Strict):
-    """Bounds of a price, both inclusive; an item without a price lies outside any bounds."""
-
-    gte: float | None = Field(
-        None, ge=0, allow_inf_nan=False, description="Lowest price.", examples=[5], title="At least"
-    )
-    lte: float | None = Field(
-        None, ge=0, allow_inf_nan=False, description="Highest price.", examples=[20], title="At most"
-    )
-
-
-class Filters(Strict):
-    """Conditions that every returned item meets; all of them, and any one of the values of a list."""
-
-    category: list[Id] = Field(
-        default_factory=list,
-        max_length=100,
-        description="Categories by name or by path from the root, each with everything below it.",
-        examples=[["Cereal", "Food > Snacks"]],
-    )
-    brand: list[Id] = Field(
-        default_factory=list, max_length=1000, description="Brands, in any case.", examples=[["Acme"]]
-    )
-    price: PriceRange | None = Field(None, description="Bounds of the price.", examples=[{"lte": 20}])
-    in_stock: bool | None = Field(
-        None, description="Only items in stock (true) or out of stock (false).", examples=[True]
-    )
-    released_after: AwareDatetime | None = Field(
-        None,
-        description="Only items released at or after this time, with its time zone.",
-        examples=["2026-01-01T00:00:00Z"],
-    )
 
 
 class RecommendationRequest(Strict):
@@ -86,8 +48,14 @@ class RecommendationRequest(Strict):
     )  # fmt: skip
     exclude_seen: bool | None = Field(
         None,
-        description="Leave out what the user bought and the session's items; by default only for for_you.",
+        description="Leave out what the user has seen and the session's items; by default only for for_you.",
         examples=[True],
+    )
+    seen: Seen = Field(
+        "bought",
+        description="What counts as seen: what the user bought, or whatever they touched "
+        "(viewed, put in the cart, rated or bought).",
+        examples=["touched"],
     )
     explain: Explain = Field(
         "reasons",
@@ -132,7 +100,11 @@ class Options(Strict):
     released_after: AwareDatetime | None = Field(
         None, description="Only items released since.", examples=["2026-01-01T00:00:00Z"]
     )
-    exclude_seen: bool | None = Field(None, description="Leave out what was bought.", examples=[True])
+    released_before: AwareDatetime | None = Field(
+        None, description="Only items released before.", examples=["2027-01-01T00:00:00Z"]
+    )
+    exclude_seen: bool | None = Field(None, description="Leave out what was seen.", examples=[True])
+    seen: Seen = Field("bought", description="What counts as seen.", examples=["touched"])
     explain: Explain = Field("reasons", description="How much to explain.", examples=["paths"])
     fields: list[FieldName] = Field(
         default_factory=lambda: list(DEFAULT_FIELDS),
@@ -156,8 +128,10 @@ class Options(Strict):
                 price=PriceRange(gte=self.price_gte, lte=self.price_lte) if bounded else None,
                 in_stock=self.in_stock,
                 released_after=self.released_after,
+                released_before=self.released_before,
             ),
             exclude_seen=self.exclude_seen,
+            seen=self.seen,
             explain=self.explain,
             fields=self.fields,
         )
