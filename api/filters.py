@@ -1,6 +1,6 @@
 """Which items may be returned, and why the others may not."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -28,7 +28,7 @@ class LiveItem(NamedTuple):
 
 
 def allowed(
-    snapshot: Snapshot, filters: Filters, excluded: dict[str, Iterable[str]] | None = None
+    snapshot: Snapshot, filters: Filters, excluded: Mapping[str, Iterable[str]] | None = None
 ) -> Allowed:
     """Apply the filters to every item of the snapshot.
 

@@ -2,9 +2,10 @@
 
 from typing import Literal
 
-from pydantic import AwareDatetime, Field
+from pydantic import AwareDatetime, Field, SkipValidation
 
 from api.conditions import Filters, Id, PriceRange, Strict
+from api.paging import LONGEST_TOKEN
 
 Kind = Literal["for_you", "similar", "bought_together", "complements", "substitutes", "trending"]
 Explain = Literal["none", "reasons", "paths"]
@@ -42,6 +43,12 @@ class RecommendationRequest(Strict):
         examples=["for_you"],
     )
     limit: int = Field(10, ge=1, le=100, description="Number of items wanted.", examples=[10])
+    page_token: str | None = Field(
+        None,
+        max_length=LONGEST_TOKEN,
+        description="The next_page_token of the answer before: what was shown does not come again.",
+        examples=["eJyLVnJyMjE1UNJRcooKcTQzBjGMwIxQMCPcLCTXE0y7lnvlK8UCAO9ACeE="],
+    )
     filters: Filters = Field(
         default_factory=Filters, description="Conditions that every returned item meets.",
         examples=[{"price": {"lte": 20}, "in_stock": True}],
@@ -57,6 +64,14 @@ class RecommendationRequest(Strict):
         "(viewed, put in the cart, rated or bought).",
         examples=["touched"],
     )
+    diversity: float = Field(
+        0.0,
+        ge=0,
+        le=1,
+        description="How much to keep alike items apart: 0 orders by score alone, 1 by unlikeness alone. "
+        "Items keep their scores; their ranks say the order.",
+        examples=[0.3],
+    )
     explain: Explain = Field(
         "reasons",
         description="reasons: what made the score; paths: the ways through the graph as well.",
@@ -69,6 +84,17 @@ class RecommendationRequest(Strict):
     )
 
 
+class BatchRequest(Strict):
+    """Several requests, such as the widgets of one page."""
+
+    requests: list[SkipValidation[RecommendationRequest]] = Field(  # each is checked, and may fail, by itself
+        min_length=1,
+        max_length=20,
+        description="Answered in order; an item that an earlier one shows is left out of the later ones.",
+        examples=[[{"user_id": "A1YJEY40YUW4SE"}, {"kind": "trending", "limit": 5}]],
+    )
+
+
 class Options(Strict):
     """The options of a recommendation as query parameters, for a browser's address bar."""
 
@@ -76,6 +102,12 @@ class Options(Strict):
         None, max_length=1000, description="What is asked for, in words.", examples=["dry hair"]
     )
     limit: int = Field(10, ge=1, le=100, description="Number of items wanted.", examples=[10])
+    page_token: str | None = Field(
+        None,
+        max_length=LONGEST_TOKEN,
+        description="The next_page_token of the answer before.",
+        examples=["eJyLVnJyMjE1UNJRcooKcTQzBjGMwIxQMCPcLCTXE0y7lnvlK8UCAO9ACeE="],
+    )
     session: list[Id] = Field(
         default_factory=list,
         max_length=200,
@@ -122,6 +154,7 @@ class Options(Strict):
             query=self.query,
             kind=kind,
             limit=self.limit,
+            page_token=self.page_token,
             filters=Filters(
                 category=self.category,
                 brand=self.brand,
