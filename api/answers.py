@@ -42,7 +42,7 @@ class Path(BaseModel):
 class Recommendation(BaseModel):
     """One recommended item."""
 
-    rank: int = Field(description="Position, from 1.", examples=[1])
+    rank: int = Field(description="Position in this answer, from 1.", examples=[1])
     item_id: str = Field(description="The item.", examples=["B004ZT0SSG"])
     score: float = Field(description="The sum of all contributions.", examples=[5.48])
     source: str = Field(description="The kind of reason that adds most.", examples=["history"])
@@ -96,6 +96,10 @@ class RecommendationResponse(BaseModel):
         description="Anything else worth knowing, such as why there are fewer items than asked for.",
         examples=[["3 of 10 items: no other item meets the filters (price)."]],
     )
+    next_page_token: str | None = Field(
+        description="Send it as page_token for the items that come after these; null where none is left.",
+        examples=["eJyLVnJyMjE1UNJRcooKcTQzBjGMwIxQMCPcLCTXE0y7lnvlK8UCAO9ACeE="],
+    )
     took_ms: float = Field(description="Time spent in the API, in milliseconds.", examples=[7.9])
 
 
@@ -129,6 +133,15 @@ class Problem(BaseModel):
         None,
         description="By field: what was given and what was expected.",
         examples=[[{"field": "limit", "value": 0, "expected": "greater than or equal to 1"}]],
+    )
+
+
+class BatchResponse(BaseModel):
+    """What came of each request."""
+
+    answers: list[RecommendationResponse | Problem] = Field(
+        description="In the order of the requests: an answer, or the problem with this request alone.",
+        examples=[[]],
     )
 
 

@@ -1,6 +1,7 @@
 """What filters look at, of every item, as columns."""
 
-from collections.abc import Iterable, Sequence
+import json
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -10,6 +11,7 @@ from neo4j.time import DateTime
 
 Bools = npt.NDArray[np.bool_]
 Floats = npt.NDArray[np.float64]
+Numbers = npt.NDArray[np.int64]
 
 
 class Columns(NamedTuple):
@@ -22,6 +24,15 @@ class Columns(NamedTuple):
     released: Floats  # seconds since 1970
     brand: npt.NDArray[np.int32]  # number of the brand, -1 for none
     brand_number: dict[str, int]  # casefolded name -> number
+    attributes: dict[str, dict[str, Numbers]]  # casefolded name -> value_key -> numbers of items
+
+
+class Table(NamedTuple):
+    """Items to filter: all of the snapshot, or some as the graph has them at this moment."""
+
+    number: Mapping[str, int]  # item id -> place in the columns
+    columns: Columns
+    members: Mapping[str, Numbers]  # category id -> numbers of the items directly in it
 
 
 class Categories(NamedTuple):
@@ -29,7 +40,7 @@ class Categories(NamedTuple):
 
     below: dict[str, frozenset[str]]  # category id -> ids of itself and everything below
     by_name: dict[str, frozenset[str]]  # casefolded name or id -> category ids
-    items: dict[str, npt.NDArray[np.int64]]  # category id -> numbers of the items directly in it
+    items: dict[str, Numbers]  # category id -> numbers of the items directly in it
 
     def resolve(self, wanted: Iterable[str]) -> frozenset[str]:
         """Ids of all categories that a filter's values mean, subtrees included."""
@@ -41,8 +52,10 @@ class Categories(NamedTuple):
 
 
 def columns_from(rows: Sequence[Sequence[Any]]) -> Columns:
-    """From rows of title, price, in stock, hidden, released, brand."""
-    titles, prices, in_stock, hidden, released, brands = zip(*rows, strict=True) if rows else ((),) * 6
+    """From rows of title, price, in stock, hidden, released, brand, attributes (a JSON object as text)."""
+    titles, prices, in_stock, hidden, released, brands, attributes = (
+        zip(*rows, strict=True) if rows else ((),) * 7
+    )
     numbers: dict[str, int] = {}
     codes = [numbers.setdefault(b.casefold(), len(numbers)) if b is not None else -1 for b in brands]
     return Columns(
@@ -53,6 +66,7 @@ def columns_from(rows: Sequence[Sequence[Any]]) -> Columns:
         released=np.array([seconds(r) for r in released], dtype=np.float64),
         brand=np.array(codes, dtype=np.int32),
         brand_number=numbers,
+        attributes=_attributes(attributes),
     )
 
 
@@ -67,20 +81,17 @@ def categories_from(
             children.setdefault(parent, []).append(row["category_id"])
         for word in (row["category_id"], row["name"] or row["category_id"]):
             by_name.setdefault(word.casefold(), set()).add(row["category_id"])
-    items: dict[str, list[int]] = {}
-    for row in members:
-        if row["item_id"] in number:
-            for category_id in row["category_ids"]:
-                items.setdefault(category_id, []).append(number[row["item_id"]])
     return Categories(
         below={row["category_id"]: _below(row["category_id"], children) for row in tree},
         by_name={name: frozenset(ids) for name, ids in by_name.items()},
-        items={category_id: np.array(numbers, dtype=np.int64) for category_id, numbers in items.items()},
+        items=members_from(
+            (number[row["item_id"]], row["category_ids"]) for row in members if row["item_id"] in number
+        ),
     )
 
 
 def centroids(
-    text: npt.NDArray[np.float32], members: dict[str, npt.NDArray[np.int64]]
+    text: npt.NDArray[np.float32], members: Mapping[str, Numbers]
 ) -> tuple[list[str], npt.NDArray[np.float32]]:
     """Category ids and the mean text vector of each one's items, unit length, [n_categories, text dim].
 
@@ -91,6 +102,26 @@ def centroids(
     if not ids:
         return [], np.zeros((0, text.shape[1]), dtype=np.float32)
     return ids, means / np.maximum(np.linalg.norm(means, axis=1, keepdims=True), 1e-9)
+
+
+def members_from(rows: Iterable[tuple[int, Iterable[str]]]) -> dict[str, Numbers]:
+    """By category id, the numbers of the items directly in it; from an item's number and its categories."""
+    found: dict[str, list[int]] = {}
+    for number, category_ids in rows:
+        for category_id in category_ids:
+            found.setdefault(category_id, []).append(number)
+    return {category_id: np.array(numbers, dtype=np.int64) for category_id, numbers in found.items()}
+
+
+def value_key(value: Any) -> str:
+    """An attribute's value as one text, whatever its type and case.
+
+    >>> value_key("Red"), value_key(12.0), value_key("12"), value_key(True)
+    ('red', '12', '12', 'true')
+    """
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    return str(value).casefold()
 
 
 def seconds(value: Any) -> float:
@@ -111,3 +142,24 @@ def _below(root: str, children: dict[str, list[str]]) -> frozenset[str]:
                 found.add(child)
                 pending.append(child)
     return frozenset(found)
+
+
+def _attributes(texts: Sequence[str | None]) -> dict[str, dict[str, Numbers]]:
+    found: dict[str, dict[str, list[int]]] = {}
+    for number, text in enumerate(texts):
+        for name, values in _object(text).items():
+            for value in values if isinstance(values, list) else [values]:
+                found.setdefault(name.casefold(), {}).setdefault(value_key(value), []).append(number)
+    return {
+        name: {value: np.array(numbers, dtype=np.int64) for value, numbers in values.items()}
+        for name, values in found.items()
+    }
+
+
+def _object(text: str | None) -> dict[str, Any]:
+    """A JSON object; an empty one where the text is none, since a single bad item must not stop the shop."""
+    try:
+        value = json.loads(text or "{}")
+    except ValueError:
+        return {}
+    return value if isinstance(value, dict) else {}

@@ -1,12 +1,12 @@
 """Which items may be returned, and why the others may not."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from api.columns import Bools, seconds
-from api.schemas import Filters
+from api.columns import Bools, Categories, Numbers, Table, columns_from, members_from, value_key
+from api.conditions import Filters
 from api.snapshot import Snapshot
 
 
@@ -22,106 +22,99 @@ class LiveItem(NamedTuple):
     """An item as it is in the graph at this moment: an entry of api.live_items."""
 
     item_id: str
-    price: float | None
-    in_stock: bool
-    hidden: bool
-    released_at: Any  # seconds since 1970 or a date-time
-    brand: str | None
+    columns: list[Any]  # what columns_from takes
     category_ids: list[str]
     shown: list[Any]  # the properties asked for
 
 
 def allowed(
-    snapshot: Snapshot, filters: Filters, *, looked_at: Iterable[str] = (), seen: Iterable[str] = ()
+    snapshot: Snapshot, filters: Filters, excluded: Mapping[str, Iterable[str]] | None = None
 ) -> Allowed:
     """Apply the filters to every item of the snapshot.
 
     Args:
-        looked_at: ids of the items looked at, which are never recommended.
-        seen: ids to leave out because the shopper has them.
+        excluded: by the reason to count them under, ids of further items to leave out.
     """
-    mask = np.ones(len(snapshot.ids), dtype=np.bool_)
-    left_out: dict[str, int] = {}
-    for reason, passes in _checks(snapshot, filters, looked_at, seen):
-        removed = int(np.count_nonzero(mask & ~passes))
-        if removed:
-            left_out[reason] = removed
+    table = Table(snapshot.number, snapshot.columns, snapshot.categories.items)
+    mask = ~snapshot.columns.hidden
+    left_out = {"hidden": int(np.count_nonzero(~mask))}
+    reasons = ((reason, _all_but(table, ids)) for reason, ids in (excluded or {}).items())
+    for reason, passes in (*reasons, *conditions(table, filters, snapshot.categories)):
+        left_out[reason] = left_out.get(reason, 0) + int(np.count_nonzero(mask & ~passes))
         mask &= passes
-    return Allowed(mask, left_out, _unknown(snapshot, filters))
+    return Allowed(mask, {reason: n for reason, n in left_out.items() if n}, _unknown(snapshot, filters))
 
 
-def refusal(item: LiveItem, filters: Filters, category_ids: frozenset[str]) -> str | None:
-    """Why an item, as it is in the graph at this moment may not be returned.
-
-    Args:
-        category_ids: the filter's categories, resolved with their subtrees.
-    """
-    for reason, passes in (
-        ("hidden", not item.hidden),
-        ("category", not filters.category or not category_ids.isdisjoint(item.category_ids)),
-        ("brand", not filters.brand or (item.brand or "").casefold() in _folded(filters.brand)),
-        ("price", _price_fits(item.price, filters)),
-        ("in_stock", filters.in_stock is None or item.in_stock == filters.in_stock),
-        ("released_after", _released_fits(item.released_at, filters)),
-    ):
-        if not passes:
-            return reason
-    return None
+def refusals(items: Sequence[LiveItem], filters: Filters, categories: Categories) -> list[str | None]:
+    """For each item as it is in the graph at this moment, the first reason why it may not be returned."""
+    table = Table(
+        number={item.item_id: n for n, item in enumerate(items)},
+        columns=columns_from([item.columns for item in items]),
+        members=members_from((n, item.category_ids) for n, item in enumerate(items)),
+    )
+    found: list[str | None] = [None] * len(items)
+    for reason, passes in (("hidden", ~table.columns.hidden), *conditions(table, filters, categories)):
+        for n in np.flatnonzero(~passes):
+            found[n] = found[n] or reason
+    return found
 
 
-def _checks(
-    snapshot: Snapshot, filters: Filters, looked_at: Iterable[str], seen: Iterable[str]
-) -> Iterable[tuple[str, Bools]]:
-    columns = snapshot.columns
-    yield "hidden", ~columns.hidden
-    yield "looked_at", _all_but(snapshot, looked_at)
-    yield "seen", _all_but(snapshot, seen)
+def conditions(table: Table, filters: Filters, categories: Categories) -> Iterator[tuple[str, Bools]]:
+    """Each condition of the filters by its name, and which items of the table meet it: bool [n]."""
+    columns = table.columns
     if filters.category:
-        yield "category", _in_categories(snapshot, filters.category)
+        ids = categories.resolve(filters.category)
+        yield "category", _only(table, (table.members[c] for c in ids if c in table.members))
     if filters.brand:
         numbers = [columns.brand_number[b] for b in _folded(filters.brand) if b in columns.brand_number]
         yield "brand", np.isin(columns.brand, numbers)
     if filters.price is not None:
         low, high = filters.price.gte, filters.price.lte
-        passes = (
-            ~np.isnan(columns.price) if low is not None or high is not None else np.ones_like(columns.hidden)
-        )
-        if low is not None:
-            passes &= columns.price >= low
-        if high is not None:
-            passes &= columns.price <= high
-        yield "price", passes
+        if low is not None or high is not None:  # comparisons with NaN, an unknown price, are false
+            yield (
+                "price",
+                (columns.price >= (low or 0)) & (columns.price <= (np.inf if high is None else high)),
+            )
     if filters.in_stock is not None:
         yield "in_stock", columns.in_stock == filters.in_stock
     if filters.released_after is not None:
         yield "released_after", columns.released >= filters.released_after.timestamp()
+    if filters.released_before is not None:
+        yield "released_before", columns.released < filters.released_before.timestamp()
+    for name, values in filters.attributes.items():
+        having = columns.attributes.get(name.casefold(), {})
+        keys = {value_key(v) for v in values}
+        yield f"attributes.{name}", _only(table, (having[k] for k in keys if k in having))
+    if filters.exclude_item_ids:
+        yield "exclude_item_ids", _all_but(table, filters.exclude_item_ids)
+    if filters.not_ is not None:
+        yield "not", ~_any(table, (passes for _, passes in conditions(table, filters.not_, categories)))
+    if filters.any_of:
+        yield "any_of", _any(table, (_all(table, inner, categories) for inner in filters.any_of))
 
 
-def _all_but(snapshot: Snapshot, item_ids: Iterable[str]) -> Bools:
-    passes = np.ones(len(snapshot.ids), dtype=np.bool_)
-    passes[[snapshot.number[i] for i in item_ids if i in snapshot.number]] = False
+def _all(table: Table, filters: Filters, categories: Categories) -> Bools:
+    return ~_any(table, (~passes for _, passes in conditions(table, filters, categories)))
+
+
+def _any(table: Table, conditions: Iterable[Bools]) -> Bools:
+    found = np.zeros(len(table.number), dtype=np.bool_)
+    for passes in conditions:
+        found |= passes
+    return found
+
+
+def _only(table: Table, members: Iterable[Numbers]) -> Bools:
+    passes = np.zeros(len(table.number), dtype=np.bool_)
+    for numbers in members:
+        passes[numbers] = True
     return passes
 
 
-def _in_categories(snapshot: Snapshot, wanted: Sequence[str]) -> Bools:
-    passes = np.zeros(len(snapshot.ids), dtype=np.bool_)
-    for category_id in snapshot.categories.resolve(wanted):
-        if category_id in snapshot.categories.items:
-            passes[snapshot.categories.items[category_id]] = True
+def _all_but(table: Table, item_ids: Iterable[str]) -> Bools:
+    passes = np.ones(len(table.number), dtype=np.bool_)
+    passes[[table.number[i] for i in item_ids if i in table.number]] = False
     return passes
-
-
-def _price_fits(price: float | None, filters: Filters) -> bool:
-    bounds = filters.price
-    if bounds is None or (bounds.gte is None and bounds.lte is None):
-        return True
-    if price is None:
-        return False
-    return (bounds.gte is None or price >= bounds.gte) and (bounds.lte is None or price <= bounds.lte)
-
-
-def _released_fits(released_at: Any, filters: Filters) -> bool:
-    return filters.released_after is None or seconds(released_at) >= filters.released_after.timestamp()
 
 
 def _folded(words: Sequence[str]) -> set[str]:
@@ -129,14 +122,21 @@ def _folded(words: Sequence[str]) -> set[str]:
 
 
 def _unknown(snapshot: Snapshot, filters: Filters) -> list[str]:
+    """Names that no item and no category bears."""
+    columns = snapshot.columns
     notes = [
         f"No category {c!r} is known."
         for c in filters.category
         if c.casefold() not in snapshot.categories.by_name
     ]
     notes += [
-        f"No item has the brand {b!r}."
-        for b in filters.brand
-        if b.casefold() not in snapshot.columns.brand_number
+        f"No item has the brand {b!r}." for b in filters.brand if b.casefold() not in columns.brand_number
     ]
-    return notes
+    notes += [
+        f"No item has the attribute {a!r}."
+        for a in filters.attributes
+        if a.casefold() not in columns.attributes
+    ]
+    for inner in filters.nested:
+        notes += _unknown(snapshot, inner)
+    return list(dict.fromkeys(notes))

@@ -20,6 +20,7 @@ class Past(NamedTuple):
     known: bool  # whether the graph has the user
     seeds: list[Seed]  # one an item that has a place in the snapshot, newest first
     bought: frozenset[str]  # item ids
+    touched: frozenset[str]  # ids of whatever the user viewed, put in the cart, rated or bought
 
 
 def past_from(
@@ -39,7 +40,7 @@ def past_from(
         for age, (item_id, (weight, event)) in enumerate(heaviest.items())
     )
     bought = frozenset(item_id for item_id, relationship in events if relationship == "BOUGHT")
-    return Past(known, [s for s in seeds if s is not None], bought)
+    return Past(known, [s for s in seeds if s is not None], bought, frozenset(heaviest))
 
 
 def seed(

@@ -7,6 +7,7 @@ from typing import Any
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
+from pydantic import ValidationError
 from starlette.exceptions import HTTPException
 
 from kg.errors import GraphError, ModelError, ShopgraphError
@@ -23,6 +24,9 @@ class ApiError(ShopgraphError):
         self.headers = headers
 
 
+EXPECTED = (ApiError, GraphError, ModelError)  # what answering a request may raise
+
+
 def bad_field(field: str, value: Any, expected: str) -> "InvalidRequestError":
     """A field whose value is fine by itself but not in this request."""
     return InvalidRequestError([{"field": field, "value": value, "expected": expected}])
@@ -37,44 +41,60 @@ class InvalidRequestError(ApiError):
         self.errors = list(errors)
 
 
+def with_status(error: Exception) -> ApiError:
+    """One of EXPECTED with its status."""
+    match error:
+        case ApiError():
+            return error
+        case ModelError():
+            return ApiError(503, "no-model", str(error))
+        case _:
+            return ApiError(503, "graph-unreachable", str(error))
+
+
+def invalid(error: ValidationError | RequestValidationError) -> InvalidRequestError:
+    """What a model says against a value, as an error of the request."""
+    return InvalidRequestError([_told(e) for e in error.errors()])
+
+
 def problem(request: Request, error: ApiError) -> JSONResponse:
     """The response for an error."""
+    body = document(error, request.url.path)
+    return JSONResponse(body, error.status, error.headers, media_type="application/problem+json")
+
+
+def document(error: ApiError, instance: str) -> dict[str, Any]:
+    """The problem document of an error at `instance`, the path asked for."""
     body: dict[str, Any] = {
         "type": f"/problems/{error.kind}",
         "title": error.kind.replace("-", " ").capitalize(),
         "status": error.status,
         "detail": error.detail,
-        "instance": request.url.path,
+        "instance": instance,
     }
     if isinstance(error, InvalidRequestError):
         body["errors"] = error.errors
-    return JSONResponse(body, error.status, error.headers, media_type="application/problem+json")
+    return body
 
 
 def install(app: FastAPI) -> None:
     """Answer every error of `app` with a problem document."""
 
-    @app.exception_handler(ApiError)
-    async def _own(request: Request, error: ApiError) -> JSONResponse:
-        return problem(request, error)
+    async def _expected(request: Request, error: Exception) -> JSONResponse:
+        return problem(request, with_status(error))
 
-    @app.exception_handler(GraphError)
-    async def _graph(request: Request, error: GraphError) -> JSONResponse:
-        return problem(request, ApiError(503, "graph-unreachable", str(error)))
-
-    @app.exception_handler(ModelError)
-    async def _model(request: Request, error: ModelError) -> JSONResponse:
-        return problem(request, ApiError(503, "no-model", str(error)))
+    for kind in EXPECTED:
+        app.add_exception_handler(kind, _expected)
 
     @app.exception_handler(RequestValidationError)
     async def _validation(request: Request, error: RequestValidationError) -> JSONResponse:
-        return problem(request, InvalidRequestError([_told(e) for e in error.errors()]))
+        return problem(request, invalid(error))
 
     @app.exception_handler(HTTPException)
     async def _http(request: Request, error: HTTPException) -> JSONResponse:
-        kind = HTTPStatus(error.status_code).phrase.lower().replace(" ", "-")
+        phrase = HTTPStatus(error.status_code).phrase.lower().replace(" ", "-")
         detail = f"{request.method} {request.url.path}: {error.detail}. See /docs for what there is."
-        return problem(request, ApiError(error.status_code, kind, detail, dict(error.headers or {})))
+        return problem(request, ApiError(error.status_code, phrase, detail, dict(error.headers or {})))
 
     @app.exception_handler(500)
     async def _unexpected(request: Request, _: Exception) -> JSONResponse:

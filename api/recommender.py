@@ -2,18 +2,21 @@
 
 import time
 from collections import Counter
+from collections.abc import Collection, Iterator, Sequence
 from typing import Any, NamedTuple
 from uuid import uuid4
 
 import numpy as np
 
 from api.answers import Intent, Path, Reason, Recommendation, RecommendationResponse
-from api.columns import seconds
+from api.columns import Bools, seconds
+from api.diversity import diversified
 from api.explain import path_pairs, paths_of, reasons_of, source_of
-from api.filters import LiveItem, allowed, refusal
+from api.filters import LiveItem, allowed, refusals
 from api.gather import Gathered, gather
+from api.paging import shown_by, token_of
 from api.plan import Plan, plan_for
-from api.ranking import ranked, score_all, split
+from api.ranking import Numbers, ranked, score_all, split
 from api.reads import Reads
 from api.schemas import FieldName, RecommendationRequest
 from api.serving import Serving
@@ -23,6 +26,7 @@ from kg.queries import load
 
 _Q = load("api")
 _SPARE = 5  # candidates looked up beyond the limit, should some no longer comply
+_POOL = 100  # candidates, or three times the limit, among which alike items are kept apart
 _PROPERTY: dict[FieldName, str] = {"in_stock": "inStock", "released_at": "releasedAt"}
 
 
@@ -35,29 +39,40 @@ class Work(NamedTuple):
     weights: RankingWeights
     gathered: Gathered
     plan: Plan
+    shown: Sequence[str]  # ids of the items on the pages before
+    taken: Collection[str]  # ids of the items that other answers show
 
 
 class Picked(NamedTuple):
-    """The items to return, best first, and what was left out."""
+    """The items to return in their order, and what was left out."""
 
     items: dict[int, LiveItem]  # by the item's number
     left_out: Counter[str]
     notes: list[str]
+    more: bool  # whether at least one other item could follow
 
 
 async def recommend(
-    request: RecommendationRequest, serving: Serving, reads: Reads, weights: RankingWeights = DEFAULT
+    request: RecommendationRequest,
+    serving: Serving,
+    reads: Reads,
+    weights: RankingWeights = DEFAULT,
+    taken: Collection[str] = (),
 ) -> RecommendationResponse:
     """Answer a request from one snapshot and the graph's current edges.
 
+    Args:
+        taken: ids of items to leave out since another answer shows them.
+
     Raises:
-        ApiError: the request cannot be answered: an unknown item, a missing field, no encoder.
+        ApiError: the request cannot be answered: an unknown item, a missing field, a bad token, no encoder.
         GraphError: the graph does not answer.
     """
     started = time.perf_counter()
+    shown = shown_by(request.page_token)
     gathered = await gather(request, serving, reads, weights)
     plan = plan_for(request, gathered, weights)
-    work = Work(request, serving.snapshot, reads, weights, gathered, plan)
+    work = Work(request, serving.snapshot, reads, weights, gathered, plan, shown, taken)
     picked = await _pick(work)
     items = await _items(work, picked)
     encoder = serving.encoder.name if serving.encoder and gathered.words else None
@@ -72,52 +87,78 @@ async def recommend(
         fallback_used=plan.fallback,
         filtered_out=dict(picked.left_out),
         notes=[*gathered.notes, *picked.notes],
+        next_page_token=token_of([*shown, *taken, *(i.item_id for i in items)]) if picked.more else None,
         took_ms=round(1000 * (time.perf_counter() - started), 2),
     )
 
 
 async def _pick(work: Work) -> Picked:
     """The best items that comply, each checked against the graph as it is now."""
-    request, snapshot, plan = work.request, work.snapshot, work.plan
-    verdict = allowed(snapshot, request.filters, looked_at=request.item_ids, seen=_seen(work))
-    mask = verdict.mask
-    if plan.kind.only_edges:
-        mask = mask & np.isin(np.arange(len(mask)), [e.number for e in plan.signals.edges])
-    scores = score_all(snapshot, plan.signals, plan.kind, work.weights)
-    categories = snapshot.categories.resolve(request.filters.category)
-    picked = Picked({}, Counter(verdict.left_out), list(verdict.notes))
+    request, snapshot = work.request, work.snapshot
+    excluded = {
+        "looked_at": request.item_ids,
+        "seen": _seen(work),
+        "shown": work.shown,
+        "shown_elsewhere": work.taken,
+    }
+    verdict = allowed(snapshot, request.filters, excluded)
+    picked = Picked({}, Counter(verdict.left_out), list(verdict.notes), more=False)
     wanted = request.limit + _SPARE
-    for batch in ranked(scores, mask, wanted):
+    for batch in _candidates(work, verdict.mask, wanted):
         for start in range(0, len(batch), wanted):
             numbers = batch[start : start + wanted].tolist()
             live = await _live(work, numbers)
+            reasons = refusals(list(live.values()), request.filters, snapshot.categories)
+            refused = dict(zip(live, reasons, strict=True))
             for number in numbers:
-                item = live.get(snapshot.ids[number])
-                reason = refusal(item, request.filters, categories) if item else "deleted"
+                reason = refused.get(number, "deleted")
                 if reason is not None:
                     picked.left_out[reason] += 1
-                elif item is not None:
-                    picked.items[number] = item
-                if len(picked.items) == request.limit:
-                    return picked
-    picked.notes.append(_fewer(work, picked))
+                elif len(picked.items) == request.limit:
+                    return picked._replace(more=True)
+                else:
+                    picked.items[number] = live[number]
+    if len(picked.items) < request.limit:
+        picked.notes.append(_fewer(work, picked))
     return picked
+
+
+def _candidates(work: Work, mask: Bools, wanted: int) -> Iterator[Numbers]:
+    """The items in the order in which they are to be shown, in batches of which the first will mostly do."""
+    request, snapshot, plan = work.request, work.snapshot, work.plan
+    if plan.kind.only_edges:
+        mask = mask & np.isin(np.arange(len(mask)), [e.number for e in plan.signals.edges])
+    scores = score_all(snapshot, plan.signals, plan.kind, work.weights)
+    if not request.diversity:
+        yield from ranked(scores, mask, wanted)
+        return
+    pool = max(_POOL, 3 * request.limit)
+    batches = ranked(scores, mask, pool)
+    best = next(batches)
+    top, rest = best[:pool], best[pool:]
+    yield diversified(top, scores[top], snapshot.target[top], request.diversity)
+    yield rest
+    yield from batches
 
 
 def _seen(work: Work) -> set[str]:
     request, past = work.request, work.gathered.past
     exclude = request.kind == "for_you" if request.exclude_seen is None else request.exclude_seen
-    return {*request.session_items, *(past.bought if past else ())} if exclude else set()
+    if not exclude:
+        return set()
+    had = () if past is None else past.bought if request.seen == "bought" else past.touched
+    return {*request.session_items, *had}
 
 
-async def _live(work: Work, numbers: list[int]) -> dict[str, LiveItem]:
+async def _live(work: Work, numbers: list[int]) -> dict[int, LiveItem]:
     items = await work.reads.one_list(
         _Q.live_items,
         item_ids=[work.snapshot.ids[n] for n in numbers],
         properties=[_PROPERTY.get(f, f) for f in work.request.fields],
-        with_categories=bool(work.request.filters.category),
+        with_categories=work.request.filters.by_category,
     )
-    return {item[0]: LiveItem(*item) for item in items}
+    found = (LiveItem(*item) for item in items)
+    return {work.snapshot.number[item.item_id]: item for item in found}
 
 
 def _fewer(work: Work, picked: Picked) -> str:
@@ -146,6 +187,8 @@ async def _items(work: Work, picked: Picked) -> list[Recommendation]:
         for column, number in enumerate(numbers)
     }
     paths = await _paths(work, reasons)
+    # the order of the float64 sums, unless another one was asked for
+    order = range(len(numbers)) if work.request.diversity else np.argsort(-scores, kind="stable").tolist()
     return [
         Recommendation.model_construct(
             rank=rank,
@@ -156,7 +199,7 @@ async def _items(work: Work, picked: Picked) -> list[Recommendation]:
             paths=paths.get(numbers[column]),
             fields=_fields(work.request, picked.items[numbers[column]]),
         )
-        for rank, column in enumerate(np.argsort(-scores, kind="stable").tolist(), start=1)
+        for rank, column in enumerate(order, start=1)
     ]
 
 
@@ -175,7 +218,9 @@ async def _paths(work: Work, reasons: dict[int, list[Reason]]) -> dict[int, list
 def _fields(request: RecommendationRequest, item: LiveItem) -> dict[str, Any]:
     values = dict(zip(request.fields, item.shown, strict=True))
     if "in_stock" in values:
-        values["in_stock"] = item.in_stock
+        values["in_stock"] = (
+            values["in_stock"] is not False
+        )  # as in api.columns: in stock unless said otherwise
     if values.get("released_at") is not None:
         values["released_at"] = int(seconds(values["released_at"]))
     return values

@@ -6,11 +6,13 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Path, Query, Request, Response
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+from pydantic import BaseModel
 
-from api.answers import Health, ModelInfo, ModelList, Problem, Ready, RecommendationResponse
+from api.answers import BatchResponse, Health, ModelInfo, ModelList, Problem, Ready, RecommendationResponse
+from api.batch import recommend_each
 from api.problems import ApiError
 from api.recommender import recommend
-from api.schemas import Options, RecommendationRequest, RelatedOptions
+from api.schemas import BatchRequest, Options, RecommendationRequest, RelatedOptions
 from api.serving import Keeper
 from api.snapshot import check_model
 from kg.queries import load
@@ -57,6 +59,13 @@ health = APIRouter(tags=["health"])
 async def recommendations(body: RecommendationRequest, keeper: KeeperOf) -> Response:
     """Items for a user, a session, an item, words, or any of these together."""
     return await _answer(body, keeper)
+
+
+@v1.post("/recommendations:batch", tags=["recommendations"], response_model=BatchResponse)
+async def batch(request: Request, body: BatchRequest, keeper: KeeperOf) -> Response:
+    """Several recommendations in one call, without an item twice; one that fails does so by itself."""
+    answer = await recommend_each(body, keeper.serving, keeper.reads, request.url.path)
+    return _as_it_is(answer)
 
 
 @v1.get("/users/{user_id}/recommendations", tags=["recommendations"], response_model=RecommendationResponse)
@@ -123,6 +132,9 @@ async def readyz(keeper: KeeperOf) -> Ready:
 
 
 async def _answer(body: RecommendationRequest, keeper: Keeper) -> Response:
-    answer = await recommend(body, keeper.serving, keeper.reads)
+    return _as_it_is(await recommend(body, keeper.serving, keeper.reads))
+
+
+def _as_it_is(answer: BaseModel) -> Response:
     # serialised here: checking our own answer against the schema once more would double the time
     return Response(answer.model_dump_json(), media_type="application/json")

@@ -1,57 +1,20 @@
 """What goes in over HTTP; the same models serve the command line."""
 
-from typing import Annotated, Literal
+from typing import Literal
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import AwareDatetime, Field, SkipValidation
+
+from api.conditions import Filters, Id, PriceRange, Strict
+from api.paging import LONGEST_TOKEN
 
 Kind = Literal["for_you", "search", "similar", "bought_together", "complements", "substitutes", "trending"]
 Explain = Literal["none", "reasons", "paths"]
+Seen = Literal["bought", "touched"]
 FieldName = Literal[
     "title", "description", "brand", "categories", "price", "currency", "in_stock", "released_at", "image",
     "attributes",
 ]  # fmt: skip
-Id = Annotated[str, StringConstraints(min_length=1, max_length=512)]
 DEFAULT_FIELDS: tuple[FieldName, ...] = ("title", "brand", "categories", "price", "currency", "in_stock")
-
-
-class Strict(BaseModel):
-    """A model that refuses what it does not know, so that a misspelt option is not silently ignored."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class PriceRange(Strict):
-    """Bounds of a price, both inclusive; an item without a price lies outside any bounds."""
-
-    gte: float | None = Field(
-        None, ge=0, allow_inf_nan=False, description="Lowest price.", examples=[5], title="At least"
-    )
-    lte: float | None = Field(
-        None, ge=0, allow_inf_nan=False, description="Highest price.", examples=[20], title="At most"
-    )
-
-
-class Filters(Strict):
-    """Conditions that every returned item meets; all of them, and any one of the values of a list."""
-
-    category: list[Id] = Field(
-        default_factory=list,
-        max_length=100,
-        description="Categories by name or by path from the root, each with everything below it.",
-        examples=[["Cereal", "Food > Snacks"]],
-    )
-    brand: list[Id] = Field(
-        default_factory=list, max_length=1000, description="Brands, in any case.", examples=[["Acme"]]
-    )
-    price: PriceRange | None = Field(None, description="Bounds of the price.", examples=[{"lte": 20}])
-    in_stock: bool | None = Field(
-        None, description="Only items in stock (true) or out of stock (false).", examples=[True]
-    )
-    released_after: AwareDatetime | None = Field(
-        None,
-        description="Only items released at or after this time, with its time zone.",
-        examples=["2026-01-01T00:00:00Z"],
-    )
 
 
 class RecommendationRequest(Strict):
@@ -81,14 +44,34 @@ class RecommendationRequest(Strict):
         examples=["for_you"],
     )
     limit: int = Field(10, ge=1, le=100, description="Number of items wanted.", examples=[10])
+    page_token: str | None = Field(
+        None,
+        max_length=LONGEST_TOKEN,
+        description="The next_page_token of the answer before: what was shown does not come again.",
+        examples=["eJyLVnJyMjE1UNJRcooKcTQzBjGMwIxQMCPcLCTXE0y7lnvlK8UCAO9ACeE="],
+    )
     filters: Filters = Field(
         default_factory=Filters, description="Conditions that every returned item meets.",
         examples=[{"price": {"lte": 20}, "in_stock": True}],
     )  # fmt: skip
     exclude_seen: bool | None = Field(
         None,
-        description="Leave out what the user bought and the session's items; by default only for for_you.",
+        description="Leave out what the user has seen and the session's items; by default only for for_you.",
         examples=[True],
+    )
+    seen: Seen = Field(
+        "bought",
+        description="What counts as seen: what the user bought, or whatever they touched "
+        "(viewed, put in the cart, rated or bought).",
+        examples=["touched"],
+    )
+    diversity: float = Field(
+        0.0,
+        ge=0,
+        le=1,
+        description="How much to keep alike items apart: 0 orders by score alone, 1 by unlikeness alone. "
+        "Items keep their scores; their ranks say the order.",
+        examples=[0.3],
     )
     explain: Explain = Field(
         "reasons",
@@ -102,6 +85,17 @@ class RecommendationRequest(Strict):
     )
 
 
+class BatchRequest(Strict):
+    """Several requests, such as the widgets of one page."""
+
+    requests: list[SkipValidation[RecommendationRequest]] = Field(  # each is checked, and may fail, by itself
+        min_length=1,
+        max_length=20,
+        description="Answered in order; an item that an earlier one shows is left out of the later ones.",
+        examples=[[{"user_id": "A1YJEY40YUW4SE"}, {"kind": "trending", "limit": 5}]],
+    )
+
+
 class Options(Strict):
     """The options of a recommendation as query parameters, for a browser's address bar."""
 
@@ -109,6 +103,12 @@ class Options(Strict):
         None, max_length=1000, description="What is asked for, in words.", examples=["dry hair"]
     )
     limit: int = Field(10, ge=1, le=100, description="Number of items wanted.", examples=[10])
+    page_token: str | None = Field(
+        None,
+        max_length=LONGEST_TOKEN,
+        description="The next_page_token of the answer before.",
+        examples=["eJyLVnJyMjE1UNJRcooKcTQzBjGMwIxQMCPcLCTXE0y7lnvlK8UCAO9ACeE="],
+    )
     session: list[Id] = Field(
         default_factory=list,
         max_length=200,
@@ -133,7 +133,11 @@ class Options(Strict):
     released_after: AwareDatetime | None = Field(
         None, description="Only items released since.", examples=["2026-01-01T00:00:00Z"]
     )
-    exclude_seen: bool | None = Field(None, description="Leave out what was bought.", examples=[True])
+    released_before: AwareDatetime | None = Field(
+        None, description="Only items released before.", examples=["2027-01-01T00:00:00Z"]
+    )
+    exclude_seen: bool | None = Field(None, description="Leave out what was seen.", examples=[True])
+    seen: Seen = Field("bought", description="What counts as seen.", examples=["touched"])
     explain: Explain = Field("reasons", description="How much to explain.", examples=["paths"])
     fields: list[FieldName] = Field(
         default_factory=lambda: list(DEFAULT_FIELDS),
@@ -151,14 +155,17 @@ class Options(Strict):
             query=self.query,
             kind=kind,
             limit=self.limit,
+            page_token=self.page_token,
             filters=Filters(
                 category=self.category,
                 brand=self.brand,
                 price=PriceRange(gte=self.price_gte, lte=self.price_lte) if bounded else None,
                 in_stock=self.in_stock,
                 released_after=self.released_after,
+                released_before=self.released_before,
             ),
             exclude_seen=self.exclude_seen,
+            seen=self.seen,
             explain=self.explain,
             fields=self.fields,
         )

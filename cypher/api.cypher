@@ -42,7 +42,7 @@ RETURN a.itemId AS item_id, collect(b.itemId) AS ends, collect(r.weight) AS weig
 // name: columns
 // What filters look at, of every item in the order of its id, as one row of lists: read again whenever the graph was written to.
 // params:
-// returns: columns ([[str, str, float, bool, bool, int, str]]): id, title, price, in stock, hidden, released (seconds), brand
+// returns: columns ([[str, str, float, bool, bool, any, str, str]]): id, title, price, in stock, hidden, released, brand, attributes (JSON)
 MATCH (i:Item)
 WHERE i.itemId IS NOT NULL
 WITH i
@@ -54,7 +54,8 @@ RETURN collect([
          coalesce(i.inStock, true),
          coalesce(i.hidden, false),
          i.releasedAt,
-         i.brand
+         i.brand,
+         i.attributes
        ]) AS columns
 
 // name: item_categories
@@ -117,18 +118,22 @@ RETURN item_id,
 ORDER BY item_id
 
 // name: live_items
-// Items as they are at this moment, as one row: what filters look at, and the properties to show.
+// Items as they are at this moment, as one row: the same columns, their categories, and the properties to show.
 // params: item_ids ([str]), properties ([str]), with_categories (bool)
-// returns: items ([[str, float, bool, bool, any, str, [str], list]]): id, price, in stock, hidden, released, brand, category ids, shown
+// returns: items ([[str, [any], [str], [any]]]): id, columns from title on, category ids, shown
 UNWIND $item_ids AS item_id
 MATCH (i:Item {itemId: item_id})
 RETURN collect([
          item_id,
-         i.price,
-         coalesce(i.inStock, true),
-         coalesce(i.hidden, false),
-         i.releasedAt,
-         i.brand,
+         [
+           i.title,
+           i.price,
+           coalesce(i.inStock, true),
+           coalesce(i.hidden, false),
+           i.releasedAt,
+           i.brand,
+           i.attributes
+         ],
          CASE WHEN $with_categories THEN [(i)-[:IN_CATEGORY]->(c:Category) | c.categoryId] ELSE [] END,
          [name IN $properties | i[name]]
        ]) AS items

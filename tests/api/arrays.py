@@ -1,5 +1,7 @@
 """A made-up snapshot without a graph."""
 
+import json
+
 import numpy as np
 import scipy.sparse as sp
 
@@ -9,7 +11,7 @@ from api.snapshot import Snapshot, Version
 
 
 def made_up(n: int, seed: int, dim: int = 8) -> Snapshot:
-    """`n` items with random unit vectors, prices, stock, brands and one of three categories each."""
+    """`n` items with random vectors, prices, stock, brands, attributes and one of three categories each."""
     random = np.random.default_rng(seed)
     ids = [f"item-{k:03d}" for k in range(n)]
     number = {item_id: k for k, item_id in enumerate(ids)}
@@ -21,6 +23,7 @@ def made_up(n: int, seed: int, dim: int = 8) -> Snapshot:
             bool(random.random() < 0.1),
             None if random.random() < 0.2 else int(random.integers(0, 1_000)),
             None if random.random() < 0.2 else f"Brand {random.integers(0, 4)}",
+            None if random.random() < 0.2 else _attributes(random),
         ]
         for k in range(n)
     ]
@@ -43,6 +46,13 @@ def made_up(n: int, seed: int, dim: int = 8) -> Snapshot:
         shoppers=random.integers(0, 50, size=n),
         columns=columns_from(rows),
         categories=categories_from(tree, members, number),
+    )
+
+
+def _attributes(random: np.random.Generator) -> str:
+    tags = ["new", "sale"][: int(random.integers(0, 3))]
+    return json.dumps(
+        {"Color": f"Red {random.integers(0, 3)}", "size": int(random.integers(1, 4)), "tags": tags}
     )
 
 

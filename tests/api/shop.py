@@ -230,6 +230,7 @@ def _item(good: str, n: int, encoder: QueryEncoder) -> dict:
         "textEmbedding": encoder.encode(title).tolist(),
         "textModel": encoder.name,
         "releasedAt": datetime.fromtimestamp(1_700_000_000 + n, UTC),
+        "attributes": json.dumps({"Pack": f"{n % 3 + 1} pieces", "organic": n % 2 == 0}),
     }
     if n != 5:  # the last of each kind has no known price
         properties["price"] = 2.0 + 3 * n

@@ -1,57 +1,99 @@
 """Filters hold for every item, and agree with a plain reading of them."""
 
+import json
 from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
-from api.columns import categories_from
-from api.filters import LiveItem, allowed, refusal
-from api.schemas import Filters, PriceRange
+from api.columns import categories_from, columns_from
+from api.conditions import Filters
+from api.filters import LiveItem, allowed, refusals
 from api.snapshot import Snapshot
 from tests.api.arrays import made_up
+from tests.api.plain import PlainItem, complies
 
-filters = st.builds(
-    Filters,
-    category=st.lists(st.sampled_from(["A", "b", "A > B", "C", "unknown"]), max_size=2),
-    brand=st.lists(st.sampled_from(["Brand 0", "BRAND 1", "nobody"]), max_size=2),
-    price=st.none()
-    | st.builds(PriceRange, gte=st.none() | st.integers(0, 20), lte=st.none() | st.integers(0, 20)),
-    in_stock=st.none() | st.booleans(),
-    released_after=st.none() | st.integers(0, 1_000).map(lambda s: datetime.fromtimestamp(s, UTC)),
+times = st.integers(0, 1_000).map(lambda s: datetime.fromtimestamp(s, UTC))
+plain_filters = st.fixed_dictionaries(
+    {},
+    optional={
+        "category": st.lists(st.sampled_from(["A", "b", "A > B", "C", "unknown"]), max_size=2),
+        "brand": st.lists(st.sampled_from(["Brand 0", "BRAND 1", "nobody"]), max_size=2),
+        "price": st.fixed_dictionaries(
+            {}, optional={"gte": st.none() | st.integers(0, 20), "lte": st.none() | st.integers(0, 20)}
+        ),
+        "in_stock": st.booleans(),
+        "released_after": times,
+        "released_before": times,
+        "attributes": st.dictionaries(
+            st.sampled_from(["color", "SIZE", "tags", "unknown"]),
+            st.lists(
+                st.sampled_from(["red 1", "RED 2", 1, "2", "new", "sale", True]), min_size=1, max_size=3
+            ),
+            max_size=2,
+        ),
+        "exclude_item_ids": st.lists(st.integers(0, 40).map(lambda n: f"item-{n:03d}"), max_size=9),
+    },
+)
+filters = st.recursive(
+    plain_filters,
+    lambda inner: st.builds(
+        lambda own, more: own | more,
+        plain_filters,
+        st.fixed_dictionaries({}, optional={"not": inner, "any_of": st.lists(inner, max_size=3)}),
+    ),
+    max_leaves=6,
 )
 
 
-def live_item(snapshot: Snapshot, n: int) -> LiveItem:
-    """Item `n` as the graph would give it."""
+def row(snapshot: Snapshot, n: int) -> list[Any]:
+    """The columns of item `n` as the graph gives them."""
     columns = snapshot.columns
     brands = {number: name for name, number in columns.brand_number.items()}
     price, released = float(columns.price[n]), float(columns.released[n])
-    return LiveItem(
-        snapshot.ids[n],
+    attributes: dict[str, Any] = {}
+    for name, values in columns.attributes.items():
+        attributes[name] = [value for value, numbers in values.items() if n in numbers]
+    return [
+        columns.titles[n],
         None if np.isnan(price) else price,
         bool(columns.in_stock[n]),
         bool(columns.hidden[n]),
         None if np.isnan(released) else released,
         brands.get(int(columns.brand[n])),
-        [c for c, members in snapshot.categories.items.items() if n in members],
-        [],
+        json.dumps(attributes),
+    ]
+
+
+def live_item(snapshot: Snapshot, n: int) -> LiveItem:
+    """Item `n` as the graph would give it."""
+    categories = [c for c, members in snapshot.categories.items.items() if n in members]
+    return LiveItem(snapshot.ids[n], row(snapshot, n), categories, [])
+
+
+def plain_item(item: LiveItem) -> PlainItem:
+    _, price, in_stock, _, released, brand, attributes = item.columns
+    return PlainItem(
+        item.item_id, price, in_stock, released, brand, item.category_ids, json.loads(attributes)
     )
 
 
+@settings(max_examples=500)
 @given(wanted=filters, seed=st.integers(0, 50))
-def test_the_mask_is_what_each_item_by_itself_says(wanted: Filters, seed: int) -> None:
+def test_snapshot_live_check_and_a_plain_reading_agree(wanted: dict[str, Any], seed: int) -> None:
     snapshot = made_up(40, seed)
-    categories = snapshot.categories.resolve(wanted.category)
+    items = [live_item(snapshot, n) for n in range(40)]
+    parsed = Filters.model_validate(wanted)
 
-    verdict = allowed(snapshot, wanted)
+    verdict = allowed(snapshot, parsed)
 
-    assert verdict.mask.tolist() == [
-        refusal(live_item(snapshot, n), wanted, categories) is None for n in range(40)
-    ]
+    expected = [complies(plain_item(item), wanted) and not item.columns[3] for item in items]
+    assert verdict.mask.tolist() == expected
+    assert [r is None for r in refusals(items, parsed, snapshot.categories)] == expected
     assert int(verdict.mask.sum()) + sum(verdict.left_out.values()) == 40
 
 
@@ -60,15 +102,45 @@ def test_reasons_count_each_item_once_in_order() -> None:
     hidden = int(snapshot.columns.hidden.sum())
     open_ids = [i for i, h in zip(snapshot.ids, snapshot.columns.hidden, strict=True) if not h]
 
-    verdict = allowed(snapshot, Filters(), looked_at=[open_ids[0]], seen=[*open_ids[:3], "unknown"])
+    excluded = {"looked_at": [open_ids[0]], "seen": [*open_ids[:3], "unknown"]}
+    verdict = allowed(snapshot, Filters(), excluded)
 
     assert verdict.left_out == ({"hidden": hidden} if hidden else {}) | {"looked_at": 1, "seen": 2}
 
 
 def test_unknown_names_are_said() -> None:
-    notes = allowed(made_up(5, 1), Filters(category=["Nowhere"], brand=["Nobody"])).notes
+    filters = {"category": ["Nowhere"], "not": {"brand": ["Nobody"]}, "attributes": {"taste": ["sour"]}}
 
-    assert notes == ["No category 'Nowhere' is known.", "No item has the brand 'Nobody'."]
+    notes = allowed(made_up(5, 1), Filters.model_validate(filters)).notes
+
+    assert notes == [
+        "No category 'Nowhere' is known.",
+        "No item has the attribute 'taste'.",
+        "No item has the brand 'Nobody'.",
+    ]
+
+
+def test_a_filter_may_hold_a_hundred_others_and_no_more() -> None:
+    def nested(depth: int) -> dict[str, Any]:
+        return {"not": nested(depth - 1)} if depth else {}
+
+    Filters.model_validate(nested(100))
+    for too_much in (nested(101), {"any_of": [{"any_of": [{}] * 9}] * 11}):
+        with pytest.raises(ValidationError, match="at most 100 filters within a filter"):
+            Filters.model_validate(too_much)
+
+
+def test_attributes_that_are_no_json_object_hold_nothing() -> None:
+    rows = [
+        [None, None, True, False, None, None, text] for text in ("{", "[1]", '{"Size": 2.0, "new": true}')
+    ]
+
+    found = columns_from(rows).attributes
+
+    assert {name: {v: n.tolist() for v, n in values.items()} for name, values in found.items()} == {
+        "size": {"2": [2]},
+        "new": {"true": [2]},
+    }
 
 
 def test_a_category_tree_with_a_circle_ends() -> None:
@@ -89,19 +161,44 @@ def test_a_category_tree_with_a_circle_ends() -> None:
         ({"price": 9.99}, "price"),
         ({"in_stock": False}, "in_stock"),
         ({"brand": None}, "brand"),
-        ({"category_ids": ["y"]}, "category"),
-        ({"released_at": None}, "released_after"),
-        ({"released_at": 4}, "released_after"),
+        ({"category_ids": ["A"]}, "category"),
+        ({"released": None}, "released_after"),
+        ({"released": 4}, "released_after"),
+        ({"released": 9}, "released_before"),
+        ({"attributes": '{"color": "blue"}'}, "attributes.Color"),
+        ({"item_id": "out"}, "exclude_item_ids"),
+        ({"title": "x", "price": 13.0}, "not"),
+        ({"price": 18.0}, "any_of"),
     ],
 )
 def test_refusals_name_their_reason(changes: dict[str, Any], reason: str | None) -> None:
-    wanted = Filters(
-        category=["x"],
-        brand=["ACME"],
-        price=PriceRange(gte=10, lte=20),
-        in_stock=True,
-        released_after=datetime.fromtimestamp(5, UTC),
+    wanted = Filters.model_validate(
+        {
+            "category": ["C"],
+            "brand": ["ACME"],
+            "price": {"gte": 10, "lte": 20},
+            "in_stock": True,
+            "released_after": datetime.fromtimestamp(5, UTC),
+            "released_before": datetime.fromtimestamp(9, UTC),
+            "attributes": {"Color": ["RED", "green"]},
+            "exclude_item_ids": ["out"],
+            "not": {"price": {"gte": 12, "lte": 14}},
+            "any_of": [{"price": {"lte": 15}}, {"price": {"gte": 19}}],
+        }
     )
-    item = LiveItem("i", 10.0, True, False, 5, "Acme", ["x"], [])
+    facts: dict[str, Any] = {
+        "item_id": "i",
+        "title": None,
+        "price": 10.0,
+        "in_stock": True,
+        "hidden": False,
+        "released": 5,
+        "brand": "Acme",
+        "attributes": '{"color": "Red"}',
+        "category_ids": ["C"],
+    } | changes
+    item_id, category_ids = facts.pop("item_id"), facts.pop("category_ids")
 
-    assert refusal(item._replace(**changes), wanted, frozenset({"x"})) == reason
+    item = LiveItem(item_id, list(facts.values()), category_ids, [])
+
+    assert refusals([item], wanted, made_up(5, 1).categories) == [reason]

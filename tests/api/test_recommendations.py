@@ -161,6 +161,17 @@ def test_trending_is_by_shoppers(client: TestClient) -> None:
         ({"in_stock": True, "category": ["Garden"]}, TOOLS - {"tools-4"}),
         ({"released_after": "2023-11-14T22:13:24Z"}, {f"{k}-{n}" for k in shop.GOODS for n in (4, 5)}),
         ({"brand": ["Nobody"]}, set()),
+        (
+            {"released_before": "2023-11-14T22:13:22Z", "exclude_item_ids": ["tea-0"]},
+            {f"{k}-{n}" for k in shop.GOODS for n in (0, 1)} - {"tea-0"},
+        ),
+        ({"attributes": {"pack": ["3 PIECES"], "Organic": [False]}}, {"tea-5", "coffee-5", "tools-5"}),
+        (
+            {"not": {"category": ["Food"], "attributes": {"organic": [True]}}},
+            {"tools-1", "tools-3", "tools-5"},
+        ),
+        ({"not": {"any_of": [{"category": ["Food"], "brand": ["Acme"]}]}, "price": {"lte": 3}}, {"tools-0"}),
+        ({"any_of": [{"category": ["Tea"], "price": {"lte": 2}}, {"brand": ["Nobody"]}]}, {"tea-0"}),
     ],
 )
 def test_filters_return_exactly_what_complies(
@@ -177,6 +188,21 @@ def test_seen_items_come_back_on_request(client: TestClient) -> None:
     answer = ask(client, user_id="ann", exclude_seen=False, limit=6)
 
     assert set(ids(answer)) == TEA
+
+
+def test_what_was_seen_is_what_was_bought_or_whatever_was_touched(client: TestClient) -> None:
+    """ann bought tea-0, tea-1 and tea-2 and looked at coffee-0."""
+    food = {"category": ["Food"]}
+    bought = ask(client, user_id="ann", filters=food, limit=20)
+    touched = ask(client, user_id="ann", filters=food, limit=20, seen="touched")
+    get = client.get(
+        "/v1/users/ann/recommendations", params={"limit": 20, "category": "Food", "seen": "touched"}
+    )
+
+    assert set(ids(bought)) == (TEA | COFFEE) - {"tea-0", "tea-1", "tea-2"}
+    assert set(ids(touched)) == set(ids(bought)) - {"coffee-0"}
+    assert touched["filtered_out"]["seen"] == 4
+    assert ids(get.json()) == ids(touched)
 
 
 def test_price_stock_and_deletion_count_at_once(client: TestClient, filled: Graph) -> None:

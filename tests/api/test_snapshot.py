@@ -49,8 +49,8 @@ def test_a_broken_model_node_is_named(change: dict[str, Any]) -> None:
 def test_newer_columns_keep_the_vectors_and_other_items_do_not_fit() -> None:
     snapshot = made_up(2, 1)
     rows = [
-        ["item-000", "New title", 5, True, False, None, None],
-        ["item-001", None, None, False, True, 7, "Acme"],
+        ["item-000", "New title", 5, True, False, None, None, None],
+        ["item-001", None, None, False, True, 7, "Acme", None],
     ]
 
     newer = with_columns(snapshot, rows)
