@@ -10,6 +10,7 @@ from fastapi import FastAPI
 from api.problems import install
 from api.routes import health, v1
 from api.serving import Keeper
+from api.suggest_routes import router as suggestions
 from kg.settings import Settings, load_settings
 
 _PATIENCE = 30.0  # seconds that the start waits for the first snapshot; then /readyz says what is missing
@@ -32,6 +33,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.state.settings = settings
     app.state.keeper = Keeper(settings)
     app.include_router(v1)
+    app.include_router(suggestions)
     app.include_router(health)
     install(app)
     return app

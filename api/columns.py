@@ -22,6 +22,7 @@ class Columns(NamedTuple):
     released: Floats  # seconds since 1970
     brand: npt.NDArray[np.int32]  # number of the brand, -1 for none
     brand_number: dict[str, int]  # casefolded name -> number
+    brand_names: list[str]  # by number, as first spelt
 
 
 class Categories(NamedTuple):
@@ -30,6 +31,7 @@ class Categories(NamedTuple):
     below: dict[str, frozenset[str]]  # category id -> ids of itself and everything below
     by_name: dict[str, frozenset[str]]  # casefolded name or id -> category ids
     items: dict[str, npt.NDArray[np.int64]]  # category id -> numbers of the items directly in it
+    names: dict[str, str]  # category id -> name
 
     def resolve(self, wanted: Iterable[str]) -> frozenset[str]:
         """Ids of all categories that a filter's values mean, subtrees included."""
@@ -45,6 +47,7 @@ def columns_from(rows: Sequence[Sequence[Any]]) -> Columns:
     titles, prices, in_stock, hidden, released, brands = zip(*rows, strict=True) if rows else ((),) * 6
     numbers: dict[str, int] = {}
     codes = [numbers.setdefault(b.casefold(), len(numbers)) if b is not None else -1 for b in brands]
+    spelt = {numbers[b.casefold()]: b for b in reversed(brands) if b is not None}
     return Columns(
         titles=list(titles),
         price=np.array(prices, dtype=np.float64),  # None becomes NaN
@@ -53,6 +56,7 @@ def columns_from(rows: Sequence[Sequence[Any]]) -> Columns:
         released=np.array([seconds(r) for r in released], dtype=np.float64),
         brand=np.array(codes, dtype=np.int32),
         brand_number=numbers,
+        brand_names=[spelt[n] for n in range(len(numbers))],
     )
 
 
@@ -76,6 +80,7 @@ def categories_from(
         below={row["category_id"]: _below(row["category_id"], children) for row in tree},
         by_name={name: frozenset(ids) for name, ids in by_name.items()},
         items={category_id: np.array(numbers, dtype=np.int64) for category_id, numbers in items.items()},
+        names={row["category_id"]: row["name"] or row["category_id"] for row in tree},
     )
 
 

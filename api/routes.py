@@ -15,7 +15,7 @@ from api.serving import Keeper
 from kg.queries import load
 
 _Q = load("api")
-_PROBLEMS: dict[int | str, dict[str, Any]] = {
+PROBLEMS: dict[int | str, dict[str, Any]] = {
     status: {"model": Problem, "description": text, "content": {"application/problem+json": {}}}
     for status, text in (
         (401, "The key is missing or wrong."),
@@ -48,7 +48,7 @@ def authorised(
 
 
 KeeperOf = Annotated[Keeper, Depends(keeper_of)]
-v1 = APIRouter(prefix="/v1", dependencies=[Depends(authorised)], responses=_PROBLEMS)
+v1 = APIRouter(prefix="/v1", dependencies=[Depends(authorised)], responses=PROBLEMS)
 health = APIRouter(tags=["health"])
 
 
@@ -104,7 +104,7 @@ async def healthz() -> Health:
     return Health()
 
 
-@health.get("/readyz", responses={503: _PROBLEMS[503]})
+@health.get("/readyz", responses={503: PROBLEMS[503]})
 async def readyz(keeper: KeeperOf) -> Ready:
     """Whether the API can answer: the graph answers, a model is live and in memory, words can be read."""
     await keeper.reads.rows(_Q.ping)

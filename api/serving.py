@@ -14,6 +14,7 @@ from api.encoder import QueryEncoder
 from api.problems import ApiError
 from api.reads import Reads
 from api.snapshot import Snapshot, load_snapshot, version_from, with_columns
+from api.suggest import Suggester, suggester_for
 from kg.driver import Graph, connect
 from kg.errors import EncoderError, GraphError, ModelError, ShopgraphError
 from kg.onnx_export import encoder_folder
@@ -46,6 +47,7 @@ class Keeper:
         self._graph: Graph | None = None
         self._reads: Reads | None = None
         self._serving: Serving | None = None
+        self._suggester: Suggester | None = None
         self._problem = ApiError(503, "starting", "The API is starting: it has not read the graph yet.")
         self._mark: frozenset[str] = frozenset()
         self._rest_until = 0.0
@@ -61,6 +63,17 @@ class Keeper:
         if self._serving is None:
             raise self._problem
         return self._serving
+
+    @property
+    def suggester(self) -> Suggester:
+        """The words of the snapshot, a moment behind it while they are sorted.
+
+        Raises:
+            ApiError: 503, with what is missing and what to do.
+        """
+        if self._suggester is None:
+            raise self._problem
+        return self._suggester
 
     @property
     def reads(self) -> Reads:
@@ -102,7 +115,7 @@ class Keeper:
         rows, mark = await self._reads.answer(_Q.state)
         version = version_from(rows[0])
         if version is None:
-            self._serving = None
+            self._serving = self._suggester = None
         if self._serving is None or version != self._serving.snapshot.version:
             await self._load()
         elif mark != self._mark and time.monotonic() >= self._rest_until:
@@ -112,6 +125,9 @@ class Keeper:
             return
         else:
             return
+        if self._serving is not None:
+            work = partial(suggester_for, self._serving.snapshot, self._suggester)
+            self._suggester = await asyncio.to_thread(work)
         self._mark = mark
 
     async def _load(self) -> None:

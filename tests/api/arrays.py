@@ -1,5 +1,8 @@
 """A made-up snapshot without a graph."""
 
+from collections.abc import Sequence
+from dataclasses import replace
+
 import numpy as np
 import scipy.sparse as sp
 
@@ -39,6 +42,27 @@ def made_up(n: int, seed: int, dim: int = 8) -> Snapshot:
         text=_unit(random, n, 6),
         text_model="made-up",
         shoppers=random.integers(0, 50, size=n),
+        columns=columns_from(rows),
+        categories=categories_from(tree, members, number),
+    )
+
+
+def titled(titles: Sequence[tuple[str, str | None, int]], hidden: Sequence[int] = ()) -> Snapshot:
+    """Items with title, brand and number of shoppers; the even ones are Drinks, all are Food."""
+    ids = [str(n) for n in range(len(titles))]
+    number = {item_id: n for n, item_id in enumerate(ids)}
+    tree = [
+        {"category_id": "f", "name": "Food", "parent_ids": []},
+        {"category_id": "d", "name": "Drinks", "parent_ids": ["f"]},
+        {"category_id": "e", "name": "Empty", "parent_ids": []},
+    ]
+    members = [{"item_id": i, "category_ids": ["f" if int(i) % 2 else "d"]} for i in ids]
+    rows = [[title, None, True, n in hidden, None, brand] for n, (title, brand, _) in enumerate(titles)]
+    return replace(
+        made_up(1, 1),
+        ids=ids,
+        number=number,
+        shoppers=np.array([shoppers for _, _, shoppers in titles]),
         columns=columns_from(rows),
         categories=categories_from(tree, members, number),
     )
