@@ -76,6 +76,17 @@ class Keeper:
         return self._suggester
 
     @property
+    def graph(self) -> Graph:
+        """The graph for reads that take long, outside the event loop.
+
+        Raises:
+            GraphError: the graph was not reached yet.
+        """
+        if self._graph is None:
+            raise GraphError("The graph is not connected.")
+        return self._graph
+
+    @property
     def reads(self) -> Reads:
         """The graph for requests.
 
@@ -131,7 +142,7 @@ class Keeper:
         self._mark = mark
 
     async def _load(self) -> None:
-        graph = self._connected()
+        graph = self.graph
         snapshot = await self._rested(partial(load_snapshot, graph))
         before = self._serving
         if before is not None and before.encoder is not None and before.encoder.name == snapshot.text_model:
@@ -145,7 +156,7 @@ class Keeper:
 
     async def _refresh(self, serving: Serving) -> None:
         """Take over prices, stock and titles; read everything again where items came or went."""
-        graph = self._connected()
+        graph = self.graph
 
         def newer() -> Snapshot | None:
             return with_columns(serving.snapshot, graph.read(_Q.columns)[0]["columns"])
@@ -162,11 +173,6 @@ class Keeper:
         now = time.monotonic()
         self._rest_until = now + _REST * (now - started)
         return result
-
-    def _connected(self) -> Graph:
-        if self._graph is None:
-            raise GraphError("The graph is not connected.")
-        return self._graph
 
     def _note(self, found: ApiError) -> None:
         if found.detail != self._problem.detail:
