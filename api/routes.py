@@ -16,11 +16,15 @@ from kg.queries import load
 
 _Q = load("api")
 PROBLEMS: dict[int | str, dict[str, Any]] = {
-    status: {"model": Problem, "description": text, "content": {"application/problem+json": {}}}
+    status: {
+        "description": text,
+        "content": {"application/problem+json": {"schema": Problem.model_json_schema()}},
+    }
     for status, text in (
         (401, "The key is missing or wrong."),
         (404, "No such item."),
         (422, "A field has a bad value; the document names it."),
+        (500, "The API failed; its log has the trace."),
         (503, "The graph, the model or the encoder is missing; the document says what to do."),
     )
 }
@@ -49,7 +53,7 @@ def authorised(
 
 KeeperOf = Annotated[Keeper, Depends(keeper_of)]
 v1 = APIRouter(prefix="/v1", dependencies=[Depends(authorised)], responses=PROBLEMS)
-health = APIRouter(tags=["health"])
+health = APIRouter(tags=["health"], responses={500: PROBLEMS[500]})
 
 
 @v1.post("/recommendations", tags=["recommendations"], response_model=RecommendationResponse)

@@ -87,11 +87,21 @@ CALL (u) {
 }
 RETURN u IS NOT NULL AS known, events
 
+// name: users
+// Every user, in the order of their ids.
+// params:
+// returns: user_id (str)
+MATCH (u:User)
+WHERE u.userId IS NOT NULL
+RETURN u.userId AS user_id
+ORDER BY user_id
+
 // name: histories
 // What every user did, newest first, a row a user, as api.history has it for one.
 // params: most (int)
 // returns: user_id (str), events ([[str, str]]): item id, relationship type
 MATCH (u:User)
+WHERE u.userId IS NOT NULL
 CALL (u) {
   MATCH (u)-[e:VIEWED|ADDED_TO_CART|BOUGHT|RATED]->(i:Item)
   WITH i.itemId AS item_id, type(e) AS type, coalesce(e.lastAt, e.position) AS at
