@@ -7,9 +7,11 @@ from importlib.metadata import version
 
 from fastapi import FastAPI
 
+from api.audience_routes import router as audiences
 from api.problems import install
 from api.routes import health, v1
 from api.serving import Keeper
+from api.suggest_routes import router as suggestions
 from kg.settings import Settings, load_settings
 
 _PATIENCE = 30.0  # seconds that the start waits for the first snapshot; then /readyz says what is missing
@@ -31,7 +33,10 @@ def create_app(settings: Settings) -> FastAPI:
     )
     app.state.settings = settings
     app.state.keeper = Keeper(settings)
+    app.state.audience_turn = asyncio.Lock()
     app.include_router(v1)
+    app.include_router(suggestions)
+    app.include_router(audiences)
     app.include_router(health)
     install(app)
     return app

@@ -1,4 +1,4 @@
-"""The commands `shopgraph api serve` and `shopgraph recommend`."""
+"""The commands `shopgraph api serve`, `shopgraph api export` and `shopgraph recommend`."""
 
 import asyncio
 import os
@@ -93,6 +93,23 @@ def evaluate(
     from api.table import evaluated
 
     out.print(evaluated(found))
+
+
+@app.command()
+def export(
+    file: Annotated[Path, typer.Option("--out", help="File to write, .parquet.", dir_okay=False)],
+    limit: Annotated[int, typer.Option(help="Items for each user.", min=1, max=100)] = 10,
+    kind: Annotated[Literal["for_you", "trending"], typer.Option(help="What to recommend.")] = "for_you",
+) -> None:
+    """Write every user's recommendations to a Parquet file, as the API answers them.
+
+    Example: shopgraph api export --out newsletter.parquet --limit 20
+    """
+    from api.export import export as write
+    from kg.settings import load_settings
+
+    users = write(load_settings(), file, kind, limit)
+    say(f"{users:,} users in {file}")
 
 
 def recommend(

@@ -25,6 +25,7 @@ class Columns(NamedTuple):
     brand: npt.NDArray[np.int32]  # number of the brand, -1 for none
     brand_number: dict[str, int]  # casefolded name -> number
     attributes: dict[str, dict[str, Numbers]]  # casefolded name -> value_key -> numbers of items
+    brand_names: list[str]  # by number, as first spelt
 
 
 class Table(NamedTuple):
@@ -41,6 +42,7 @@ class Categories(NamedTuple):
     below: dict[str, frozenset[str]]  # category id -> ids of itself and everything below
     by_name: dict[str, frozenset[str]]  # casefolded name or id -> category ids
     items: dict[str, Numbers]  # category id -> numbers of the items directly in it
+    names: dict[str, str]  # category id -> name
 
     def resolve(self, wanted: Iterable[str]) -> frozenset[str]:
         """Ids of all categories that a filter's values mean, subtrees included."""
@@ -58,6 +60,7 @@ def columns_from(rows: Sequence[Sequence[Any]]) -> Columns:
     )
     numbers: dict[str, int] = {}
     codes = [numbers.setdefault(b.casefold(), len(numbers)) if b is not None else -1 for b in brands]
+    spelt = {numbers[b.casefold()]: b for b in reversed(brands) if b is not None}
     return Columns(
         titles=list(titles),
         price=np.array(prices, dtype=np.float64),  # None becomes NaN
@@ -67,6 +70,7 @@ def columns_from(rows: Sequence[Sequence[Any]]) -> Columns:
         brand=np.array(codes, dtype=np.int32),
         brand_number=numbers,
         attributes=_attributes(attributes),
+        brand_names=[spelt[n] for n in range(len(numbers))],
     )
 
 
@@ -87,6 +91,7 @@ def categories_from(
         items=members_from(
             (number[row["item_id"]], row["category_ids"]) for row in members if row["item_id"] in number
         ),
+        names={row["category_id"]: row["name"] or row["category_id"] for row in tree},
     )
 
 

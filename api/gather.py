@@ -3,7 +3,7 @@
 import asyncio
 from typing import NamedTuple
 
-from api.history import Past, fresh_seed, past_from, seed, session_seeds
+from api.history import MOST_EDGES, Past, fresh_seed, past_from, seed, session_seeds
 from api.problems import ApiError, bad_field
 from api.ranking import Edge, Seed, Signals
 from api.reads import Reads
@@ -15,7 +15,6 @@ from kg.driver import Row
 from kg.queries import load
 
 _Q = load("api")
-_MOST_EDGES = 10_000  # of one user; the newest count
 _NEEDS_ITEMS = frozenset({"similar", "bought_together", "complements", "substitutes"})
 
 
@@ -72,7 +71,7 @@ async def _past(
 ) -> Past | None:
     if request.user_id is None:
         return None
-    (row,) = await reads.rows(_Q.history, user_id=request.user_id, most=_MOST_EDGES)
+    (row,) = await reads.rows(_Q.history, user_id=request.user_id, most=MOST_EDGES)
     return past_from(row["known"], row["events"], snapshot, snapshot.event_weights(weights.events))
 
 

@@ -1,7 +1,7 @@
 """From what a user did to what it says about them."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -11,6 +11,7 @@ from api.snapshot import Snapshot
 from kg.columns import RELATIONSHIP_OF
 from kg.driver import Row
 
+MOST_EDGES = 10_000  # of one user; the newest count
 _EVENT_OF = {relationship: event for event, relationship in RELATIONSHIP_OF.items()}
 
 
@@ -26,7 +27,20 @@ class Past(NamedTuple):
 def past_from(
     known: bool, events: Sequence[tuple[str, str]], snapshot: Snapshot, event_weights: dict[str, float]
 ) -> Past:
-    """From what api.history returns, newest first; of several kinds of edges the heaviest counts.
+    """From what api.history returns, newest first."""
+    seeds = (
+        seed(snapshot, item_id, "history", weight, event)
+        for item_id, weight, event in weighed(events, snapshot.version.fade, event_weights)
+    )
+    bought = frozenset(item_id for item_id, relationship in events if relationship == "BOUGHT")
+    touched = frozenset(item_id for item_id, _ in events)
+    return Past(known, [s for s in seeds if s is not None], bought, touched)
+
+
+def weighed(
+    events: Sequence[tuple[str, str]], fade: float, event_weights: dict[str, float]
+) -> Iterator[tuple[str, float, str]]:
+    """Item id, weight and relationship of each past item, newest first; the heaviest of its edges counts.
 
     The old fades: an item counts exp(-fade) less for each one that the user came to later.
     """
@@ -34,13 +48,8 @@ def past_from(
     for item_id, relationship in events:
         weight = event_weights[_EVENT_OF[relationship]]
         heaviest[item_id] = max(heaviest.get(item_id, (-1.0, "")), (weight, relationship))
-    fade = snapshot.version.fade
-    seeds = (
-        seed(snapshot, item_id, "history", weight * math.exp(-fade * age), event)
-        for age, (item_id, (weight, event)) in enumerate(heaviest.items())
-    )
-    bought = frozenset(item_id for item_id, relationship in events if relationship == "BOUGHT")
-    return Past(known, [s for s in seeds if s is not None], bought, frozenset(heaviest))
+    for age, (item_id, (weight, relationship)) in enumerate(heaviest.items()):
+        yield item_id, weight * math.exp(-fade * age), relationship
 
 
 def seed(

@@ -18,12 +18,16 @@ from api.snapshot import check_model
 from kg.queries import load
 
 _Q = load("api")
-_PROBLEMS: dict[int | str, dict[str, Any]] = {
-    status: {"model": Problem, "description": text, "content": {"application/problem+json": {}}}
+PROBLEMS: dict[int | str, dict[str, Any]] = {
+    status: {
+        "description": text,
+        "content": {"application/problem+json": {"schema": Problem.model_json_schema()}},
+    }
     for status, text in (
         (401, "The key is missing or wrong."),
         (404, "No such item."),
         (422, "A field has a bad value; the document names it."),
+        (500, "The API failed; its log has the trace."),
         (503, "The graph, the model or the encoder is missing; the document says what to do."),
     )
 }
@@ -51,8 +55,8 @@ def authorised(
 
 
 KeeperOf = Annotated[Keeper, Depends(keeper_of)]
-v1 = APIRouter(prefix="/v1", dependencies=[Depends(authorised)], responses=_PROBLEMS)
-health = APIRouter(tags=["health"])
+v1 = APIRouter(prefix="/v1", dependencies=[Depends(authorised)], responses=PROBLEMS)
+health = APIRouter(tags=["health"], responses={500: PROBLEMS[500]})
 
 
 @v1.post("/recommendations", tags=["recommendations"], response_model=RecommendationResponse)
@@ -114,7 +118,7 @@ async def healthz() -> Health:
     return Health()
 
 
-@health.get("/readyz", responses={503: _PROBLEMS[503]})
+@health.get("/readyz", responses={503: PROBLEMS[503]})
 async def readyz(keeper: KeeperOf) -> Ready:
     """Whether the API can answer: the graph answers, a model is live and in memory, words can be read."""
     await keeper.reads.rows(_Q.ping)

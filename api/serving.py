@@ -14,6 +14,7 @@ from api.encoder import QueryEncoder
 from api.problems import ApiError
 from api.reads import Reads
 from api.snapshot import Snapshot, load_snapshot, version_from, with_columns
+from api.suggest import Suggester, suggester_for
 from kg.driver import Graph, connect
 from kg.errors import EncoderError, GraphError, ModelError, ShopgraphError
 from kg.onnx_export import encoder_folder
@@ -46,6 +47,7 @@ class Keeper:
         self._graph: Graph | None = None
         self._reads: Reads | None = None
         self._serving: Serving | None = None
+        self._suggester: Suggester | None = None
         self._problem = ApiError(503, "starting", "The API is starting: it has not read the graph yet.")
         self._mark: frozenset[str] = frozenset()
         self._rest_until = 0.0
@@ -61,6 +63,28 @@ class Keeper:
         if self._serving is None:
             raise self._problem
         return self._serving
+
+    @property
+    def suggester(self) -> Suggester:
+        """The words of the snapshot, a moment behind it while they are sorted.
+
+        Raises:
+            ApiError: 503, with what is missing and what to do.
+        """
+        if self._suggester is None:
+            raise self._problem
+        return self._suggester
+
+    @property
+    def graph(self) -> Graph:
+        """The graph for reads that take long, outside the event loop.
+
+        Raises:
+            GraphError: the graph was not reached yet.
+        """
+        if self._graph is None:
+            raise GraphError("The graph is not connected.")
+        return self._graph
 
     @property
     def reads(self) -> Reads:
@@ -110,10 +134,13 @@ class Keeper:
             return
         else:
             return
+        if self._serving is not None:
+            work = partial(suggester_for, self._serving.snapshot, self._suggester)
+            self._suggester = await asyncio.to_thread(work)
         self._mark = mark
 
     async def _load(self) -> None:
-        graph = self._connected()
+        graph = self.graph
         snapshot = await self._rested(partial(load_snapshot, graph))
         before = self._serving
         if before is not None and before.encoder is not None and before.encoder.name == snapshot.text_model:
@@ -127,7 +154,7 @@ class Keeper:
 
     async def _refresh(self, serving: Serving) -> None:
         """Take over prices, stock and titles; read everything again where items came or went."""
-        graph = self._connected()
+        graph = self.graph
 
         def newer() -> Snapshot | None:
             return with_columns(serving.snapshot, graph.read(_Q.columns)[0]["columns"])
@@ -144,11 +171,6 @@ class Keeper:
         now = time.monotonic()
         self._rest_until = now + _REST * (now - started)
         return result
-
-    def _connected(self) -> Graph:
-        if self._graph is None:
-            raise GraphError("The graph is not connected.")
-        return self._graph
 
     def _note(self, found: ApiError) -> None:
         if found.detail != self._problem.detail:

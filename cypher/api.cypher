@@ -89,6 +89,30 @@ CALL (u) {
 }
 RETURN u IS NOT NULL AS known, events
 
+// name: users
+// Every user, in the order of their ids.
+// params:
+// returns: user_id (str)
+MATCH (u:User)
+WHERE u.userId IS NOT NULL
+RETURN u.userId AS user_id
+ORDER BY user_id
+
+// name: histories
+// What every user did, newest first, a row a user, as api.history has it for one.
+// params: most (int)
+// returns: user_id (str), events ([[str, str]]): item id, relationship type
+MATCH (u:User)
+WHERE u.userId IS NOT NULL
+CALL (u) {
+  MATCH (u)-[e:VIEWED|ADDED_TO_CART|BOUGHT|RATED]->(i:Item)
+  WITH i.itemId AS item_id, type(e) AS type, coalesce(e.lastAt, e.position) AS at
+  ORDER BY at DESC, item_id, type
+  LIMIT $most
+  RETURN collect([item_id, type]) AS events
+}
+RETURN u.userId AS user_id, events
+
 // name: edges
 // Items one hop from the given ones, as one row; where a pair has several edges of a type, the strongest.
 // params: item_ids ([str]), types ([str])

@@ -1,6 +1,8 @@
 """A made-up snapshot without a graph."""
 
 import json
+from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import scipy.sparse as sp
@@ -53,6 +55,27 @@ def _attributes(random: np.random.Generator) -> str:
     tags = ["new", "sale"][: int(random.integers(0, 3))]
     return json.dumps(
         {"Color": f"Red {random.integers(0, 3)}", "size": int(random.integers(1, 4)), "tags": tags}
+    )
+
+
+def titled(titles: Sequence[tuple[str, str | None, int]], hidden: Sequence[int] = ()) -> Snapshot:
+    """Items with title, brand and number of shoppers; the even ones are Drinks, all are Food."""
+    ids = [str(n) for n in range(len(titles))]
+    number = {item_id: n for n, item_id in enumerate(ids)}
+    tree = [
+        {"category_id": "f", "name": "Food", "parent_ids": []},
+        {"category_id": "d", "name": "Drinks", "parent_ids": ["f"]},
+        {"category_id": "e", "name": "Empty", "parent_ids": []},
+    ]
+    members = [{"item_id": i, "category_ids": ["f" if int(i) % 2 else "d"]} for i in ids]
+    rows = [[title, None, True, n in hidden, None, brand, None] for n, (title, brand, _) in enumerate(titles)]
+    return replace(
+        made_up(1, 1),
+        ids=ids,
+        number=number,
+        shoppers=np.array([shoppers for _, _, shoppers in titles]),
+        columns=columns_from(rows),
+        categories=categories_from(tree, members, number),
     )
 
 

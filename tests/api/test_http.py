@@ -146,29 +146,6 @@ def test_a_key_is_asked_for_where_one_is_set(filled: Graph, settings: Settings) 
         assert client.get("/readyz").status_code == 200
 
 
-def test_every_field_is_described_with_an_example(settings: Settings) -> None:
-    document = create_app(settings).openapi()
-    own = {
-        n: s
-        for n, s in document["components"]["schemas"].items()
-        if n not in ("HTTPValidationError", "ValidationError")
-    }
-    lacking = [
-        f"{name}.{field}"
-        for name, schema in own.items()
-        for field, facts in schema.get("properties", {}).items()
-        if not facts.get("description") or "examples" not in facts
-    ]
-    parameters = [
-        f"{path} {p['name']}"
-        for path, methods in document["paths"].items()
-        for operation in methods.values()
-        for p in operation.get("parameters", [])
-        if not p.get("description") or not (p.get("examples") or p["schema"].get("examples"))
-    ]
-    assert (lacking, parameters) == ([], [])
-
-
 def test_the_api_loads_no_torch() -> None:
     code = (
         "import sys, api.app, api.cli, api.table, api.recommender\n"

@@ -1,0 +1,248 @@
+"""Completions and next keywords as one types, from the shop's titles, categories and brands.
+
+Every title, category and brand is an entry: a row of words. One array holds the words of all entries one
+after another; a second one lists, word by word in the order of the alphabet, the places where each stands.
+The words that begin with a prefix are neighbours in that order, so their places are one slice of it.
+Entries are numbered by what is bought, most first: the first entries of a slice are the best.
+"""
+
+from bisect import bisect_left
+from collections.abc import Iterable, Iterator, Sequence
+from functools import lru_cache
+from typing import Literal, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from api.columns import Bools
+from api.snapshot import Snapshot
+from api.words import fold, is_unspaced, join, phrases, split
+
+Kind = Literal["category", "brand", "keyword", "title"]
+Places = npt.NDArray[np.int64]
+_PAUSE = -1  # stands where a phrase ends
+_LONGEST = 4  # words that a keyword may add to what was typed
+_SELDOM = 0.03  # on Beauty: of 0.001, for 0.001, nail 0.003, argan 0.02; dry 0.10, oil 0.36
+_CACHED = 4_096  # what was typed most recently: short beginnings fit most and come again and again
+_LAST = "\U0010ffff"
+
+
+class Entry(NamedTuple):
+    """A text of the shop that may be suggested as it is."""
+
+    text: str
+    kind: Kind
+    items: int  # items behind it
+    shoppers: int  # shoppers of these items
+
+
+class Suggester:
+    """The words of one snapshot."""
+
+    def __init__(self, snapshot: Snapshot) -> None:
+        self._snapshot = snapshot
+        self._entries = sorted(_entries(snapshot), key=_most_bought)
+        self._counts = np.array([(e.items, e.shoppers) for e in self._entries], dtype=np.int64).reshape(-1, 2)
+        rows = [phrases(e.text) for e in self._entries]
+        written = {fold(word): word.lower() for row in reversed(rows) for words in row for word in words}
+        self._words = sorted(written)  # the vocabulary
+        self._written = [written[word] for word in self._words]
+        self._number = {word: n for n, word in enumerate(self._words)}
+        self._text, self._entry = _laid_out(rows, self._number)
+        # what a keyword at a place is worth: titles only, and a little for what nobody bought yet
+        worth = [e.shoppers + 1e-3 if e.kind == "title" else 0.0 for e in self._entries]
+        self._worth = np.array(worth, dtype=np.float64)[self._entry] if worth else np.zeros(1)
+        order = np.argsort(self._text, kind="stable")
+        self._places = order[np.count_nonzero(self._text == _PAUSE) :]
+        self._starts = np.searchsorted(self._text[self._places], np.arange(len(self._words) + 1))
+        self._open = self._seldom_last()
+        self.suggest = lru_cache(_CACHED)(self._suggest)
+        self._telling = np.array(
+            [is_unspaced(w) or (len(w) > 1 and not w.isdigit()) for w in self._words], np.bool_
+        )
+
+    def fits(self, snapshot: Snapshot) -> bool:
+        """Whether a snapshot has the same words and shoppers, whatever else has moved."""
+        mine, theirs = self._snapshot, snapshot
+        return (
+            mine.shoppers is theirs.shoppers
+            and mine.categories is theirs.categories
+            and mine.columns.titles == theirs.columns.titles
+            and mine.columns.brand_names == theirs.columns.brand_names
+            and np.array_equal(mine.columns.brand, theirs.columns.brand)
+            and np.array_equal(mine.columns.hidden, theirs.columns.hidden)
+        )
+
+    def _suggest(self, typed: str, limit: int) -> list[Entry]:
+        """What may be meant, most shoppers first: texts with the words typed so far, and next keywords.
+
+        The last word is completed unless a space follows; a whole word is followed by the next. The other
+        words narrow, in any order, the items that count; one that the shop lacks narrows nothing.
+
+        >>> [e.text for e in suggester.suggest("green te", 3)]
+        ['green tea', 'green tea leaves', 'Green tea leaves in a tin']
+        """
+        words = split(typed)
+        found: list[Entry] = []
+        if words and not typed[-1].isspace():
+            places = self._beginning(fold(words[-1]), self._holding(words[:-1]))
+            found += [*self._top(places, limit), *self._keywords(words[:-1], places, limit)]
+        if words and (last := self._number.get(fold(words[-1]))) is not None:
+            places = self._of_word(last)
+            places = places[self._holding(words)[self._entry[places]]]
+            found += [*self._top(places, limit), *self._keywords(words, self._after(places), limit)]
+        return sorted(_distinct(found, typed), key=_most_bought)[:limit]
+
+    def _seldom_last(self) -> Bools:
+        """Words such as "for" that hardly ever end a phrase, so that a keyword should not end with them."""
+        times = np.diff(self._starts)
+        ends = np.add.reduceat(self._text[self._places + 1] == _PAUSE, self._starts[:-1], dtype=np.int64)
+        return np.asarray(ends + 1 < _SELDOM * times)
+
+    def _holding(self, words: Sequence[str]) -> Bools:
+        """Which entries hold the words, leaving out words that no entry holds."""
+        holding = np.ones(len(self._entries), dtype=np.bool_)
+        for word in words:
+            if (number := self._number.get(fold(word))) is not None:
+                has = np.zeros_like(holding)
+                has[self._entry[self._of_word(number)]] = True
+                holding &= has
+        return holding
+
+    def _beginning(self, prefix: str, holding: Bools) -> Places:
+        """Places of words that begin with `prefix`, in the entries of `holding` where these have any."""
+        low, high = bisect_left(self._words, prefix), bisect_left(self._words, prefix + _LAST)
+        places = self._places[self._starts[low] : self._starts[high]]
+        narrowed = places[holding[self._entry[places]]]
+        return narrowed if narrowed.size else places
+
+    def _of_word(self, number: int) -> Places:
+        return self._places[self._starts[number] : self._starts[number + 1]]
+
+    def _after(self, places: Places) -> Places:
+        """The places behind these in their phrases, in the order of the words there."""
+        behind = places + 1
+        behind = behind[self._text[behind] != _PAUSE]
+        return np.asarray(behind[np.argsort(self._text[behind], kind="stable")])
+
+    def _top(self, places: Places, limit: int) -> list[Entry]:
+        hit = np.zeros(len(self._entries), dtype=np.bool_)
+        hit[self._entry[places]] = True
+        return [self._entries[n] for n in np.flatnonzero(hit)[:limit]]
+
+    def _keywords(self, done: Sequence[str], places: Places, limit: int) -> list[Entry]:
+        """Words at `places` after the finished words: first those that stand right behind them.
+
+        Args:
+            places: in the order of the words there.
+        """
+        numbers = [self._number.get(fold(word), _PAUSE) for word in done]
+        typed = [self._written[n] if n != _PAUSE else w.lower() for n, w in zip(numbers, done, strict=True)]
+        near = self._best(places[self._text[places - 1] == numbers[-1]] if done else places, numbers, limit)
+        far = self._best(places, [*numbers, *(n for n, _ in near)], limit - len(near))
+        found = (self._keyword(typed, some) for _, some in (*near, *far))
+        return [entry for entry in found if entry is not None]
+
+    def _best(self, places: Places, without: Sequence[int], limit: int) -> list[tuple[int, Places]]:
+        """The words whose titles are bought most: each one's number and its places among `places`."""
+        words = self._text[places]
+        worth = np.bincount(words, self._worth[places], len(self._words))
+        worth[~self._telling] = 0
+        worth[[n for n in without if n != _PAUSE]] = 0
+        known = np.flatnonzero(worth)
+        best = known[np.argsort(-worth[known], kind="stable")[:limit]]
+        first, last = np.searchsorted(words, best), np.searchsorted(words, best, "right")
+        return [(int(n), places[a:b]) for n, a, b in zip(best, first, last, strict=True)]
+
+    def _keyword(self, typed: Sequence[str], places: Places) -> Entry | None:
+        """The keyword at `places`, going on while most of what is bought goes on in the same way.
+
+        None where it ends with a word that should not, or where a single title has it.
+        """
+        places = places[self._worth[places] > 0]
+        added = [int(self._text[places[0]])]
+        while len(added) < _LONGEST:
+            behind = self._text[places + 1]
+            worth = np.bincount(behind + 1, self._worth[places], 2)
+            likeliest = int(worth[1:].argmax())
+            longer = places[behind == likeliest] + 1
+            most = worth[likeliest + 1] > worth.sum() / 2 and self._shared(longer)
+            if not longer.size or not (most or self._open[added[-1]]):
+                break
+            added.append(likeliest)
+            places = longer
+        if self._open[added[-1]] or not self._shared(places):
+            return None
+        entries = self._entry[places]  # in order, an entry once for each place
+        items, shoppers = self._counts[entries[np.flatnonzero(np.diff(entries, prepend=-1))]].sum(axis=0)
+        text = join([*typed, *(self._written[n] for n in added)])
+        return Entry(text, "keyword", int(items), int(shoppers))
+
+    def _shared(self, places: Places) -> bool:
+        """Whether several entries have places in order among these."""
+        return bool(places.size and self._entry[places[0]] != self._entry[places[-1]])
+
+
+def suggester_for(snapshot: Snapshot, before: Suggester | None) -> Suggester:
+    """The suggester of a snapshot: the one before where that still fits, else a new one."""
+    return before if before is not None and before.fits(snapshot) else Suggester(snapshot)
+
+
+def _laid_out(rows: Sequence[list[list[str]]], number: dict[str, int]) -> tuple[Places, Places]:
+    """The word's number and the entry's at every place, a pause behind each phrase and one at the start."""
+    folded: dict[str, int] = {}
+    text, lengths = [_PAUSE], []
+    for row in rows:
+        before = len(text)
+        for words in row:
+            for word in words:
+                if word not in folded:
+                    folded[word] = number[fold(word)]
+                text.append(folded[word])
+            text.append(_PAUSE)
+        lengths.append(len(text) - before)
+    entry = np.repeat(np.arange(len(rows)), lengths)
+    return np.array(text, dtype=np.int64), np.concatenate([[0], entry])
+
+
+def _most_bought(entry: Entry) -> tuple[int, int, str]:
+    return (-entry.shoppers, -entry.items, entry.text)
+
+
+def _distinct(entries: Iterable[Entry], typed: str) -> Iterable[Entry]:
+    """One of those that read alike, the name of something before a title, and no keyword that was typed."""
+    found: dict[str, Entry] = {}
+    for entry in entries:
+        key = _same(entry.text)
+        if entry.kind == "keyword" and key == _same(typed):
+            continue
+        if key not in found or found[key].kind == "title":
+            found[key] = entry
+    return found.values()
+
+
+def _same(text: str) -> str:
+    return join(map(fold, split(text)))
+
+
+def _entries(snapshot: Snapshot) -> Iterator[Entry]:
+    columns, categories, shoppers = snapshot.columns, snapshot.categories, snapshot.shoppers
+    visible = ~columns.hidden
+    titles: dict[str, list[int]] = {}
+    for number in np.flatnonzero(visible).tolist():
+        if title := columns.titles[number]:
+            titles.setdefault(title, []).append(number)
+    for title, numbers in titles.items():
+        yield Entry(title, "title", len(numbers), int(shoppers[numbers].sum()))
+    branded = visible & (columns.brand >= 0)
+    items = np.bincount(columns.brand[branded], minlength=len(columns.brand_names))
+    bought = np.bincount(columns.brand[branded], shoppers[branded], len(columns.brand_names))
+    for name, n, some in zip(columns.brand_names, items.tolist(), bought.tolist(), strict=True):
+        if n:
+            yield Entry(name, "brand", n, int(some))
+    for name in sorted(set(categories.names.values())):
+        inside = np.zeros(len(visible), dtype=np.bool_)
+        for category_id in categories.resolve([name]):
+            inside[categories.items.get(category_id, [])] = True
+        if n := int(np.count_nonzero(inside & visible)):
+            yield Entry(name, "category", n, int(shoppers[inside & visible].sum()))

@@ -1,0 +1,135 @@
+"""The API from Python, typed: the same models that the server checks with, and none of the server.
+
+    >>> with Client("http://127.0.0.1:8000") as shop:
+    ...     answer = shop.recommendations(RecommendationRequest(user_id="4711", query="gift"))
+    ...     print(answer.items[0].item_id)
+
+Install with `pip install 'shopgraph[client]'`.
+"""
+
+from collections.abc import Iterator
+from types import TracebackType
+from typing import Any, Self
+
+import httpx
+from pydantic import ValidationError
+
+from api.answers import ModelList, Problem, RecommendationResponse
+from api.audience_schemas import AudienceMember, AudienceRequest
+from api.schemas import Options, RecommendationRequest, RelatedOptions
+from api.suggest_schemas import SuggestResponse
+
+
+class ProblemError(Exception):
+    """The API refused or failed; `problem` is its RFC 9457 document."""
+
+    def __init__(self, problem: Problem) -> None:
+        super().__init__(f"{problem.status} {problem.title}: {problem.detail}")
+        self.problem = problem
+
+
+class Client:
+    """A connection to one API, to be closed or used in a `with` statement.
+
+    Args:
+        base_url: where the API is, for example http://127.0.0.1:8000.
+        api_key: the key in SHOPGRAPH_API_KEY, where the API has one.
+        http: another HTTP client to send with, for example one with retries; `base_url` is then its own.
+
+    Every method raises ProblemError where the API answers with a problem, and httpx.TransportError where it
+    cannot be reached.
+    """
+
+    def __init__(
+        self,
+        base_url: str = "http://127.0.0.1:8000",
+        api_key: str | None = None,
+        timeout: float = 10.0,
+        http: httpx.Client | None = None,
+    ) -> None:
+        self._http = http or httpx.Client(base_url=base_url, timeout=timeout)
+        self._headers = {"Authorization": f"Bearer {api_key}"} if api_key else {}
+
+    def recommendations(self, request: RecommendationRequest) -> RecommendationResponse:
+        """Items for a user, a session, an item, words, or any of these together."""
+        body = request.model_dump(mode="json", exclude_unset=True)
+        answer = self._send("POST", "/v1/recommendations", json=body)
+        return RecommendationResponse.model_validate_json(answer.content)
+
+    def for_user(self, user_id: str, options: Options | None = None) -> RecommendationResponse:
+        """Items for a user."""
+        return self.recommendations((options or Options()).request("for_you", user_id, []))
+
+    def related(self, item_id: str, options: RelatedOptions | None = None) -> RecommendationResponse:
+        """Items similar to an item, bought with it, going with it or able to replace it."""
+        options = options or RelatedOptions()
+        return self.recommendations(options.request(options.kind, options.user_id, [item_id]))
+
+    def suggest(self, typed: str, limit: int = 10) -> SuggestResponse:
+        """Completions and next keywords; a space at the end says that the last word is finished."""
+        answer = self._send("GET", "/v1/suggest", params={"q": typed, "limit": limit})
+        return SuggestResponse.model_validate_json(answer.content)
+
+    def search(self, query: str, **options: Any) -> dict[str, Any]:
+        """Items for words alone, with facets; `options` are the query parameters of `GET /v1/search`."""
+        found: dict[str, Any] = self._send("GET", "/v1/search", params={"q": query, **options}).json()
+        return found
+
+    def explain(self, **body: Any) -> dict[str, Any]:
+        """Why an item is recommended, or why not; `body` are the fields of `POST /v1/explain`."""
+        found: dict[str, Any] = self._send("POST", "/v1/explain", json=body).json()
+        return found
+
+    def audiences(self, request: AudienceRequest, timeout: float = 600.0) -> Iterator[AudienceMember]:
+        """The users whom an item or a need suits best, best first, as they arrive.
+
+        Args:
+            timeout: seconds to wait for the first: every user of the shop is scored before.
+        """
+        headers = self._headers | {"Accept": "application/x-ndjson"}
+        body = request.model_dump(mode="json", exclude_unset=True)
+        with self._http.stream(
+            "POST", "/v1/audiences", json=body, headers=headers, timeout=timeout
+        ) as response:
+            if response.is_error:
+                response.read()
+                raise _problem(response)
+            for line in response.iter_lines():
+                yield AudienceMember.model_validate_json(line)
+
+    def models(self) -> ModelList:
+        """The published models and which of them is live."""
+        return ModelList.model_validate_json(self._send("GET", "/v1/models").content)
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._http.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _send(self, method: str, path: str, **content: Any) -> httpx.Response:
+        response = self._http.request(method, path, headers=self._headers, **content)
+        if response.is_error:
+            raise _problem(response)
+        return response
+
+
+def _problem(response: httpx.Response) -> ProblemError:
+    try:
+        return ProblemError(Problem.model_validate_json(response.content))
+    except ValidationError:  # a proxy's page, for example
+        return ProblemError(
+            Problem(
+                type="about:blank",
+                title=response.reason_phrase or "Error",
+                status=response.status_code,
+                detail=response.text[:200],
+                instance=response.url.path,
+            )
+        )

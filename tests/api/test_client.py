@@ -1,0 +1,74 @@
+"""The Python client against the running API, and against what is not the API."""
+
+import subprocess
+import sys
+
+import httpx
+import pytest
+from fastapi.testclient import TestClient
+
+from api.app import create_app
+from api.audience_schemas import AudienceRequest
+from api.schemas import Filters, Options, RecommendationRequest, RelatedOptions
+from kg.driver import Graph
+from kg.settings import Settings
+from shopgraph.client import Client, ProblemError
+
+
+@pytest.fixture
+def shop(client: TestClient) -> Client:
+    return Client(http=client)
+
+
+def test_every_method_answers_with_its_model(shop: Client) -> None:
+    request = RecommendationRequest(user_id="ann", limit=2, filters=Filters(category=["Tea"]))
+    assert {i.item_id for i in shop.recommendations(request).items} <= {"tea-3", "tea-4", "tea-5"}
+    assert len(shop.for_user("ann").items) == 10
+    assert len(shop.for_user("ann", Options(limit=1, in_stock=True, category=["Tea", "Coffee"])).items) == 1
+    together = shop.related("tea-0", RelatedOptions(kind="bought_together", limit=1))
+    assert [i.item_id for i in together.items] == ["coffee-1"]
+    assert shop.suggest("gard", limit=1).suggestions[0].text == "Garden"
+    assert [m.user_id for m in shop.audiences(AudienceRequest(item_id="tea-3", limit=1))] == ["ann"]
+    assert [m.version for m in shop.models().models] == ["model-1"]
+
+
+def test_problems_are_exceptions_that_carry_the_document(shop: Client) -> None:
+    with pytest.raises(ProblemError, match="404 Unknown item: There is no item 'no/thing'") as caught:
+        shop.related("no/thing")
+    assert caught.value.problem.type == "/problems/unknown-item"
+    with pytest.raises(ProblemError) as refused:
+        shop.recommendations(RecommendationRequest(kind="similar"))
+    assert refused.value.problem.errors is not None
+    assert refused.value.problem.errors[0]["field"] == "item_ids"
+    with pytest.raises(ProblemError) as unknown:
+        list(shop.audiences(AudienceRequest(item_id="nothing")))
+    assert unknown.value.problem.status == 404
+
+
+def test_the_key_is_sent(filled: Graph, settings: Settings) -> None:
+    assert filled.connection.uri == settings.neo4j_uri
+    locked = Settings.model_validate({**settings.model_dump(), "api_key": "secret"})
+    with TestClient(create_app(locked)) as http:
+        assert Client(http=http, api_key="secret").for_user("ann").items
+        with pytest.raises(ProblemError, match="401"):
+            Client(http=http).for_user("ann")
+
+
+def test_what_is_no_problem_document_becomes_one() -> None:
+    proxy = httpx.MockTransport(lambda _: httpx.Response(502, text="<h1>Bad gateway</h1>"))
+    with (
+        Client(http=httpx.Client(base_url="http://shop", transport=proxy)) as shop,
+        pytest.raises(ProblemError, match="502 Bad Gateway: <h1>Bad gateway</h1>") as caught,
+    ):
+        shop.search("tea")
+    assert caught.value.problem.instance == "/v1/search"
+
+
+def test_the_client_loads_none_of_the_server() -> None:
+    code = (
+        "import sys, shopgraph.client\n"
+        "heavy = {'torch', 'neo4j', 'numpy', 'fastapi', 'starlette', 'onnxruntime', 'kg', 'gnn'}\n"
+        "print(sorted(heavy & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
