@@ -10,8 +10,10 @@ from fastapi import FastAPI
 from api.audience_routes import router as audiences
 from api.problems import install
 from api.routes import health, v1
+from api.search import router as searches
 from api.serving import Keeper
 from api.suggest_routes import router as suggestions
+from api.why import router as explanations
 from kg.settings import Settings, load_settings
 
 _PATIENCE = 30.0  # seconds that the start waits for the first snapshot; then /readyz says what is missing
@@ -37,6 +39,8 @@ def create_app(settings: Settings) -> FastAPI:
     app.include_router(v1)
     app.include_router(suggestions)
     app.include_router(audiences)
+    app.include_router(searches)
+    app.include_router(explanations)
     app.include_router(health)
     install(app)
     return app

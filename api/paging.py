@@ -10,8 +10,8 @@ import zlib
 from collections.abc import Sequence
 
 from api.problems import bad_field
+from api.schemas import LONGEST_TOKEN
 
-LONGEST_TOKEN = 100_000  # characters; about 8,000 items with ids of ten characters
 _LONGEST_LIST = 5_000_000  # bytes, unpacked
 
 

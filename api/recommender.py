@@ -8,7 +8,7 @@ from uuid import uuid4
 
 import numpy as np
 
-from api.answers import Intent, Path, Reason, Recommendation, RecommendationResponse
+from api.answers import Path, Reason, Recommendation, RecommendationResponse
 from api.columns import Bools, seconds
 from api.diversity import diversified
 from api.explain import path_pairs, paths_of, reasons_of, source_of
@@ -21,6 +21,7 @@ from api.reads import Reads
 from api.schemas import FieldName, RecommendationRequest
 from api.serving import Serving
 from api.snapshot import Snapshot
+from api.understand import Understood, intent_of, understand
 from api.weights import DEFAULT, RankingWeights
 from kg.queries import load
 
@@ -33,7 +34,7 @@ _PROPERTY: dict[FieldName, str] = {"in_stock": "inStock", "released_at": "releas
 class Work(NamedTuple):
     """A request with all that answering it takes."""
 
-    request: RecommendationRequest
+    request: RecommendationRequest  # as understood
     snapshot: Snapshot
     reads: Reads
     weights: RankingWeights
@@ -41,6 +42,7 @@ class Work(NamedTuple):
     plan: Plan
     shown: Sequence[str]  # ids of the items on the pages before
     taken: Collection[str]  # ids of the items that other answers show
+    understood: Understood
 
 
 class Picked(NamedTuple):
@@ -69,39 +71,47 @@ async def recommend(
         GraphError: the graph does not answer.
     """
     started = time.perf_counter()
-    shown = shown_by(request.page_token)
-    gathered = await gather(request, serving, reads, weights)
-    plan = plan_for(request, gathered, weights)
-    work = Work(request, serving.snapshot, reads, weights, gathered, plan, shown, taken)
+    work = await prepare(request, serving, reads, weights, taken)
+    plan = work.plan
     picked = await _pick(work)
     items = await _items(work, picked)
-    encoder = serving.encoder.name if serving.encoder and gathered.words else None
+    encoder = serving.encoder.name if serving.encoder else None
+    intent = intent_of(request.query, work.understood, work.gathered, serving.snapshot, encoder)
     return RecommendationResponse.model_construct(
         recommendation_id=uuid4().hex,
         model_version=serving.snapshot.version.model,
         graph_version=serving.snapshot.version.graph,
-        intent=Intent.model_construct(
-            query=request.query, words=gathered.words, encoder=encoder, signals=plan.going_by
-        ),
+        intent=intent.model_copy(update={"signals": plan.going_by}),
         items=items,
         fallback_used=plan.fallback,
         filtered_out=dict(picked.left_out),
-        notes=[*gathered.notes, *picked.notes],
-        next_page_token=token_of([*shown, *taken, *(i.item_id for i in items)]) if picked.more else None,
+        notes=[*work.understood.notes, *work.gathered.notes, *picked.notes],
+        next_page_token=token_of([*work.shown, *taken, *(i.item_id for i in items)]) if picked.more else None,
         took_ms=round(1000 * (time.perf_counter() - started), 2),
+    )
+
+
+async def prepare(
+    request: RecommendationRequest,
+    serving: Serving,
+    reads: Reads,
+    weights: RankingWeights = DEFAULT,
+    taken: Collection[str] = (),
+) -> Work:
+    """Understand the words, look up what the graph knows, choose the weights."""
+    shown = shown_by(request.page_token)
+    understood = understand(request, serving.snapshot)
+    gathered = await gather(understood.request, serving, reads, weights)
+    plan = plan_for(understood.request, gathered, weights)
+    return Work(
+        understood.request, serving.snapshot, reads, weights, gathered, plan, shown, taken, understood
     )
 
 
 async def _pick(work: Work) -> Picked:
     """The best items that comply, each checked against the graph as it is now."""
     request, snapshot = work.request, work.snapshot
-    excluded = {
-        "looked_at": request.item_ids,
-        "seen": _seen(work),
-        "shown": work.shown,
-        "shown_elsewhere": work.taken,
-    }
-    verdict = allowed(snapshot, request.filters, excluded)
+    verdict = allowed(snapshot, request.filters, excluded(work))
     picked = Picked({}, Counter(verdict.left_out), list(verdict.notes), more=False)
     wanted = request.limit + _SPARE
     for batch in _candidates(work, verdict.mask, wanted):
@@ -141,6 +151,17 @@ def _candidates(work: Work, mask: Bools, wanted: int) -> Iterator[Numbers]:
     yield from batches
 
 
+def excluded(work: Work) -> dict[str, Collection[str]]:
+    """Ids of items that are left out whatever the filters say, by the reason."""
+    return {
+        "looked_at": work.request.item_ids,
+        "seen": _seen(work),
+        "shown": work.shown,
+        "shown_elsewhere": work.taken,
+        "refused": work.understood.refused,
+    }
+
+
 def _seen(work: Work) -> set[str]:
     request, past = work.request, work.gathered.past
     exclude = request.kind == "for_you" if request.exclude_seen is None else request.exclude_seen
@@ -159,6 +180,14 @@ async def _live(work: Work, numbers: list[int]) -> dict[int, LiveItem]:
     )
     found = (LiveItem(*item) for item in items)
     return {work.snapshot.number[item.item_id]: item for item in found}
+
+
+async def live_refusal(work: Work, number: int) -> str | None:
+    """Why an item, as it is in the graph at this moment, may not be returned; None where it may."""
+    live = await _live(work, [number])
+    if number not in live:
+        return "deleted"
+    return refusals([live[number]], work.request.filters, work.snapshot.categories)[0]
 
 
 def _fewer(work: Work, picked: Picked) -> str:

@@ -5,8 +5,8 @@ from typing import Literal
 from pydantic import AwareDatetime, Field, SkipValidation
 
 from api.conditions import Filters, Id, PriceRange, Strict
-from api.paging import LONGEST_TOKEN
 
+LONGEST_TOKEN = 100_000  # characters; about 8,000 items with ids of ten characters
 Kind = Literal["for_you", "search", "similar", "bought_together", "complements", "substitutes", "trending"]
 Explain = Literal["none", "reasons", "paths"]
 Seen = Literal["bought", "touched"]

@@ -72,7 +72,7 @@ class Client:
 
     def search(self, query: str, **options: Any) -> dict[str, Any]:
         """Items for words alone, with facets; `options` are the query parameters of `GET /v1/search`."""
-        found: dict[str, Any] = self._send("GET", "/v1/search", params={"q": query, **options}).json()
+        found: dict[str, Any] = self._send("GET", "/v1/search", params={"query": query, **options}).json()
         return found
 
     def explain(self, **body: Any) -> dict[str, Any]:

@@ -7,13 +7,11 @@ import numpy as np
 
 from api.evaluation.measure import Case, Metric, Ranking, Report, System, answered, ndcg, recall, report
 from api.evaluation.rivals import Rivals
-from api.gather import gather
 from api.ranking import score_all
 from api.reads import Reads
-from api.recommender import recommend
+from api.recommender import prepare, recommend
 from api.schemas import RecommendationRequest
 from api.serving import Serving
-from api.weights import DEFAULT
 from kg.driver import Graph, Row
 from kg.errors import GraphError
 from kg.queries import load
@@ -39,9 +37,9 @@ class Asking:
         """What a search answers, and after it all other items by the same score."""
         first = await self.items(query=words, kind="search", limit=100)
         request = RecommendationRequest(query=words, kind="search")
-        gathered = await gather(request, self._serving, self._reads, DEFAULT)
+        work = await prepare(request, self._serving, self._reads)
         snapshot = self._serving.snapshot
-        scores = score_all(snapshot, gathered.signals, DEFAULT.kinds["search"], DEFAULT)
+        scores = score_all(snapshot, work.plan.signals, work.plan.kind, work.weights)
         rest = (snapshot.ids[n] for n in np.argsort(-scores, kind="stable").tolist())
         return list(dict.fromkeys([*first, *rest]))
 
