@@ -8,6 +8,7 @@ from uuid import uuid4
 
 import numpy as np
 
+from api.activity import newest
 from api.answers import Intent, Path, Reason, Recommendation, RecommendationResponse
 from api.columns import Bools, seconds
 from api.diversity import diversified
@@ -71,7 +72,7 @@ async def recommend(
     started = time.perf_counter()
     shown = shown_by(request.page_token)
     gathered = await gather(request, serving, reads, weights)
-    plan = plan_for(request, gathered, weights)
+    plan = plan_for(request, gathered, serving.snapshot, weights)
     work = Work(request, serving.snapshot, reads, weights, gathered, plan, shown, taken)
     picked = await _pick(work)
     items = await _items(work, picked)
@@ -129,16 +130,18 @@ def _candidates(work: Work, mask: Bools, wanted: int) -> Iterator[Numbers]:
     if plan.kind.only_edges:
         mask = mask & np.isin(np.arange(len(mask)), [e.number for e in plan.signals.edges])
     scores = score_all(snapshot, plan.signals, plan.kind, work.weights)
-    if not request.diversity:
-        yield from ranked(scores, mask, wanted)
-        return
-    pool = max(_POOL, 3 * request.limit)
-    batches = ranked(scores, mask, pool)
-    best = next(batches)
-    top, rest = best[:pool], best[pool:]
-    yield diversified(top, scores[top], snapshot.target[top], request.diversity)
-    yield rest
-    yield from batches
+    first = newest(snapshot.arrived, mask, plan.kind.newest)
+    for part in (first, mask & ~first):
+        if not request.diversity:
+            yield from ranked(scores, part, wanted)
+            continue
+        pool = max(_POOL, 3 * request.limit)
+        batches = ranked(scores, part, pool)
+        best = next(batches)
+        top, rest = best[:pool], best[pool:]
+        yield diversified(top, scores[top], snapshot.target[top], request.diversity)
+        yield rest
+        yield from batches
 
 
 def _seen(work: Work) -> set[str]:

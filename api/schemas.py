@@ -7,7 +7,9 @@ from pydantic import AwareDatetime, Field, SkipValidation
 from api.conditions import Filters, Id, PriceRange, Strict
 from api.paging import LONGEST_TOKEN
 
-Kind = Literal["for_you", "similar", "bought_together", "complements", "substitutes", "trending"]
+Kind = Literal[
+    "for_you", "similar", "bought_together", "complements", "substitutes", "trending", "new_arrivals"
+]
 Explain = Literal["none", "reasons", "paths"]
 Seen = Literal["bought", "touched"]
 FieldName = Literal[
@@ -39,7 +41,8 @@ class RecommendationRequest(Strict):
     )  # fmt: skip
     kind: Kind = Field(
         "for_you",
-        description="What is wanted. All but for_you and trending need item_ids or session_items.",
+        description="What is wanted. similar, bought_together, complements and substitutes need item_ids or "
+        "session_items; trending is what is chosen lately, new_arrivals the newest items, best first.",
         examples=["for_you"],
     )
     limit: int = Field(10, ge=1, le=100, description="Number of items wanted.", examples=[10])
