@@ -8,9 +8,9 @@ from pydantic import BaseModel, Field
 class Reason(BaseModel):
     """One part of a score. The contributions of an item's reasons sum to its score."""
 
-    type: Literal["history", "session", "item", "edge", "words", "popularity"] = Field(
+    type: Literal["history", "session", "item", "edge", "words", "popularity", "trend", "novelty"] = Field(
         description="Where the part comes from: a past item, an item of the session, the item looked at, "
-        "an edge from one of these, the words, or popularity.",
+        "an edge from one of these, the words, popularity, what is chosen lately, or what is new.",
         examples=["history"],
     )
     item_id: str | None = Field(description="The item that it comes from, if one.", examples=["B004756YJA"])

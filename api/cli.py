@@ -121,7 +121,9 @@ def recommend(
     query: Annotated[str | None, typer.Option(help="What is asked for, in words.")] = None,
     kind: Annotated[
         str,
-        typer.Option(help="for_you, similar, bought_together, complements, substitutes or trending."),
+        typer.Option(
+            help="for_you, similar, bought_together, complements, substitutes, trending or new_arrivals."
+        ),
     ] = "for_you",
     limit: Annotated[int, typer.Option(help="Number of items.", min=1, max=100)] = 10,
     category: Annotated[

@@ -124,6 +124,10 @@ def _sentence(part: Part, label: str | None, words: str | None, shoppers: int) -
                 return f"Suits {label}, which you are looking at."
     if part.type == "words":
         return f"Matches “{words}”."
+    if part.type == "trend":
+        return "Chosen more than others of late."
+    if part.type == "novelty":
+        return "For how new it is."
     return f"Chosen by {shoppers:,} shoppers."
 
 

@@ -8,6 +8,7 @@ from api.answers import Fallback
 from api.gather import Gathered
 from api.ranking import Seed, Signals
 from api.schemas import RecommendationRequest
+from api.snapshot import Snapshot
 from api.weights import KindWeights, RankingWeights
 
 
@@ -20,9 +21,11 @@ class Plan(NamedTuple):
     fallback: Fallback | None
 
 
-def plan_for(request: RecommendationRequest, gathered: Gathered, weights: RankingWeights) -> Plan:
+def plan_for(
+    request: RecommendationRequest, gathered: Gathered, snapshot: Snapshot, weights: RankingWeights
+) -> Plan:
     """Choose weights by the kind asked for and by what there is to go by."""
-    kind, fallback = weights.kinds[request.kind], None
+    kind, fallback = _by_time(weights.kinds[request.kind], snapshot, weights)
     signals = _of_kind(gathered.signals, kind)
     if kind.instead and not signals.edges:
         reason = f"The graph has no {request.kind.upper()} edges at the items named."
@@ -33,6 +36,8 @@ def plan_for(request: RecommendationRequest, gathered: Gathered, weights: Rankin
     lacking = _lacking_user(request, gathered)
     if not going_by:
         reason = lacking or "The request names no user, items or words to go by."
+        if fallback is not None:
+            reason = f"{fallback.reason} {reason}"
         return Plan(weights.popular, signals, ["popularity"], Fallback(to="popular", reason=reason))
     if lacking and fallback is None and request.kind != "trending":
         fallback = Fallback(to=" and ".join(going_by), reason=lacking)
@@ -52,13 +57,26 @@ def types_in(signals: Signals, kind: KindWeights) -> list[str]:
         found.append("edge")
     if signals.words is not None and kind.words:
         found.append("words")
-    if kind.popularity:
-        found.append("popularity")
+    found += [name for name in ("popularity", "trend", "novelty") if getattr(kind, name)]
     return list(dict.fromkeys(found))
 
 
 def _cold(seed: Seed) -> bool:
     return bool(np.any(seed.text) and not np.any(seed.context))
+
+
+def _by_time(
+    kind: KindWeights, snapshot: Snapshot, weights: RankingWeights
+) -> tuple[KindWeights, Fallback | None]:
+    """The kind, or what replaces it where the graph lacks the times that it goes by."""
+    if kind.trend and not snapshot.activity.trend.any():
+        reason = "The graph has no times of events, so what is chosen lately is not known."
+        popular = kind.model_copy(update={"trend": 0.0, "popularity": 1.0})
+        return popular, Fallback(to="popular", reason=reason)
+    if kind.newest and np.isnan(snapshot.arrived).all():
+        reason = "The graph has no release dates and no times of events, so what is new is not known."
+        return weights.kinds["for_you"], Fallback(to="for_you", reason=reason)
+    return kind, None
 
 
 def _of_kind(signals: Signals, kind: KindWeights) -> Signals:

@@ -5,7 +5,7 @@
              + cold   * sum_i v_i cos(x_i, x_j) / temperature        over the items that have no vector
              + alike  * mean_a cos(x_a, x_j) / ...    a over the items looked at
              + words  * (cos(q, x_j) / temperature + lexical * BM25(q, j) / max BM25)
-             + edges from the items looked at + popularity
+             + edges from the items looked at + popularity + trend + novelty
 
 Every term is a sum over past items, items looked at, or a single cause, so a part of the score is a fact
 about the ranking and not a story told afterwards.
@@ -18,13 +18,14 @@ import numpy as np
 import numpy.typing as npt
 import scipy.sparse as sp
 
+from api.activity import novelty
 from api.snapshot import Snapshot, Vectors
 from api.weights import KindWeights, RankingWeights
 
 Floats = npt.NDArray[np.float64]
 Numbers = npt.NDArray[np.int64]
 SeedType = Literal["history", "session", "item"]
-PartType = Literal["history", "session", "item", "edge", "words", "popularity"]
+PartType = Literal["history", "session", "item", "edge", "words", "popularity", "trend", "novelty"]
 
 
 class Seed(NamedTuple):
@@ -126,8 +127,8 @@ def score_all(snapshot: Snapshot, signals: Signals, kind: KindWeights, weights: 
         scores += np.float32(kind.words * weights.lexical) * signals.lexical
     for edge, value in zip(signals.edges, edge_values(signals.edges, kind), strict=True):
         scores[edge.number] += value
-    if kind.popularity:
-        scores += (kind.popularity * np.log1p(snapshot.shoppers)).astype(np.float32)
+    for _, values in _standing(snapshot, kind):
+        scores += values.astype(np.float32)
     return scores
 
 
@@ -161,8 +162,7 @@ def split(
     for edge, value in zip(signals.edges, edge_values(signals.edges, kind), strict=True):
         if (here := items == edge.number).any():
             parts.append(Part("edge", edge, here * value))
-    if kind.popularity:
-        parts.append(Part("popularity", None, kind.popularity * np.log1p(snapshot.shoppers[items])))
+    parts += [Part(type_, None, values[items]) for type_, values in _standing(snapshot, kind)]
     return parts
 
 
@@ -203,6 +203,16 @@ def _linear(snapshot: Snapshot, seeds: Sequence[Seed], kind: KindWeights) -> tup
     known = np.array([s.item_id in snapshot.number for s in seeds], dtype=np.float64)
     rows = snapshot.linear[[snapshot.number.get(s.item_id, 0) for s in seeds]]
     return rows, known * linear_coefficients(snapshot, seeds, kind)
+
+
+def _standing(snapshot: Snapshot, kind: KindWeights) -> Iterator[tuple[PartType, Floats]]:
+    """What speaks for items whoever asks, float64 [n] each."""
+    if kind.popularity:
+        yield "popularity", kind.popularity * np.log1p(snapshot.shoppers)
+    if kind.trend:
+        yield "trend", kind.trend * np.log1p(snapshot.activity.trend)
+    if kind.novelty:
+        yield "novelty", kind.novelty * novelty(snapshot.arrived)
 
 
 def _words_scale(kind: KindWeights, weights: RankingWeights) -> float:

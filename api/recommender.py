@@ -8,6 +8,7 @@ from uuid import uuid4
 
 import numpy as np
 
+from api.activity import newest
 from api.answers import Path, Reason, Recommendation, RecommendationResponse
 from api.columns import Bools, seconds
 from api.diversity import diversified
@@ -102,7 +103,7 @@ async def prepare(
     shown = shown_by(request.page_token)
     understood = understand(request, serving.snapshot)
     gathered = await gather(understood.request, serving, reads, weights)
-    plan = plan_for(understood.request, gathered, weights)
+    plan = plan_for(understood.request, gathered, serving.snapshot, weights)
     return Work(
         understood.request, serving.snapshot, reads, weights, gathered, plan, shown, taken, understood
     )
@@ -139,16 +140,18 @@ def _candidates(work: Work, mask: Bools, wanted: int) -> Iterator[Numbers]:
     if plan.kind.only_edges:
         mask = mask & np.isin(np.arange(len(mask)), [e.number for e in plan.signals.edges])
     scores = score_all(snapshot, plan.signals, plan.kind, work.weights)
-    if not request.diversity:
-        yield from ranked(scores, mask, wanted)
-        return
-    pool = max(_POOL, 3 * request.limit)
-    batches = ranked(scores, mask, pool)
-    best = next(batches)
-    top, rest = best[:pool], best[pool:]
-    yield diversified(top, scores[top], snapshot.target[top], request.diversity)
-    yield rest
-    yield from batches
+    first = newest(snapshot.arrived, mask, plan.kind.newest)
+    for part in (first, mask & ~first):
+        if not request.diversity:
+            yield from ranked(scores, part, wanted)
+            continue
+        pool = max(_POOL, 3 * request.limit)
+        batches = ranked(scores, part, pool)
+        best = next(batches)
+        top, rest = best[:pool], best[pool:]
+        yield diversified(top, scores[top], snapshot.target[top], request.diversity)
+        yield rest
+        yield from batches
 
 
 def excluded(work: Work) -> dict[str, Collection[str]]:

@@ -7,7 +7,16 @@ from pydantic import AwareDatetime, Field, SkipValidation
 from api.conditions import Filters, Id, PriceRange, Strict
 
 LONGEST_TOKEN = 100_000  # characters; about 8,000 items with ids of ten characters
-Kind = Literal["for_you", "search", "similar", "bought_together", "complements", "substitutes", "trending"]
+Kind = Literal[
+    "for_you",
+    "search",
+    "similar",
+    "bought_together",
+    "complements",
+    "substitutes",
+    "trending",
+    "new_arrivals",
+]
 Explain = Literal["none", "reasons", "paths"]
 Seen = Literal["bought", "touched"]
 FieldName = Literal[
@@ -39,8 +48,9 @@ class RecommendationRequest(Strict):
     )  # fmt: skip
     kind: Kind = Field(
         "for_you",
-        description="What is wanted; search goes by the query alone. All but for_you, search and trending "
-        "need item_ids or session_items.",
+        description="What is wanted; search goes by the query alone. similar, bought_together, complements "
+        "and substitutes need item_ids or session_items; trending is what is chosen lately, new_arrivals "
+        "the newest items, best first.",
         examples=["for_you"],
     )
     limit: int = Field(10, ge=1, le=100, description="Number of items wanted.", examples=[10])

@@ -13,7 +13,7 @@ from neo4j.exceptions import DriverError, Neo4jError
 from api.encoder import QueryEncoder
 from api.problems import ApiError
 from api.reads import Reads
-from api.snapshot import Snapshot, load_snapshot, version_from, with_columns
+from api.snapshot import Snapshot, load_snapshot, version_from, with_activity, with_columns
 from api.suggest import Suggester, suggester_for
 from kg.driver import Graph, connect
 from kg.errors import EncoderError, GraphError, ModelError, ShopgraphError
@@ -25,6 +25,7 @@ T = TypeVar("T")
 log = logging.getLogger("shopgraph.api")
 _Q = load("api")
 POLL_SECONDS = 1.0
+_TREND_SECONDS = 60.0  # what shoppers do lately is read again after these, if anything was written
 _REST = 10  # after reading for s seconds, changes other than a new version wait for 10 s seconds
 
 
@@ -51,6 +52,8 @@ class Keeper:
         self._problem = ApiError(503, "starting", "The API is starting: it has not read the graph yet.")
         self._mark: frozenset[str] = frozenset()
         self._rest_until = 0.0
+        self._trend_mark: frozenset[str] = frozenset()
+        self._trend_until = 0.0
         self.stepped = asyncio.Event()  # set once the graph has been looked at, whatever came of it
 
     @property
@@ -127,6 +130,12 @@ class Keeper:
         version = version_from(rows[0])
         if self._serving is None or version != self._serving.snapshot.version:
             await self._load()
+            self._trend_noted(mark)
+        elif mark != self._trend_mark and time.monotonic() >= self._trend_until:
+            newer = partial(with_activity, self._serving.snapshot, self._graph)
+            self._serving = self._serving._replace(snapshot=await self._rested(newer))
+            self._trend_noted(mark)
+            return
         elif mark != self._mark and time.monotonic() >= self._rest_until:
             await self._refresh(self._serving)
         elif self._serving.encoder is None:
@@ -138,6 +147,9 @@ class Keeper:
             work = partial(suggester_for, self._serving.snapshot, self._suggester)
             self._suggester = await asyncio.to_thread(work)
         self._mark = mark
+
+    def _trend_noted(self, mark: frozenset[str]) -> None:
+        self._trend_mark, self._trend_until = mark, time.monotonic() + _TREND_SECONDS
 
     async def _load(self) -> None:
         graph = self.graph

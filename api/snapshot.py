@@ -15,8 +15,10 @@ import numpy as np
 import numpy.typing as npt
 import scipy.sparse as sp
 
-from api.columns import Categories, Columns, categories_from, centroids, columns_from
+from api.activity import Activity, read_activity
+from api.columns import Categories, Columns, Floats, categories_from, centroids, columns_from
 from api.lexicon import Lexicon
+from api.weights import DEFAULT
 from kg.columns import RELATIONSHIP_OF
 from kg.driver import Graph, Row
 from kg.errors import ModelError
@@ -70,6 +72,13 @@ class Snapshot:
     shoppers: npt.NDArray[np.int64]  # how many users did anything with it
     columns: Columns
     categories: Categories
+    activity: Activity
+
+    @property
+    def arrived(self) -> Floats:
+        """When each item was released or, where that is not known, first touched; NaN where neither is."""
+        released = self.columns.released
+        return np.where(np.isnan(released), self.activity.first_seen, released)
 
     @property
     def temperature(self) -> float:
@@ -152,6 +161,12 @@ def with_columns(snapshot: Snapshot, rows: list[list[Any]]) -> Snapshot | None:
     return replace(snapshot, columns=columns_from([r[1:] for r in rows]))
 
 
+def with_activity(snapshot: Snapshot, graph: Graph) -> Snapshot:
+    """The same items with what shoppers do lately read again."""
+    weights = snapshot.event_weights(DEFAULT.events)
+    return replace(snapshot, activity=read_activity(graph, snapshot.number, weights))
+
+
 def _read(graph: Graph, version: Version) -> Snapshot:
     columns = {r[0]: r[1:] for r in graph.read(_Q.columns)[0]["columns"]}
     rows = [
@@ -191,6 +206,7 @@ def _read(graph: Graph, version: Version) -> Snapshot:
         shoppers=np.array([r.shoppers for r in rows], dtype=np.int64),
         columns=columns_from([columns[i] for i in ids]),
         categories=categories_from(graph.read(_Q.categories), graph.read(_Q.item_categories), number),
+        activity=read_activity(graph, number, DEFAULT.events | dict(version.event_weights)),
     )
 
 

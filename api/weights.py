@@ -39,6 +39,12 @@ class KindWeights(BaseModel):
         return self.instead is not None
 
     popularity: float = Field(0.0, description="Multiplies the logarithm of 1 + the number of shoppers.")
+    trend: float = Field(0.0, description="Multiplies the logarithm of 1 + the decayed number of events.")
+    novelty: float = Field(0.0, description="Multiplies how new an item is, 1 for the newest.")
+    newest: int = Field(
+        0,
+        description="Set where the newest items come first: how many of those that comply are ranked first.",
+    )
 
 
 class RankingWeights(BaseModel):
@@ -85,7 +91,9 @@ class RankingWeights(BaseModel):
                 edges={"SUBSTITUTES": 10.0},
                 instead="similar",
             ),
-            "trending": KindWeights(history=0.0, session=0.0, item=0.0, gnn=0.0, popularity=1.0),
+            # the popular come first among those without recent events
+            "trending": KindWeights(gnn=0.0, cold_text=0.0, trend=1.0, popularity=0.01),
+            "new_arrivals": KindWeights(novelty=1.0, newest=200),
         },
         description="By kind of recommendation.",
     )

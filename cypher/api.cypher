@@ -75,6 +75,38 @@ OPTIONAL MATCH (c)-[:CHILD_OF]->(parent:Category)
 RETURN c.categoryId AS category_id, c.name AS name, collect(parent.categoryId) AS parent_ids
 ORDER BY category_id
 
+// name: last_event
+// The time of the newest event that does not lie ahead; null where the shop gives positions and no times.
+// params:
+// returns: at (datetime)
+MATCH (:User)-[e:VIEWED|ADDED_TO_CART|BOUGHT|RATED]->(:Item)
+WHERE e.lastAt <= datetime()
+RETURN max(e.lastAt) AS at
+
+// name: recent
+// By item and type, the number of events of the last days, each counting less by the day, as one row.
+// params: at (datetime), days (int), decay (float)
+// returns: events ([[str, str, float]]): item id, relationship type, sum of decay ^ days before `at`
+MATCH (:User)-[e:VIEWED|ADDED_TO_CART|BOUGHT|RATED]->(i:Item)
+WHERE e.lastAt > $at - duration({days: $days})
+WITH i.itemId AS item_id,
+     type(e) AS type,
+     coalesce(e.times, [n IN range(1, e.count) | e.lastAt.epochSeconds]) AS times
+WITH item_id,
+     type,
+     sum(reduce(total = 0.0, t IN [t IN times WHERE $at.epochSeconds - 86400 * $days < t <= $at.epochSeconds] |
+       total + $decay ^ (($at.epochSeconds - t) / 86400.0))) AS events
+RETURN collect([item_id, type, events]) AS events
+
+// name: first_seen
+// When items without a release date were first touched, as one row.
+// params:
+// returns: items ([[str, datetime]]): item id, time of its first event
+MATCH (:User)-[e:VIEWED|ADDED_TO_CART|BOUGHT|RATED]->(i:Item)
+WHERE i.releasedAt IS NULL AND e.firstAt <= datetime()
+WITH i.itemId AS item_id, min(e.firstAt) AS at
+RETURN collect([item_id, at]) AS items
+
 // name: history
 // What a user did, newest first, as one row, since the driver's cost is by the row; known is false for an unknown user.
 // params: user_id (str), most (int)

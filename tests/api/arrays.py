@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 import scipy.sparse as sp
 
+from api.activity import Activity
 from api.columns import categories_from, columns_from
 from api.lexicon import Lexicon
 from api.snapshot import Snapshot, Version
@@ -48,6 +49,7 @@ def made_up(n: int, seed: int, dim: int = 8) -> Snapshot:
         shoppers=random.integers(0, 50, size=n),
         columns=columns_from(rows),
         categories=categories_from(tree, members, number),
+        activity=Activity(random.exponential(size=n), np.full(n, np.nan)),
     )
 
 

@@ -71,12 +71,12 @@ def test_what_comes_back_complies_and_is_as_much_as_there_is(client: TestClient,
         for row in filled.read(EVERYTHING["items"])
     ]
 
-    @settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-    @given(wanted=filters, limit=st.integers(1, 20))
-    def check(wanted: dict[str, Any], limit: int) -> None:
+    @settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+    @given(wanted=filters, limit=st.integers(1, 20), diversity=st.sampled_from([0, 0.5]))
+    def check(wanted: dict[str, Any], limit: int, diversity: float) -> None:
         expected = {item.item_id for item in items if complies(item, _timed(wanted))}
 
-        answer = ask(client, query="tea", filters=wanted, limit=limit, explain="none")
+        answer = ask(client, query="tea", filters=wanted, limit=limit, diversity=diversity, explain="none")
 
         assert set(ids(answer)) <= expected
         assert len(set(ids(answer))) == len(ids(answer)) == min(limit, len(expected))

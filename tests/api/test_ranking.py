@@ -1,5 +1,7 @@
 """The score and its split, on arrays alone."""
 
+from typing import get_args
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -7,6 +9,7 @@ from hypothesis import strategies as st
 
 from api.ranking import (
     Edge,
+    PartType,
     Seed,
     Signals,
     coefficients,
@@ -21,7 +24,13 @@ from tests.api.arrays import made_up
 
 WEIGHTS = RankingWeights()
 ALL_TERMS = KindWeights(
-    alike_gnn=0.5, alike_text=0.7, edges={"BOUGHT_WITH": 3.0}, edge_floor=1.0, popularity=0.3
+    alike_gnn=0.5,
+    alike_text=0.7,
+    edges={"BOUGHT_WITH": 3.0},
+    edge_floor=1.0,
+    popularity=0.3,
+    trend=0.4,
+    novelty=0.6,
 )
 
 
@@ -65,7 +74,7 @@ def test_parts_sum_to_the_score(seed: int) -> None:
 
     total = sum(p.values for p in parts)
     np.testing.assert_allclose(total, score_all(snapshot, signals, ALL_TERMS, WEIGHTS), atol=2e-4)
-    assert {p.type for p in parts} == {"history", "session", "item", "edge", "words", "popularity"}
+    assert {p.type for p in parts} == set(get_args(PartType))
 
 
 def test_the_user_vector_has_length_one_and_types_have_their_shares() -> None:

@@ -145,8 +145,12 @@ def test_complements_come_from_their_edges_or_from_what_is_bought_together(clien
     assert missing["fallback_used"]["to"] == "bought_together"
 
 
-def test_trending_is_by_shoppers(client: TestClient) -> None:
-    assert ids(ask(client, kind="trending", limit=4)) == ["tools-0", "tools-1", "tools-2", "tools-3"]
+def test_trending_is_by_shoppers_where_there_are_no_times(client: TestClient) -> None:
+    answer = ask(client, kind="trending", limit=4)
+
+    assert ids(answer) == ["tools-0", "tools-1", "tools-2", "tools-3"]
+    assert answer["fallback_used"]["to"] == "popular"
+    assert answer["intent"]["signals"] == ["popularity"]
 
 
 @pytest.mark.parametrize(

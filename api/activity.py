@@ -1,0 +1,67 @@
+"""What shoppers do lately, and when items came: read from the graph now and then, kept with the snapshot."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from api.columns import Bools, Floats, seconds
+from kg.columns import RELATIONSHIP_OF
+from kg.driver import Graph
+from kg.queries import load
+
+_Q = load("api")
+_DECAY = 0.9  # an event counts a tenth less for each day, half after a week
+_DAYS = 60  # older events count less than two thousandths
+_HALF_AS_NEW = 30 * 86_400  # seconds
+
+
+class Activity(NamedTuple):
+    """By item, in the snapshot's order."""
+
+    trend: Floats  # [n], recent events * weight of their type * 0.9 ** days before the newest event of all
+    first_seen: Floats  # [n], seconds since 1970 of the first event; NaN for items with a release date
+
+
+def read_activity(graph: Graph, number: dict[str, int], event_weights: dict[str, float]) -> Activity:
+    """Read it for the items of a snapshot.
+
+    Args:
+        number: item id -> place.
+        event_weights: event type -> what one event counts.
+    """
+    weight = {RELATIONSHIP_OF[event]: w for event, w in event_weights.items()}
+    trend, first_seen = np.zeros(len(number)), np.full(len(number), np.nan)
+    newest = graph.read(_Q.last_event)[0]["at"]
+    if newest is not None:
+        for item_id, type_, events in graph.read(_Q.recent, at=newest, days=_DAYS, decay=_DECAY)[0]["events"]:
+            if item_id in number:
+                trend[number[item_id]] += weight[type_] * events
+        for item_id, at in graph.read(_Q.first_seen)[0]["items"]:
+            if item_id in number:
+                first_seen[number[item_id]] = seconds(at)
+    return Activity(trend, first_seen)
+
+
+def novelty(arrived: Floats) -> Floats:
+    """1 for the newest, a half for 30 days before it, 0 where the time is not known (NaN).
+
+    >>> novelty(np.array([0.0, 30 * 86_400, np.nan])).tolist()
+    [0.5, 1.0, 0.0]
+    """
+    if np.isnan(arrived).all():
+        return np.zeros(len(arrived))
+    return np.nan_to_num(1 / (1 + (np.nanmax(arrived) - arrived) / _HALF_AS_NEW))
+
+
+def newest(arrived: Floats, mask: Bools, n: int) -> Bools:
+    """The n of the masked items that arrived last, and those that arrived together with the last of these.
+
+    Items whose time is not known (NaN) are the oldest.
+    """
+    if n == 0:
+        return np.zeros_like(mask)
+    if n >= np.count_nonzero(mask):
+        return mask
+    times = np.where(mask & ~np.isnan(arrived), arrived, -np.inf)
+    least = float(np.partition(times, len(times) - n)[len(times) - n])
+    return np.asarray(mask & (times >= least))
