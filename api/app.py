@@ -7,9 +7,11 @@ from importlib.metadata import version
 
 from fastapi import FastAPI
 
+from api.event_routes import events
 from api.problems import install
 from api.routes import health, v1
 from api.serving import Keeper
+from api.writer import Writer
 from kg.settings import Settings, load_settings
 
 _PATIENCE = 30.0  # seconds that the start waits for the first snapshot; then /readyz says what is missing
@@ -31,8 +33,9 @@ def create_app(settings: Settings) -> FastAPI:
     )
     app.state.settings = settings
     app.state.keeper = Keeper(settings)
-    app.include_router(v1)
-    app.include_router(health)
+    app.state.writer = Writer(app.state.keeper)
+    for router in (v1, events, health):
+        app.include_router(router)
     install(app)
     return app
 
@@ -54,4 +57,5 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         watcher.cancel()
         with suppress(asyncio.CancelledError):
             await watcher
+        app.state.writer.close()
         await keeper.close()

@@ -48,7 +48,8 @@ def authorised(
 
 
 KeeperOf = Annotated[Keeper, Depends(keeper_of)]
-v1 = APIRouter(prefix="/v1", dependencies=[Depends(authorised)], responses=_PROBLEMS)
+guarded: dict[str, Any] = {"prefix": "/v1", "dependencies": [Depends(authorised)], "responses": _PROBLEMS}
+v1 = APIRouter(**guarded)
 health = APIRouter(tags=["health"])
 
 

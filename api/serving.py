@@ -73,6 +73,17 @@ class Keeper:
             raise self._problem
         return self._reads
 
+    @property
+    def graph(self) -> Graph:
+        """The graph for writes.
+
+        Raises:
+            ApiError: 503, the graph was not reached yet.
+        """
+        if self._graph is None:
+            raise self._problem
+        return self._graph
+
     async def run(self) -> None:
         """Until cancelled."""
         while True:

@@ -75,13 +75,14 @@ ORDER BY category_id
 
 // name: history
 // What a user did, newest first, as one row, since the driver's cost is by the row; known is false for an unknown user.
+// Events that a file gave in an order without times are older than those with a time.
 // params: user_id (str), most (int)
 // returns: known (bool), events ([[str, str]]): item id, relationship type
 OPTIONAL MATCH (u:User {userId: $user_id})
 CALL (u) {
   MATCH (u)-[e:VIEWED|ADDED_TO_CART|BOUGHT|RATED]->(i:Item)
-  WITH i.itemId AS item_id, type(e) AS type, coalesce(e.lastAt, e.position) AS at
-  ORDER BY at DESC, item_id, type
+  WITH i.itemId AS item_id, type(e) AS type, e.lastAt IS NULL AS untimed, coalesce(e.lastAt, e.position) AS at
+  ORDER BY untimed, at DESC, item_id, type
   LIMIT $most
   RETURN collect([item_id, type]) AS events
 }

@@ -25,7 +25,7 @@ class GraphSum(NamedTuple):
 
 
 def checksum(graph: Graph) -> str:
-    """The checksum of everything but Refresh and Lease nodes and the properties in BOOKKEEPING."""
+    """The checksum of everything but Refresh, Lease and Event nodes and the properties in BOOKKEEPING."""
     return measure(graph).checksum
 
 
