@@ -8,9 +8,11 @@ from importlib.metadata import version
 from fastapi import FastAPI
 
 from api.event_routes import events
+from api.item_routes import items
 from api.problems import install
 from api.routes import health, v1
 from api.serving import Keeper
+from api.user_routes import users
 from api.writer import Writer
 from kg.settings import Settings, load_settings
 
@@ -34,7 +36,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.state.settings = settings
     app.state.keeper = Keeper(settings)
     app.state.writer = Writer(app.state.keeper)
-    for router in (v1, events, health):
+    for router in (v1, events, items, users, health):
         app.include_router(router)
     install(app)
     return app

@@ -2,12 +2,13 @@
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 from neo4j.time import DateTime
 
+Scalar = TypeVar("Scalar", bound=np.generic)
 Bools = npt.NDArray[np.bool_]
 Floats = npt.NDArray[np.float64]
 
@@ -77,6 +78,37 @@ def categories_from(
         by_name={name: frozenset(ids) for name, ids in by_name.items()},
         items={category_id: np.array(numbers, dtype=np.int64) for category_id, numbers in items.items()},
     )
+
+
+def with_columns_of(columns: Columns, numbers: Sequence[int], newer: Columns) -> Columns:
+    """`newer` in the places `numbers`, which may lie beyond the end."""
+    n = max([len(columns.titles), *(number + 1 for number in numbers)])
+    brand_number = dict(columns.brand_number)
+    for brand in newer.brand_number:
+        brand_number.setdefault(brand, len(brand_number))
+    named = [*(brand_number[brand] for brand in newer.brand_number), -1]  # -1 stays -1
+    titles = columns.titles + [None] * (n - len(columns.titles))
+    for number, title in zip(numbers, newer.titles, strict=True):
+        titles[number] = title
+    return Columns(
+        titles=titles,
+        price=placed(columns.price, numbers, newer.price, n),
+        in_stock=placed(columns.in_stock, numbers, newer.in_stock, n),
+        hidden=placed(columns.hidden, numbers, newer.hidden, n),
+        released=placed(columns.released, numbers, newer.released, n),
+        brand=placed(columns.brand, numbers, np.array(named, dtype=np.int32)[newer.brand], n),
+        brand_number=brand_number,
+    )
+
+
+def placed(
+    array: npt.NDArray[Scalar], numbers: Sequence[int], values: npt.NDArray[Scalar], n: int
+) -> npt.NDArray[Scalar]:
+    """A copy of `array`, [n, ...], with `values` in the places `numbers`."""
+    grown = np.zeros((n, *array.shape[1:]), dtype=array.dtype)
+    grown[: len(array)] = array
+    grown[list(numbers)] = values
+    return grown
 
 
 def seconds(value: Any) -> float:

@@ -8,6 +8,7 @@ from fastapi import APIRouter
 from pydantic import ValidationError
 
 from api.event_schemas import Event, EventBatch, EventResult, EventResults
+from api.problems import reason_of, shown_id
 from api.routes import guarded
 from api.writer import WriterOf
 from kg.events import store
@@ -34,13 +35,4 @@ def _judge(told: Any) -> Event | EventResult:
     try:
         return Event.model_validate(told)
     except ValidationError as error:
-        event_id = told.get("event_id") if isinstance(told, dict) else None
-        shown = event_id.encode("utf-8", "replace").decode() if isinstance(event_id, str) else None
-        return EventResult(event_id=shown, status="rejected", reason=_reason(error))
-
-
-def _reason(error: ValidationError) -> str:
-    return "; ".join(
-        ": ".join(filter(None, (".".join(map(str, e["loc"])), e["msg"].removeprefix("Value error, "))))
-        for e in error.errors()
-    )
+        return EventResult(event_id=shown_id(told, "event_id"), status="rejected", reason=reason_of(error))

@@ -7,6 +7,7 @@ from typing import Any
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
+from pydantic import ValidationError
 from starlette.exceptions import HTTPException
 
 from kg.errors import GraphError, ModelError, ShopgraphError
@@ -35,6 +36,18 @@ class InvalidRequestError(ApiError):
         lines = "; ".join(f"{e['field']} is {e['value']!r:.200}: {e['expected']}" for e in errors)
         super().__init__(422, "invalid-request", lines)
         self.errors = list(errors)
+
+
+def reason_of(error: ValidationError) -> str:
+    """What is wrong with one of several things that are judged each by itself."""
+    found = ((".".join(map(str, e["loc"])), e["msg"].removeprefix("Value error, ")) for e in error.errors())
+    return "; ".join(": ".join(filter(None, parts)) for parts in found)
+
+
+def shown_id(told: Any, name: str) -> str | None:
+    """The id in something that was rejected, always valid as JSON."""
+    value = told.get(name) if isinstance(told, dict) else None
+    return _shown(value) if isinstance(value, str) else None
 
 
 def problem(request: Request, error: ApiError) -> JSONResponse:

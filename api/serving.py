@@ -5,12 +5,14 @@ import gc
 import logging
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from typing import NamedTuple, TypeVar
 
 from neo4j.exceptions import DriverError, Neo4jError
 
 from api.encoder import QueryEncoder
+from api.intake import with_items
 from api.problems import ApiError
 from api.reads import Reads
 from api.snapshot import Snapshot, load_snapshot, version_from, with_columns
@@ -48,6 +50,8 @@ class Keeper:
         self._serving: Serving | None = None
         self._problem = ApiError(503, "starting", "The API is starting: it has not read the graph yet.")
         self._mark: frozenset[str] = frozenset()
+        self._revision = 0
+        self._nudged = asyncio.Event()
         self._rest_until = 0.0
         self.stepped = asyncio.Event()  # set once the graph has been looked at, whatever came of it
 
@@ -60,6 +64,11 @@ class Keeper:
         """
         if self._serving is None:
             raise self._problem
+        return self._serving
+
+    @property
+    def current(self) -> Serving | None:
+        """The current snapshot and encoder, None while there is none."""
         return self._serving
 
     @property
@@ -87,8 +96,14 @@ class Keeper:
     async def run(self) -> None:
         """Until cancelled."""
         while True:
+            self._nudged.clear()
             await self.step()
-            await asyncio.sleep(POLL_SECONDS)
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._nudged.wait(), POLL_SECONDS)
+
+    def nudge(self) -> None:
+        """Look at the graph now: this process has written to it."""
+        self._nudged.set()
 
     async def step(self) -> None:
         """Look at the graph once and follow it; a failure is kept for whoever asks and tried again."""
@@ -114,8 +129,14 @@ class Keeper:
         version = version_from(rows[0])
         if version is None:
             self._serving = None
+        revision = rows[0]["revision"]
         if self._serving is None or version != self._serving.snapshot.version:
             await self._load()
+            self._revision = revision
+        elif revision != self._revision:
+            await self._take_in(self._serving)
+            self._revision = revision
+            return
         elif mark != self._mark and time.monotonic() >= self._rest_until:
             await self._refresh(self._serving)
         elif self._serving.encoder is None:
@@ -138,18 +159,36 @@ class Keeper:
             gc.freeze()  # what stays for good need not be walked again and again while requests wait
         log.info("serving model %s on graph %s, %d items", *snapshot.version[:2], len(snapshot.ids))
 
+    async def _take_in(self, serving: Serving) -> None:
+        """Take over the items that were written one by one."""
+        graph, snapshot = self._connected(), serving.snapshot
+
+        def newer() -> Snapshot | None:
+            properties = {
+                "context_property": snapshot.version.context_property,
+                "target_property": snapshot.version.target_property,
+            }
+            rows = graph.read(_Q.written, revision=self._revision, **properties)
+            return with_items(snapshot, rows, graph.read(_Q.categories)) if rows else snapshot
+
+        taken = await asyncio.to_thread(newer)
+        if taken is None:
+            await self._load()
+        else:
+            self._serving = serving._replace(snapshot=taken)
+
     async def _refresh(self, serving: Serving) -> None:
-        """Take over prices, stock and titles; read everything again where items came or went."""
+        """Take over prices, stock and titles; read everything again where items came."""
         graph = self._connected()
 
         def newer() -> Snapshot | None:
             return with_columns(serving.snapshot, graph.read(_Q.columns)[0]["columns"])
 
         snapshot = await self._rested(newer)
-        if snapshot is None:
-            await self._load()
-        else:
+        if snapshot is not None:
             self._serving = serving._replace(snapshot=snapshot)
+        elif graph.read(_Q.state)[0]["revision"] == self._revision:  # else the next look takes them in
+            await self._load()
 
     async def _rested(self, work: Callable[[], T]) -> T:
         started = time.monotonic()

@@ -3,11 +3,12 @@
 // name: state
 // Which model is live and which version of the graph it sits on; asked every second.
 // params:
-// returns: model_version (str), slot (str), dim (int), temperature (float), serving (str, JSON), graph_version (str)
+// returns: model_version (str), slot (str), dim (int), temperature (float), serving (str, JSON), graph_version (str), revision (int)
 OPTIONAL MATCH (:Alias {name: 'live'})-[:POINTS_TO]->(m:Model)
+OPTIONAL MATCH (l:Lease {name: 'ingest'})
 OPTIONAL MATCH (r:Refresh)
 WHERE r.endedAt IS NOT NULL
-WITH m, r
+WITH m, l, r
 ORDER BY r.endedAt DESC, r.runId DESC
 LIMIT 1
 RETURN m.version AS model_version,
@@ -15,7 +16,8 @@ RETURN m.version AS model_version,
        m.dim AS dim,
        m.temperature AS temperature,
        m.serving AS serving,
-       r.runId AS graph_version
+       r.runId AS graph_version,
+       coalesce(l.revision, 0) AS revision
 
 // name: vectors
 // Every item in the order of its id with what is kept in memory for scoring.
@@ -29,6 +31,22 @@ RETURN i.itemId AS item_id,
        i[$context_property] AS context,
        i[$target_property] AS target,
        COUNT { (i)<-[:VIEWED|ADDED_TO_CART|BOUGHT|RATED]-() } AS shoppers
+ORDER BY item_id
+
+// name: written
+// The items that were written one by one since a revision, with all that a snapshot keeps of them.
+// params: revision (int), context_property (str), target_property (str)
+// returns: item_id (str), text_model (str), text ([float]), context ([float]), target ([float]), shoppers (int), columns (list, as of columns without the id), category_ids ([str])
+MATCH (i:Item)
+WHERE i.revision > $revision
+RETURN i.itemId AS item_id,
+       i.textModel AS text_model,
+       i.textEmbedding AS text,
+       i[$context_property] AS context,
+       i[$target_property] AS target,
+       COUNT { (i)<-[:VIEWED|ADDED_TO_CART|BOUGHT|RATED]-() } AS shoppers,
+       [i.title, i.price, coalesce(i.inStock, true), coalesce(i.hidden, false), i.releasedAt, i.brand] AS columns,
+       [(i)-[:IN_CATEGORY]->(c:Category) | c.categoryId] AS category_ids
 ORDER BY item_id
 
 // name: leads_to

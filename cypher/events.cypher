@@ -78,3 +78,28 @@ ORDER BY event_id
 UNWIND $event_ids AS id
 MATCH (e:Event {eventId: id})
 REMOVE e:Pending
+
+// name: user_edges
+// How much there is of a user: relationships by type, and the events of the log.
+// params: user_id (str)
+// returns: users (int), events (int), edges (list of [type, number])
+OPTIONAL MATCH (u:User {userId: $user_id})
+CALL (u) {
+  OPTIONAL MATCH (u)-[r]-()
+  WITH type(r) AS type, count(r) AS times
+  WHERE type IS NOT NULL
+  RETURN collect([type, times]) AS edges
+}
+RETURN count(u) AS users, COUNT { (:Event {userId: $user_id}) } AS events, edges
+
+// name: erase
+// Delete a user, and all of their events but the ids, by which a late delivery is known.
+// params: user_id (str)
+// returns: nothing
+CALL () {
+  MATCH (e:Event {userId: $user_id})
+  REMOVE e:Pending
+  SET e = {eventId: e.eventId}
+}
+MATCH (u:User {userId: $user_id})
+DETACH DELETE u

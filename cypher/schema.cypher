@@ -116,3 +116,10 @@ FOR (e:Event) ON (e.recommendationId)
 // returns: nothing
 CREATE RANGE INDEX pending_item IF NOT EXISTS
 FOR (e:Pending) ON (e.itemId)
+
+// name: item_revision
+// Finds the items that were written since.
+// params:
+// returns: nothing
+CREATE RANGE INDEX item_revision IF NOT EXISTS
+FOR (i:Item) ON (i.revision)

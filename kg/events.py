@@ -5,7 +5,7 @@ its basket, so that the same event in a file and as a message is one; of several
 and basket the one with the largest weight counts, whatever the order in which they come.
 """
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any, Literal, NamedTuple
@@ -81,22 +81,38 @@ def attach_all(graph: Graph) -> int:
 
     def work(tx: neo4j.ManagedTransaction) -> int:
         tx.run(load("ingest").take_turn.text, runId="events").consume()
-        return _attach(tx, tx.run(load("events").come.text, most=_BATCH).data())
+        return _attach(tx, tx.run(load("events").come.text, most=_BATCH).data()).total()
 
     while found := graph.transact("attach pending events", work):
         done += found
     return done
 
 
-def attach(tx: neo4j.ManagedTransaction, item_ids: list[str]) -> int:
-    """Add the pending events of items that have just come; returns how many."""
+def attach(tx: neo4j.ManagedTransaction, item_ids: list[str]) -> Counter[str]:
+    """Add the pending events of items that have just come; returns how many, by item."""
     return _attach(tx, tx.run(load("events").come_for.text, item_ids=item_ids).data())
 
 
-def _attach(tx: neo4j.ManagedTransaction, rows: list[dict[str, Any]]) -> int:
+def erase(tx: neo4j.ManagedTransaction, user_id: str) -> tuple[dict[str, int], dict[str, int]]:
+    """Delete all that is known of a user; returns what there was and what is left, by label or type.
+
+    Of their events only the ids stay, so that one delivered late does not bring the user back.
+    """
+    tx.run(load("ingest").take_turn.text, runId="erasure").consume()
+    before = _known_of(tx, user_id)
+    tx.run(load("events").erase.text, user_id=user_id).consume()
+    return before, _known_of(tx, user_id)
+
+
+def _known_of(tx: neo4j.ManagedTransaction, user_id: str) -> dict[str, int]:
+    found = tx.run(load("events").user_edges.text, user_id=user_id).single(strict=True)
+    return {"User": found["users"], "Event": found["events"], **dict(found["edges"])}
+
+
+def _attach(tx: neo4j.ManagedTransaction, rows: list[dict[str, Any]]) -> Counter[str]:
     _add(tx, [Event(**{**row, "at": row["at"].to_native()}) for row in rows])
     tx.run(load("events").settle.text, event_ids=[row["event_id"] for row in rows]).consume()
-    return len(rows)
+    return Counter(row["item_id"] for row in rows)
 
 
 def _add(tx: neo4j.ManagedTransaction, events: Sequence[Event]) -> None:
