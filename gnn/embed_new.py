@@ -1,4 +1,4 @@
-"""Vectors for items that came after the training: one forward pass of the live model over the present graph."""
+"""Vectors for items that came after the training: one pass of the live model over the graph as it is."""
 
 from typing import NamedTuple
 

@@ -13,7 +13,9 @@ from typing import Any, NamedTuple
 from kg.driver import Graph
 from kg.queries import load
 
-BOOKKEEPING = frozenset({"runId", "loadedAt", "updatedAt"})  # differ between two loads of the same data
+BOOKKEEPING = frozenset(
+    {"runId", "loadedAt", "updatedAt", "revision"}
+)  # differ between two loads of the same data
 
 
 class GraphSum(NamedTuple):
