@@ -48,7 +48,7 @@ class Version(NamedTuple):
 
 @dataclass(frozen=True)
 class Snapshot:
-    """All items, numbered from 0 in the order of their ids."""
+    """All items, numbered from 0 in the order of their ids; those that came since are at the end."""
 
     version: Version
     ids: list[str]
