@@ -22,15 +22,16 @@ class Activity(NamedTuple):
     first_seen: Floats  # [n], seconds since 1970 of the first event; NaN for items with a release date
 
 
-def read_activity(graph: Graph, number: dict[str, int], event_weights: dict[str, float]) -> Activity:
+def read_activity(graph: Graph, number: dict[str, int], n: int, event_weights: dict[str, float]) -> Activity:
     """Read it for the items of a snapshot.
 
     Args:
         number: item id -> place.
+        n: places; those of items that are gone stay empty.
         event_weights: event type -> what one event counts.
     """
     weight = {RELATIONSHIP_OF[event]: w for event, w in event_weights.items()}
-    trend, first_seen = np.zeros(len(number)), np.full(len(number), np.nan)
+    trend, first_seen = np.zeros(n), np.full(n, np.nan)
     newest = graph.read(_Q.last_event)[0]["at"]
     if newest is not None:
         for item_id, type_, events in graph.read(_Q.recent, at=newest, days=_DAYS, decay=_DECAY)[0]["events"]:

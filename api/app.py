@@ -8,12 +8,16 @@ from importlib.metadata import version
 from fastapi import FastAPI
 
 from api.audience_routes import router as audiences
+from api.event_routes import events
+from api.item_routes import items
 from api.problems import install
 from api.routes import health, v1
 from api.search import router as searches
 from api.serving import Keeper
 from api.suggest_routes import router as suggestions
+from api.user_routes import users
 from api.why import router as explanations
+from api.writer import Writer
 from kg.settings import Settings, load_settings
 
 _PATIENCE = 30.0  # seconds that the start waits for the first snapshot; then /readyz says what is missing
@@ -36,12 +40,9 @@ def create_app(settings: Settings) -> FastAPI:
     app.state.settings = settings
     app.state.keeper = Keeper(settings)
     app.state.audience_turn = asyncio.Lock()
-    app.include_router(v1)
-    app.include_router(suggestions)
-    app.include_router(audiences)
-    app.include_router(searches)
-    app.include_router(explanations)
-    app.include_router(health)
+    app.state.writer = Writer(app.state.keeper)
+    for router in (v1, searches, suggestions, audiences, explanations, events, items, users, health):
+        app.include_router(router)
     install(app)
     return app
 
@@ -63,4 +64,5 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         watcher.cancel()
         with suppress(asyncio.CancelledError):
             await watcher
+        app.state.writer.close()
         await keeper.close()

@@ -3,12 +3,13 @@
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 from neo4j.time import DateTime
 
+Scalar = TypeVar("Scalar", bound=np.generic)
 Bools = npt.NDArray[np.bool_]
 Floats = npt.NDArray[np.float64]
 Numbers = npt.NDArray[np.int64]
@@ -129,6 +130,40 @@ def value_key(value: Any) -> str:
     return str(value).casefold()
 
 
+def with_columns_of(columns: Columns, numbers: Sequence[int], newer: Columns) -> Columns:
+    """`newer` in the places `numbers`, which may lie beyond the end."""
+    n = max([len(columns.titles), *(number + 1 for number in numbers)])
+    brand_number = dict(columns.brand_number)
+    for brand in newer.brand_number:
+        brand_number.setdefault(brand, len(brand_number))
+    named = [*(brand_number[brand] for brand in newer.brand_number), -1]  # -1 stays -1
+    titles = columns.titles + [None] * (n - len(columns.titles))
+    for number, title in zip(numbers, newer.titles, strict=True):
+        titles[number] = title
+    return Columns(
+        titles=titles,
+        price=placed(columns.price, numbers, newer.price, n),
+        in_stock=placed(columns.in_stock, numbers, newer.in_stock, n),
+        hidden=placed(columns.hidden, numbers, newer.hidden, n),
+        released=placed(columns.released, numbers, newer.released, n),
+        brand=placed(columns.brand, numbers, np.array(named, dtype=np.int32)[newer.brand], n),
+        brand_number=brand_number,
+        attributes=_merged(columns.attributes, numbers, newer.attributes),
+        brand_names=columns.brand_names
+        + [b for b in newer.brand_names if b.casefold() not in columns.brand_number],
+    )
+
+
+def placed(
+    array: npt.NDArray[Scalar], numbers: Sequence[int], values: npt.NDArray[Scalar], n: int
+) -> npt.NDArray[Scalar]:
+    """A copy of `array`, [n, ...], with `values` in the places `numbers`."""
+    grown = np.zeros((n, *array.shape[1:]), dtype=array.dtype)
+    grown[: len(array)] = array
+    grown[list(numbers)] = values
+    return grown
+
+
 def seconds(value: Any) -> float:
     """A release time in seconds since 1970: a number, a date-time, or NaN for none."""
     if value is None:
@@ -159,6 +194,21 @@ def _attributes(texts: Sequence[str | None]) -> dict[str, dict[str, Numbers]]:
         name: {value: np.array(numbers, dtype=np.int64) for value, numbers in values.items()}
         for name, values in found.items()
     }
+
+
+def _merged(
+    before: dict[str, dict[str, Numbers]], numbers: Sequence[int], newer: dict[str, dict[str, Numbers]]
+) -> dict[str, dict[str, Numbers]]:
+    """Attributes with those of the items `numbers` taken from `newer`, where they are numbered from 0."""
+    found = {
+        name: {v: held[~np.isin(held, numbers)] for v, held in of.items()} for name, of in before.items()
+    }
+    for name, of in newer.items():
+        for value, places in of.items():
+            here = found.setdefault(name, {})
+            come = np.asarray(numbers, dtype=np.int64)[places]
+            here[value] = np.concatenate([here.get(value, come[:0]), come])
+    return found
 
 
 def _object(text: str | None) -> dict[str, Any]:

@@ -38,10 +38,10 @@ class QueryEncoder:
             str(folder / "model.onnx"), options, providers=["CPUExecutionProvider"]
         )
         self._inputs = {i.name for i in self._session.get_inputs()}
-        self.encode = lru_cache(_CACHED)(self._encode)
+        self.encode = lru_cache(_CACHED)(self.embed)
 
-    def _encode(self, words: str) -> Vectors:
-        """The unit-length vector of `words`, float32 [dim]."""
+    def embed(self, words: str) -> Vectors:
+        """The unit-length vector of `words`, float32 [dim]; `encode` remembers."""
         tokens = self._tokenizer.encode(words)
         feed = {
             "input_ids": tokens.ids,

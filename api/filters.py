@@ -98,21 +98,21 @@ def _all(table: Table, filters: Filters, categories: Categories) -> Bools:
 
 
 def _any(table: Table, conditions: Iterable[Bools]) -> Bools:
-    found = np.zeros(len(table.number), dtype=np.bool_)
+    found = np.zeros(len(table.columns.titles), dtype=np.bool_)
     for passes in conditions:
         found |= passes
     return found
 
 
 def _only(table: Table, members: Iterable[Numbers]) -> Bools:
-    passes = np.zeros(len(table.number), dtype=np.bool_)
+    passes = np.zeros(len(table.columns.titles), dtype=np.bool_)
     for numbers in members:
         passes[numbers] = True
     return passes
 
 
 def _all_but(table: Table, item_ids: Iterable[str]) -> Bools:
-    passes = np.ones(len(table.number), dtype=np.bool_)
+    passes = np.ones(len(table.columns.titles), dtype=np.bool_)
     passes[[table.number[i] for i in item_ids if i in table.number]] = False
     return passes
 

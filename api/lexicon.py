@@ -1,9 +1,12 @@
 """Which items are written about in the words of a query: BM25 over all items at once."""
 
 import logging
+import math
 import re
 import unicodedata
+from collections import Counter
 from collections.abc import Sequence
+from copy import copy
 
 import bm25s
 import numpy as np
@@ -14,6 +17,7 @@ Scores = npt.NDArray[np.float32]
 
 _RUNS = re.compile(r"[぀-ヿ㐀-鿿가-힯]+|[^\W_]+")
 _WITHOUT_SPACES = re.compile(r"[぀-ヿ㐀-鿿가-힯]")
+_K1, _B = 1.2, 0.75  # as Lucene has them
 _stem = Stemmer.Stemmer("english")
 logging.getLogger("bm25s").setLevel(logging.WARNING)  # it logs every step of building
 
@@ -44,19 +48,38 @@ class Lexicon:
 
     def __init__(self, texts: Sequence[str]) -> None:
         self._n = len(texts)
-        self._index = bm25s.BM25(method="lucene", k1=1.2, b=0.75)
+        self._newer: dict[int, list[str]] = {}  # words of items that came or changed later
+        self._index = bm25s.BM25(method="lucene", k1=_K1, b=_B)
         words = [tokens(text) for text in texts]
-        self._known = {word for some in words for word in some}
-        if self._known:
+        self._items = Counter(word for some in words for word in set(some))  # how many are written in it
+        self._length = sum(map(len, words)) / max(len(words), 1) or 1.0
+        if self._items:
             self._index.index(words, show_progress=False)
+
+    def placed(self, numbers: Sequence[int], texts: Sequence[str], n: int) -> "Lexicon":
+        """The same with these texts in the places `numbers`, of `n` items; frequencies stay as they were."""
+        newer = copy(self)
+        newer._n = n
+        newer._newer = self._newer | dict(zip(numbers, map(tokens, texts), strict=True))
+        return newer
 
     def known(self, words: str) -> list[str]:
         """The words that some item has, each once."""
-        return [word for word in dict.fromkeys(tokens(words)) if word in self._known]
+        later = {word for some in self._newer.values() for word in some}
+        return [word for word in dict.fromkeys(tokens(words)) if word in self._items or word in later]
 
     def scores(self, words: str) -> Scores:
         """BM25 (Robertson and Zaragoza 2009) of every item, >= 0: float32 [n]; 0 where no word is met."""
-        known = self.known(words)
-        if not known:
-            return np.zeros(self._n, dtype=np.float32)
-        return np.asarray(self._index.get_scores(known), dtype=np.float32)
+        scores, said = np.zeros(self._n, dtype=np.float32), self.known(words)
+        indexed = [word for word in said if word in self._items]
+        if indexed:
+            found = self._index.get_scores(indexed)
+            scores[: len(found)] = found
+        for number, text in self._newer.items():
+            scores[number] = sum(self._weight(word, text) for word in said)
+        return scores
+
+    def _weight(self, word: str, text: list[str]) -> float:
+        count, items = text.count(word), max(self._items[word], 1)
+        rarity = math.log(1 + (self._n - items + 0.5) / (items + 0.5))
+        return rarity * count / (count + _K1 * (1 - _B + _B * len(text) / self._length))

@@ -55,7 +55,8 @@ def authorised(
 
 
 KeeperOf = Annotated[Keeper, Depends(keeper_of)]
-v1 = APIRouter(prefix="/v1", dependencies=[Depends(authorised)], responses=PROBLEMS)
+guarded: dict[str, Any] = {"prefix": "/v1", "dependencies": [Depends(authorised)], "responses": PROBLEMS}
+v1 = APIRouter(**guarded)
 health = APIRouter(tags=["health"], responses={500: PROBLEMS[500]})
 
 

@@ -5,18 +5,20 @@ import gc
 import logging
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from typing import NamedTuple, TypeVar
 
 from neo4j.exceptions import DriverError, Neo4jError
 
 from api.encoder import QueryEncoder
+from api.intake import with_items
 from api.problems import ApiError
 from api.reads import Reads
 from api.snapshot import Snapshot, load_snapshot, version_from, with_activity, with_columns
 from api.suggest import Suggester, suggester_for
 from kg.driver import Graph, connect
-from kg.errors import EncoderError, GraphError, ModelError, ShopgraphError
+from kg.errors import EncoderError, ModelError, ShopgraphError
 from kg.onnx_export import encoder_folder
 from kg.queries import load
 from kg.settings import Settings
@@ -51,6 +53,8 @@ class Keeper:
         self._suggester: Suggester | None = None
         self._problem = ApiError(503, "starting", "The API is starting: it has not read the graph yet.")
         self._mark: frozenset[str] = frozenset()
+        self._revision = 0
+        self._nudged = asyncio.Event()
         self._rest_until = 0.0
         self._trend_mark: frozenset[str] = frozenset()
         self._trend_until = 0.0
@@ -79,15 +83,9 @@ class Keeper:
         return self._suggester
 
     @property
-    def graph(self) -> Graph:
-        """The graph for reads that take long, outside the event loop.
-
-        Raises:
-            GraphError: the graph was not reached yet.
-        """
-        if self._graph is None:
-            raise GraphError("The graph is not connected.")
-        return self._graph
+    def current(self) -> Serving | None:
+        """The current snapshot and encoder, None while there is none."""
+        return self._serving
 
     @property
     def reads(self) -> Reads:
@@ -100,11 +98,28 @@ class Keeper:
             raise self._problem
         return self._reads
 
+    @property
+    def graph(self) -> Graph:
+        """The graph for writes, and for reads that take long, outside the event loop.
+
+        Raises:
+            ApiError: 503, the graph was not reached yet.
+        """
+        if self._graph is None:
+            raise self._problem
+        return self._graph
+
     async def run(self) -> None:
         """Until cancelled."""
         while True:
+            self._nudged.clear()
             await self.step()
-            await asyncio.sleep(POLL_SECONDS)
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._nudged.wait(), POLL_SECONDS)
+
+    def nudge(self) -> None:
+        """Look at the graph now: this process has written to it."""
+        self._nudged.set()
 
     async def step(self) -> None:
         """Look at the graph once and follow it; a failure is kept for whoever asks and tried again."""
@@ -128,9 +143,14 @@ class Keeper:
             self._reads = Reads(self._graph.connection)
         rows, mark = await self._reads.answer(_Q.state)
         version = version_from(rows[0])
+        revision = rows[0]["revision"]
         if self._serving is None or version != self._serving.snapshot.version:
             await self._load()
+            self._revision = revision
             self._trend_noted(mark)
+        elif revision != self._revision:
+            await self._take_in(self._serving)
+            self._revision = revision
         elif mark != self._trend_mark and time.monotonic() >= self._trend_until:
             newer = partial(with_activity, self._serving.snapshot, self._graph)
             self._serving = self._serving._replace(snapshot=await self._rested(newer))
@@ -164,18 +184,36 @@ class Keeper:
             gc.freeze()  # what stays for good need not be walked again and again while requests wait
         log.info("serving model %s on graph %s, %d items", *snapshot.version[:2], len(snapshot.ids))
 
+    async def _take_in(self, serving: Serving) -> None:
+        """Take over the items that were written one by one."""
+        graph, snapshot = self.graph, serving.snapshot
+
+        def newer() -> Snapshot | None:
+            properties = {
+                "context_property": snapshot.version.context_property,
+                "target_property": snapshot.version.target_property,
+            }
+            rows = graph.read(_Q.written, revision=self._revision, **properties)
+            return with_items(snapshot, rows, graph.read(_Q.categories)) if rows else snapshot
+
+        taken = await asyncio.to_thread(newer)
+        if taken is None:
+            await self._load()
+        else:
+            self._serving = serving._replace(snapshot=taken)
+
     async def _refresh(self, serving: Serving) -> None:
-        """Take over prices, stock and titles; read everything again where items came or went."""
+        """Take over prices, stock and titles; read everything again where items came."""
         graph = self.graph
 
         def newer() -> Snapshot | None:
             return with_columns(serving.snapshot, graph.read(_Q.columns)[0]["columns"])
 
         snapshot = await self._rested(newer)
-        if snapshot is None:
-            await self._load()
-        else:
+        if snapshot is not None:
             self._serving = serving._replace(snapshot=snapshot)
+        elif graph.read(_Q.state)[0]["revision"] == self._revision:  # else the next look takes them in
+            await self._load()
 
     async def _rested(self, work: Callable[[], T]) -> T:
         started = time.monotonic()

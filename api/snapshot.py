@@ -6,7 +6,7 @@ an index for some of them, and a request that holds on to one snapshot can never
 
 import json
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, NamedTuple
@@ -58,7 +58,7 @@ class Version(NamedTuple):
 
 @dataclass(frozen=True)
 class Snapshot:
-    """All items, numbered from 0 in the order of their ids."""
+    """All items, numbered from 0 in the order of their ids; those that came since are at the end."""
 
     version: Version
     ids: list[str]
@@ -155,16 +155,25 @@ def load_snapshot(graph: Graph) -> Snapshot:
 
 
 def with_columns(snapshot: Snapshot, rows: list[list[Any]]) -> Snapshot | None:
-    """The same vectors with newer filter columns, or None where the items themselves have changed."""
-    if len(rows) != len(snapshot.ids) or any(r[0] != i for r, i in zip(rows, snapshot.ids, strict=True)):
+    """The same vectors with newer filter columns, or None where there are items that it lacks.
+
+    Items that are gone leave `number` and are hidden.
+    """
+    found = {row[0]: row[1:] for row in rows}
+    if not found.keys() <= snapshot.number.keys():
         return None
-    return replace(snapshot, columns=columns_from([r[1:] for r in rows]))
+    number = snapshot.number
+    if len(found) < len(number):
+        number = {item_id: n for item_id, n in number.items() if item_id in found}
+    gone = [None, None, True, True, None, None, None]
+    columns = [found[i] if number.get(i) == n else gone for n, i in enumerate(snapshot.ids)]
+    return replace(snapshot, number=number, columns=columns_from(columns))
 
 
 def with_activity(snapshot: Snapshot, graph: Graph) -> Snapshot:
     """The same items with what shoppers do lately read again."""
     weights = snapshot.event_weights(DEFAULT.events)
-    return replace(snapshot, activity=read_activity(graph, snapshot.number, weights))
+    return replace(snapshot, activity=read_activity(graph, snapshot.number, len(snapshot.ids), weights))
 
 
 def _read(graph: Graph, version: Version) -> Snapshot:
@@ -174,8 +183,8 @@ def _read(graph: Graph, version: Version) -> Snapshot:
             r["item_id"],
             r["text_model"],
             r["shoppers"],
-            " ".join(filter(None, r["written"])),
-            *map(_vector, (r["text"], r["context"], r["target"])),
+            written(r["written"]),
+            *map(vector, (r["text"], r["context"], r["target"])),
         )
         for r in graph.stream(
             _Q.vectors, context_property=version.context_property, target_property=version.target_property
@@ -195,18 +204,16 @@ def _read(graph: Graph, version: Version) -> Snapshot:
         version=version,
         ids=ids,
         number=number,
-        context=_matrix(
-            version, version.context_property, version.dim, ((r.item_id, r.context) for r in rows)
-        ),
-        target=_matrix(version, version.target_property, version.dim, ((r.item_id, r.target) for r in rows)),
+        context=_learned(version, version.context_property, [(r.item_id, r.context) for r in rows]),
+        target=_learned(version, version.target_property, [(r.item_id, r.target) for r in rows]),
         linear=_edges(graph, version, number),
-        text=_matrix(version, "textEmbedding", text_dim, texts),
+        text=matrix(version, "textEmbedding", text_dim, texts),
         text_model=text_model,
         lexicon=Lexicon([r.written for r in rows]),
         shoppers=np.array([r.shoppers for r in rows], dtype=np.int64),
         columns=columns_from([columns[i] for i in ids]),
         categories=categories_from(graph.read(_Q.categories), graph.read(_Q.item_categories), number),
-        activity=read_activity(graph, number, DEFAULT.events | dict(version.event_weights)),
+        activity=read_activity(graph, number, len(ids), DEFAULT.events | dict(version.event_weights)),
     )
 
 
@@ -244,27 +251,42 @@ class _Item(NamedTuple):
     target: Vectors | None
 
 
-def _vector(values: list[float] | None) -> Vectors | None:
+def written(texts: list[str | None]) -> str:
+    """All that is written about an item."""
+    return " ".join(filter(None, texts))
+
+
+def vector(values: list[float] | None) -> Vectors | None:
+    """As the driver gives it."""
     return None if values is None else np.array(values, dtype=np.float32)
 
 
-def _matrix(version: Version, name: str, dim: int, rows: Iterable[tuple[str, Vectors | None]]) -> Vectors:
-    rows = list(rows)
-    matrix = np.zeros((len(rows), dim), dtype=np.float32)
-    for number, (item_id, vector) in enumerate(rows):
-        if vector is None:
+def matrix(version: Version, name: str, dim: int, rows: Sequence[tuple[str, Vectors | None]]) -> Vectors:
+    """The vectors of items, [n, dim]; zero where an item has none.
+
+    Raises:
+        ModelError: a vector is not finite or of another size.
+    """
+    stacked = np.zeros((len(rows), dim), dtype=np.float32)
+    for number, (item_id, row) in enumerate(rows):
+        if row is None:
             continue
-        if vector.shape != (dim,):
+        if row.shape != (dim,):
             raise ModelError(
-                f"Item {item_id!r}: {name} has {vector.size} numbers, expected {dim} for {version.model}. "
+                f"Item {item_id!r}: {name} has {row.size} numbers, expected {dim} for {version.model}. "
                 "Write them again: shopgraph graph encode, shopgraph gnn write-back."
             )
-        matrix[number] = vector
-    broken = np.flatnonzero(~np.isfinite(matrix).all(axis=1))
+        stacked[number] = row
+    broken = np.flatnonzero(~np.isfinite(stacked).all(axis=1))
     if broken.size:
         raise ModelError(f"Item {rows[broken[0]][0]!r}: {name} is not finite; {broken.size} such items.")
-    if name != "textEmbedding" and version.trained and not matrix.any():
+    return stacked
+
+
+def _learned(version: Version, name: str, rows: Sequence[tuple[str, Vectors | None]]) -> Vectors:
+    stacked = matrix(version, name, version.dim, rows)
+    if version.trained and not stacked.any():
         raise ModelError(
             f"No item has {name}, which model {version.model!r} points to. Run: shopgraph gnn write-back."
         )
-    return matrix
+    return stacked

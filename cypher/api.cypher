@@ -3,11 +3,12 @@
 // name: state
 // Which model is live and which version of the graph it sits on; asked every second.
 // params:
-// returns: model_version (str), slot (str), dim (int), temperature (float), serving (str, JSON), graph_version (str)
+// returns: model_version (str), slot (str), dim (int), temperature (float), serving (str, JSON), graph_version (str), revision (int)
 OPTIONAL MATCH (:Alias {name: 'live'})-[:POINTS_TO]->(m:Model)
+OPTIONAL MATCH (l:Lease {name: 'ingest'})
 OPTIONAL MATCH (r:Refresh)
 WHERE r.endedAt IS NOT NULL
-WITH m, r
+WITH m, l, r
 ORDER BY r.endedAt DESC, r.runId DESC
 LIMIT 1
 RETURN m.version AS model_version,
@@ -15,7 +16,8 @@ RETURN m.version AS model_version,
        m.dim AS dim,
        m.temperature AS temperature,
        m.serving AS serving,
-       r.runId AS graph_version
+       r.runId AS graph_version,
+       coalesce(l.revision, 0) AS revision
 
 // name: vectors
 // Every item in the order of its id with what is kept in memory for scoring.
@@ -30,6 +32,23 @@ RETURN i.itemId AS item_id,
        i[$target_property] AS target,
        COUNT { (i)<-[:VIEWED|ADDED_TO_CART|BOUGHT|RATED]-() } AS shoppers,
        [i.title, i.description, i.brand] + coalesce(i.categories, []) AS written
+ORDER BY item_id
+
+// name: written
+// The items that were written one by one since a revision, with all that a snapshot keeps of them.
+// params: revision (int), context_property (str), target_property (str)
+// returns: item_id (str), text_model (str), text ([float]), context ([float]), target ([float]), shoppers (int), columns (list, as of columns without the id), written ([str]), category_ids ([str])
+MATCH (i:Item)
+WHERE i.revision > $revision
+RETURN i.itemId AS item_id,
+       i.textModel AS text_model,
+       i.textEmbedding AS text,
+       i[$context_property] AS context,
+       i[$target_property] AS target,
+       COUNT { (i)<-[:VIEWED|ADDED_TO_CART|BOUGHT|RATED]-() } AS shoppers,
+       [i.title, i.price, coalesce(i.inStock, true), coalesce(i.hidden, false), i.releasedAt, i.brand, i.attributes] AS columns,
+       [i.title, i.description, i.brand] + coalesce(i.categories, []) AS written,
+       [(i)-[:IN_CATEGORY]->(c:Category) | c.categoryId] AS category_ids
 ORDER BY item_id
 
 // name: leads_to
@@ -109,13 +128,14 @@ RETURN collect([item_id, at]) AS items
 
 // name: history
 // What a user did, newest first, as one row, since the driver's cost is by the row; known is false for an unknown user.
+// Events that a file gave in an order without times are older than those with a time.
 // params: user_id (str), most (int)
 // returns: known (bool), events ([[str, str]]): item id, relationship type
 OPTIONAL MATCH (u:User {userId: $user_id})
 CALL (u) {
   MATCH (u)-[e:VIEWED|ADDED_TO_CART|BOUGHT|RATED]->(i:Item)
-  WITH i.itemId AS item_id, type(e) AS type, coalesce(e.lastAt, e.position) AS at
-  ORDER BY at DESC, item_id, type
+  WITH i.itemId AS item_id, type(e) AS type, e.lastAt IS NULL AS untimed, coalesce(e.lastAt, e.position) AS at
+  ORDER BY untimed, at DESC, item_id, type
   LIMIT $most
   RETURN collect([item_id, type]) AS events
 }

@@ -1,9 +1,9 @@
 // name: nodes
-// Every node that is not bookkeeping.
+// Every node that is not bookkeeping; events are counted where they are on an edge.
 // params:
 // returns: labels (list of str), properties (map)
 MATCH (n)
-WHERE NOT n:Refresh AND NOT n:Lease
+WHERE NOT n:Refresh AND NOT n:Lease AND NOT n:Event
 RETURN labels(n) AS labels, properties(n) AS properties
 
 // name: relationships

@@ -133,3 +133,24 @@ OPTIONAL MATCH (a)-[old:POINTS_TO]->()
 DELETE old
 WITH DISTINCT a, m
 CREATE (a)-[:POINTS_TO]->(m)
+
+// name: newcomers
+// The items that a slot has no vector of its model for: none at all, or a stand-in made of their text neighbours'.
+// params: slot (str), target_property (str)
+// returns: itemId
+MATCH (i:Item)
+WHERE i[$target_property] IS NULL OR i.gnnProvisional = $slot
+RETURN i.itemId AS itemId
+ORDER BY itemId
+
+// name: settle
+// Vectors of some items by the model itself, in place of stand-ins, and nothing that leads to them yet.
+// params: rows (list of {item_id, context, target}), slot (str), context_property (str), target_property (str)
+// returns: nothing
+UNWIND $rows AS row
+MATCH (i:Item {itemId: row.item_id})
+SET i[$context_property] = row.context, i[$target_property] = row.target
+REMOVE i.gnnProvisional
+WITH i
+MATCH (i)<-[old:LEADS_TO {slot: $slot}]-(:Item)
+DELETE old

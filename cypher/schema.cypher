@@ -88,3 +88,38 @@ FOR (i:Item) ON (i.price)
 // returns: nothing
 CREATE RANGE INDEX category_name IF NOT EXISTS
 FOR (c:Category) ON (c.name)
+
+// name: event_key
+// One node an event, for ever: what is delivered twice is known.
+// params:
+// returns: nothing
+CREATE CONSTRAINT event_key IF NOT EXISTS
+FOR (e:Event) REQUIRE e.eventId IS UNIQUE
+
+// name: event_user
+// Finds the events of a user.
+// params:
+// returns: nothing
+CREATE RANGE INDEX event_user IF NOT EXISTS
+FOR (e:Event) ON (e.userId)
+
+// name: event_credit
+// Finds the events that a recommendation led to.
+// params:
+// returns: nothing
+CREATE RANGE INDEX event_credit IF NOT EXISTS
+FOR (e:Event) ON (e.recommendationId)
+
+// name: pending_item
+// Finds the events that wait for an item.
+// params:
+// returns: nothing
+CREATE RANGE INDEX pending_item IF NOT EXISTS
+FOR (e:Pending) ON (e.itemId)
+
+// name: item_revision
+// Finds the items that were written since.
+// params:
+// returns: nothing
+CREATE RANGE INDEX item_revision IF NOT EXISTS
+FOR (i:Item) ON (i.revision)

@@ -119,6 +119,34 @@ def write_back_(
         out.print(f"{done.without:,} items came after the training and have no vector yet.")
 
 
+@app.command("embed-new")
+def embed_new_(as_json: Json = False) -> None:
+    """Give items that came after the training their vectors: one pass of the live model, no training.
+
+    Example: shopgraph gnn embed-new
+    """
+    from gnn.embed_new import embed_new
+    from gnn.store import load
+    from gnn.write_back import live_version
+    from kg.dataset import from_graph
+    from kg.driver import connect
+    from kg.errors import ModelError
+    from kg.settings import load_settings
+
+    settings = load_settings()
+    with connect(settings) as graph:
+        version = live_version(graph)
+        if version is None:
+            raise ModelError("No model is live. Run: shopgraph gnn write-back")
+        done = embed_new(graph, load(settings.home, version), from_graph(graph))
+    if as_json:
+        emit_json(done._asdict())
+        return
+    out.print(f"{done.items:,} items have vectors of {done.version} now, {done.edges:,} edges lead to them.")
+    if done.without:
+        out.print(f"{done.without:,} items have neither text nor edges and stay without.")
+
+
 @app.command()
 def benchmark(
     folder: Folder,

@@ -80,7 +80,7 @@ def fit(
     new = _new(data, known)
     linear = _linear(known, config)
     of_new = inherited(linear, data.text, new)
-    relations = Relations(_graph(data, train, config), device)
+    relations = Relations(graph_for(data, train, config), device)
     torch.manual_seed(config.seed)
     model = _model(data, known.weight, new, len(relations.names), config).to(device)
     optimiser = torch.optim.Adam(model.parameters(), lr=config.learning_rate)
@@ -180,7 +180,8 @@ def _linear(known: Histories, config: TrainConfig) -> sp.csr_matrix:
     return item_weights(pairs, config.linear_penalty, config.linear_keep, config.linear_items)
 
 
-def _graph(data: ShopData, train: pd.DataFrame, config: TrainConfig) -> HeteroData:
+def graph_for(data: ShopData, train: pd.DataFrame, config: TrainConfig) -> HeteroData:
+    """The messages that a configuration lets through."""
     return shop_graph(
         data,
         train,

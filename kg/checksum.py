@@ -13,7 +13,9 @@ from typing import Any, NamedTuple
 from kg.driver import Graph
 from kg.queries import load
 
-BOOKKEEPING = frozenset({"runId", "loadedAt", "updatedAt"})  # differ between two loads of the same data
+BOOKKEEPING = frozenset(
+    {"runId", "loadedAt", "updatedAt", "revision"}
+)  # differ between two loads of the same data
 
 
 class GraphSum(NamedTuple):
@@ -25,7 +27,7 @@ class GraphSum(NamedTuple):
 
 
 def checksum(graph: Graph) -> str:
-    """The checksum of everything but Refresh and Lease nodes and the properties in BOOKKEEPING."""
+    """The checksum of everything but Refresh, Lease and Event nodes and the properties in BOOKKEEPING."""
     return measure(graph).checksum
 
 

@@ -113,8 +113,9 @@ def _shop(
     relations: pd.DataFrame,
     text: npt.NDArray[np.float32] | None,
 ) -> ShopData:
-    has_time = bool(events["time"].notna().any())
-    order = events["time"] if has_time else events["position"]
+    # Single events have times where a shop's files may give an order alone: those come after all of these.
+    has_time = bool(events["time"].notna().mean() > 0.5)
+    order = events["time"].fillna(events["position"])
     columns: dict[str, Any] = {
         "user": events["user"].astype(np.int32),
         "item": events["item"].astype(np.int32),

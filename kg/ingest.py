@@ -17,9 +17,11 @@ import neo4j
 
 from kg.console import progress, say
 from kg.driver import Graph
+from kg.events import attach_all
 from kg.loading import Change, Step, steps
 from kg.manifest import find_manifest, read_manifest
 from kg.queries import load
+from kg.schema import make_keys
 from kg.staging import Staged, TableCount, fingerprint_of, remove_others, stage
 
 ANALYZERS = {
@@ -110,8 +112,7 @@ def ingest(
 
 def prepare(graph: Graph, language: str) -> None:
     """Make the keys and indexes; the full-text index again when the language has another analyzer."""
-    for query in load("schema"):
-        graph.write(query)
+    make_keys(graph)
     queries = load("ingest")
     analyzer = ANALYZERS.get(language.lower().split("-")[0], OTHER_ANALYZER)
     found = [row["analyzer"] for row in graph.read(queries.item_text_analyzer)]
@@ -160,6 +161,7 @@ def _load(graph: Graph, staged: Staged, last: dict[str, Any] | None, report: Rep
         started = time.monotonic()
         report.changes[step.name] = _load_step(graph, staged, step, run_id, done)
         report.step_seconds[step.name] = time.monotonic() - started
+    attach_all(graph)
     counts = json.dumps({name: change._asdict() for name, change in report.changes.items()})
     graph.write(queries.end_run, runId=run_id, counts=counts)
 

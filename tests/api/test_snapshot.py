@@ -60,8 +60,15 @@ def test_newer_columns_keep_the_vectors_and_other_items_do_not_fit() -> None:
     assert newer.columns.titles == ["New title", None]
     np.testing.assert_array_equal(newer.columns.price, [5, np.nan])
     assert newer.columns.brand_number == {"acme": 0}
-    assert with_columns(snapshot, rows[:1]) is None
     assert with_columns(snapshot, [rows[0], ["other", *rows[1][1:]]]) is None
+
+
+def test_an_item_that_is_gone_is_hidden_and_unknown() -> None:
+    newer = with_columns(made_up(2, 1), [["item-001", "Title", 5, True, False, None, None]])
+
+    assert newer is not None
+    assert newer.number == {"item-001": 1}
+    np.testing.assert_array_equal(newer.columns.hidden, [True, False])
 
 
 def test_release_times_may_be_numbers_or_date_times() -> None:

@@ -9,19 +9,15 @@ import argparse
 import asyncio
 import json
 import random
-import socket
-import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import Any, NamedTuple
-
-import httpx
 
 from kg.driver import connect
 from kg.queries import parse
 from kg.settings import load_settings
 from tests.bench.load import Load, run
+from tests.bench.server import served
 
 SAMPLE = parse(
     "bench",
@@ -57,19 +53,12 @@ class Shop(NamedTuple):
 def main() -> None:
     """Measure, print and write the bars."""
     options = _options()
-    port = _free_port()
     shop = _shop()
     command = f"python -m tests.bench.bench_api --rate {options.rate:g} --seconds {options.seconds:g}"
-    server = subprocess.Popen([*_shopgraph(), "api", "serve", "--port", str(port)])
-    try:
-        url = f"http://127.0.0.1:{port}"
-        _wait(url, server)
+    with served() as url:
         bodies = _bodies(shop, int(options.rate * (options.seconds + options.warm_up)))
         asyncio.run(run(f"{url}/v1/recommendations", bodies, options.rate, options.warm_up))
         load = asyncio.run(run(f"{url}/v1/recommendations", bodies[::-1], options.rate, options.seconds))
-    finally:
-        server.terminate()
-        server.wait(20)
     text = json.dumps(_bars(load, command), indent=2)
     sys.stdout.write(text + "\n")
     if options.out:
@@ -116,31 +105,6 @@ def _body(shop: Shop, draw: random.Random, sort: int) -> dict[str, Any]:
         {"item_ids": some[:1], "kind": "similar"},
         {"session_items": some},
     ][sort]
-
-
-def _shopgraph() -> list[str]:
-    """The command of this very environment."""
-    return [str(Path(sys.executable).with_name("shopgraph"))]
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-def _wait(url: str, server: "subprocess.Popen[bytes]") -> None:
-    deadline = time.monotonic() + 120
-    while time.monotonic() < deadline:
-        if server.poll() is not None:
-            raise SystemExit("The API ended; see its message above.")
-        try:
-            if httpx.get(f"{url}/readyz").status_code == 200:
-                return
-        except httpx.TransportError:
-            pass
-        time.sleep(0.3)
-    raise SystemExit("The API is not ready after 120 s: " + httpx.get(f"{url}/readyz").text)
 
 
 if __name__ == "__main__":

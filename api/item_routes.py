@@ -1,0 +1,127 @@
+"""PUT, PATCH and DELETE of items."""
+
+import asyncio
+from functools import partial
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Path
+from pydantic import ValidationError
+
+from api.event_schemas import Key
+from api.item_schemas import Item, ItemBatch, ItemResult, ItemResults, NamedItem
+from api.problems import ApiError, reason_of, shown_id
+from api.routes import KeeperOf, guarded
+from api.serving import Keeper
+from api.writer import Writer, WriterOf
+from kg.items import ItemWrite, Stored, checked, remove, store
+from kg.newcomers import changed_texts, describe, encode, link
+
+items = APIRouter(**guarded, tags=["items"])
+ItemId = Annotated[Key, Path(description="The item.", examples=["B004756YJA"])]
+
+
+@items.put("/items/{item_id}")
+async def put(item_id: ItemId, body: Item, keeper: KeeperOf, writer: WriterOf) -> ItemResult:
+    """A new item, or all that is known of an item."""
+    return await _store_one(item_id, body, keeper, writer, whole=True)
+
+
+@items.patch("/items/{item_id}")
+async def patch(item_id: ItemId, body: Item, keeper: KeeperOf, writer: WriterOf) -> ItemResult:
+    """Some fields of an item: its price, whether it is in stock, whether it is hidden."""
+    return await _store_one(item_id, body, keeper, writer, whole=False)
+
+
+@items.delete("/items/{item_id}")
+async def delete(item_id: ItemId, keeper: KeeperOf, writer: WriterOf) -> ItemResult:
+    """Delete an item with its edges. Once this answers, no recommendation has it."""
+    gone = await writer.transact("deletion of an item", partial(remove, item_ids=[item_id]))
+    keeper.nudge()
+    return _good(ItemResult(item_id=item_id, status="deleted" if gone else "unknown"))
+
+
+@items.post("/items:bulk")
+async def bulk(body: ItemBatch, keeper: KeeperOf, writer: WriterOf) -> ItemResults:
+    """Many items; bad ones block no good ones."""
+    judged = await asyncio.to_thread(_judged, body.items, whole=body.whole)
+    return ItemResults(results=await _store(judged, keeper, writer, whole=body.whole))
+
+
+async def _store_one(item_id: str, item: Item, keeper: Keeper, writer: Writer, *, whole: bool) -> ItemResult:
+    named = item.model_dump(exclude_unset=True) | {"item_id": item_id}
+    (result,) = await _store(_judged([named], whole=whole), keeper, writer, whole=whole)
+    return _good(result)
+
+
+def _good(result: ItemResult) -> ItemResult:
+    if result.status == "rejected":
+        raise ApiError(422, "invalid-request", f"Item {result.item_id!r}: {result.reason}")
+    if result.status == "unknown":
+        raise ApiError(404, "unknown-item", f"There is no item {result.item_id!r} in the graph.")
+    return result
+
+
+def _judged(told: list[Any], *, whole: bool) -> list[ItemWrite | ItemResult]:
+    """Each item ready to be stored, or rejected."""
+    judged: list[ItemWrite | ItemResult] = []
+    read = [_read(one) for one in told]
+    rows = iter(checked([item.raw() for item in read if isinstance(item, NamedItem)]))
+    seen: set[str] = set()
+    for item in read:
+        if isinstance(item, ItemResult):
+            judged.append(item)
+            continue
+        row = next(rows)
+        reason = (
+            row if isinstance(row, str) else "the item stands here twice" if item.item_id in seen else None
+        )
+        seen.add(item.item_id)
+        if isinstance(row, str) or reason is not None:
+            judged.append(ItemResult(item_id=item.item_id, status="rejected", reason=reason))
+        else:
+            judged.append(item.write(row, whole=whole))
+    return judged
+
+
+def _read(told: Any) -> NamedItem | ItemResult:
+    try:
+        return NamedItem.model_validate(told)
+    except ValidationError as error:
+        return ItemResult(item_id=shown_id(told, "item_id"), status="rejected", reason=reason_of(error))
+
+
+async def _store(
+    judged: list[ItemWrite | ItemResult], keeper: Keeper, writer: Writer, *, whole: bool
+) -> list[ItemResult]:
+    writes = [item for item in judged if isinstance(item, ItemWrite)]
+    stored: list[Stored] = []
+    if writes:
+        stored = await writer.transact("items", partial(store, items=writes, whole=whole))
+    became = {item.item_id: one for item, one in zip(writes, stored, strict=True)}
+    notes = await _describe([i for i, s in became.items() if s.status != "unknown"], keeper, writer)
+    keeper.nudge()
+    return [
+        _result(item.item_id, became[item.item_id], notes) if isinstance(item, ItemWrite) else item
+        for item in judged
+    ]
+
+
+async def _describe(item_ids: list[str], keeper: Keeper, writer: Writer) -> list[str]:
+    """Encode changed texts and link their items; returns why that could not be done."""
+    if not item_ids:
+        return []
+    encoder = keeper.current.encoder if keeper.current is not None else None
+    if encoder is None:
+        return ["Not encoded, since the API has no encoder. Run: shopgraph graph encode"]
+    changed = await writer.transact("texts", partial(changed_texts, item_ids=item_ids, model=encoder.name))
+    if changed:
+        texts = await asyncio.to_thread(encode, changed, encoder.embed)
+        ids = await writer.transact("text vectors", partial(describe, texts=texts, model=encoder.name))
+        await writer.transact("text neighbours", partial(link, item_ids=ids))
+    return []
+
+
+def _result(item_id: str, stored: Stored, notes: list[str]) -> ItemResult:
+    if stored.left_out:
+        notes = [*notes, f"Relations to unknown items were left out: {', '.join(stored.left_out)}."]
+    return ItemResult(item_id=item_id, status=stored.status, attached_events=stored.attached, notes=notes)

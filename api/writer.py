@@ -1,0 +1,57 @@
+"""Writes of requests: one transaction after another, in a thread of their own."""
+
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Annotated, TypeVar
+
+import neo4j
+from fastapi import Depends, Request
+from neo4j.exceptions import DriverError, Neo4jError
+
+from api.serving import Keeper
+from kg.errors import GraphError
+from kg.schema import make_keys
+
+T = TypeVar("T")
+
+
+class Writer:
+    """Runs write transactions. They wait for each other in the graph anyway, so one thread is enough."""
+
+    def __init__(self, keeper: Keeper) -> None:
+        self._keeper = keeper
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="write")
+        self._prepared = False
+
+    async def transact(self, name: str, work: Callable[[neo4j.ManagedTransaction], T]) -> T:
+        """The result of one transaction, once it is committed; `name` is for messages.
+
+        Raises:
+            ApiError: 503, the graph was not reached yet.
+            GraphError: the graph does not take it; nothing was written.
+        """
+        graph = self._keeper.graph
+
+        def run() -> T:
+            if not self._prepared:
+                make_keys(graph)
+                self._prepared = True
+            return graph.transact(name, work)
+
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._thread, run)
+        except (DriverError, Neo4jError) as error:
+            raise GraphError(f"Neo4j did not take {name}: {error}") from error
+
+    def close(self) -> None:
+        self._thread.shutdown(cancel_futures=True)
+
+
+def writer_of(request: Request) -> Writer:
+    """The process's writer."""
+    writer: Writer = request.app.state.writer
+    return writer
+
+
+WriterOf = Annotated[Writer, Depends(writer_of)]

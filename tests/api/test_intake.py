@@ -1,0 +1,54 @@
+"""Single items in a snapshot, on arrays alone."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from api.intake import with_items
+from kg.errors import ModelError
+from tests.api.arrays import made_up
+
+TREE = [
+    {"category_id": "A", "name": "A", "parent_ids": []},
+    {"category_id": "A > B", "name": "B", "parent_ids": ["A"]},
+    {"category_id": "D", "name": "D", "parent_ids": []},
+]
+
+
+def row(item_id: str, categories: list[str], brand: str | None = "Brand 1", **more: Any) -> dict[str, Any]:
+    return {
+        "item_id": item_id, "text_model": "made-up", "text": [1.0] * 6, "context": [2.0] * 8, "target": None,
+        "shoppers": 7, "columns": [item_id, 5.0, True, False, None, brand], "category_ids": categories,
+        **more,
+    }  # fmt: skip
+
+
+def test_items_come_at_the_end_or_in_their_place_and_the_old_snapshot_stays() -> None:
+    snapshot = made_up(3, 1)
+    text = snapshot.text.copy()
+
+    newer = with_items(snapshot, [row("item-001", ["D"], "New"), row("new", ["A > B", "D"])], TREE)
+
+    assert newer is not None
+    assert newer.ids == ["item-000", "item-001", "item-002", "new"]
+    assert (newer.number["new"], newer.columns.titles[1], newer.columns.titles[3]) == (3, "item-001", "new")
+    np.testing.assert_array_equal(newer.text[[1, 3]], np.ones((2, 6)))
+    np.testing.assert_array_equal(newer.text[[0, 2]], text[[0, 2]])
+    np.testing.assert_array_equal(newer.target[[1, 3]], np.zeros((2, 8)))
+    np.testing.assert_array_equal(newer.shoppers[[1, 3]], [7, 7])
+    assert newer.columns.brand[1] == newer.columns.brand_number["new"]
+    np.testing.assert_array_equal(newer.categories.items["D"], [1, 3])
+    assert all(1 not in held for name, held in newer.categories.items.items() if name != "D")
+    assert newer.linear.shape == (4, 4)
+    np.testing.assert_array_equal(newer.linear.toarray()[:3, :3], snapshot.linear.toarray())
+    assert (len(snapshot.ids), "new" in snapshot.number, len(snapshot.text)) == (3, False, 3)
+    np.testing.assert_array_equal(snapshot.text, text)
+
+
+def test_a_text_of_another_encoder_is_none_and_a_vector_of_another_size_is_told() -> None:
+    newer = with_items(made_up(3, 1), [row("new", [], text_model="other", text=[1.0, 2.0])], TREE)
+    assert newer is not None
+    assert not newer.text[3].any()
+    with pytest.raises(ModelError, match="Item 'new': context has 2 numbers, expected 8"):
+        with_items(made_up(3, 1), [row("new", [], context=[1.0, 2.0])], TREE)

@@ -1,0 +1,50 @@
+"""The API as a process of its own, on the graph and live model of the current settings."""
+
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx
+
+
+@contextmanager
+def served() -> Iterator[str]:
+    """Its address, once it is ready."""
+    port = _free_port()
+    server = subprocess.Popen([*_shopgraph(), "api", "serve", "--port", str(port)])
+    try:
+        url = f"http://127.0.0.1:{port}"
+        _wait(url, server)
+        yield url
+    finally:
+        server.terminate()
+        server.wait(20)
+
+
+def _shopgraph() -> list[str]:
+    """The command of this very environment."""
+    return [str(Path(sys.executable).with_name("shopgraph"))]
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def _wait(url: str, server: "subprocess.Popen[bytes]") -> None:
+    deadline = time.monotonic() + 120
+    while time.monotonic() < deadline:
+        if server.poll() is not None:
+            raise SystemExit("The API ended; see its message above.")
+        try:
+            if httpx.get(f"{url}/readyz").status_code == 200:
+                return
+        except httpx.TransportError:
+            pass
+        time.sleep(0.3)
+    raise SystemExit("The API is not ready after 120 s: " + httpx.get(f"{url}/readyz").text)

@@ -1,0 +1,195 @@
+"""Events one by one end in the graph that files end in, whatever their order."""
+
+import random
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from kg.checksum import measure
+from kg.driver import Graph
+from kg.events import Event, attach_all, store
+from kg.ingest import ingest
+from kg.queries import parse
+from kg.schema import make_keys
+from tests.conftest import empty
+from tests.kg.made_up import write_csv
+
+ITEMS = ["a", "b", "c"]
+READ = parse(
+    "events",
+    """
+// name: items
+// Items without anything.
+// params: ids
+// returns:
+UNWIND $ids AS id
+MERGE (:Item {itemId: id})
+
+// name: edges
+// All that users did.
+// params:
+// returns: user, type, item, properties
+MATCH (u:User)-[r]->(i:Item)
+RETURN u.userId AS user, type(r) AS type, i.itemId AS item, properties(r) AS properties
+ORDER BY user, type, item
+
+// name: log
+// The log.
+// params:
+// returns: id, pending, properties
+MATCH (e:Event)
+RETURN e.eventId AS id, e:Pending AS pending, properties(e) AS properties
+ORDER BY id
+
+// name: forget
+// Remove users and events.
+// params:
+// returns:
+MATCH (n)
+WHERE n:User OR n:Event
+DETACH DELETE n
+""",
+)
+TOLD = st.builds(
+    Event,
+    event_id=st.integers(0, 10**9).map(str),
+    type=st.sampled_from(["view", "cart", "purchase", "rating"]),
+    user_id=st.sampled_from(["ann", "bob"]),
+    item_id=st.sampled_from(ITEMS),
+    at=st.integers(100, 104).map(lambda s: datetime.fromtimestamp(s, UTC)),
+    basket=st.sampled_from([None, "x"]),
+    weight=st.sampled_from([0.0, 1.0, 0.1, 2.5, 1 / 3]).map(lambda w: round(w, 6)),
+)
+
+
+@pytest.fixture
+def shop(graph: Graph) -> Graph:
+    make_keys(graph)
+    graph.write(READ["items"], ids=ITEMS)
+    return graph
+
+
+def tell(graph: Graph, *events: Event) -> list[str]:
+    return list(graph.transact("events", lambda tx: store(tx, events)))
+
+
+def edges(graph: Graph) -> list[dict[str, Any]]:
+    return graph.read(READ["edges"])
+
+
+def event(
+    event_id: str, type_: str = "purchase", item: str | None = "a", at: int = 100, **more: Any
+) -> Event:
+    return Event(event_id, type_, "ann", item, datetime.fromtimestamp(at, UTC), **more)
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(events=st.lists(TOLD, max_size=12, unique_by=lambda e: e.event_id), seed=st.integers())
+def test_any_order_and_repetition_ends_in_the_same_edges(shop: Graph, events: list[Event], seed: int) -> None:
+    shop.write(READ["forget"])
+    tell(shop, *events)
+    once = edges(shop)
+    shop.write(READ["forget"])
+    draw = random.Random(seed)
+    again = draw.sample(events * 2, len(events) * 2)
+    while again:
+        part = [again.pop() for _ in range(min(len(again), draw.randint(1, 4)))]
+        tell(shop, *part)
+
+    assert edges(shop) == once
+    assert len(shop.read(READ["log"])) == len(events)
+
+
+def test_messages_and_files_end_in_the_same_graph(graph: Graph, tmp_path: Path) -> None:
+    draw = random.Random(3)
+    told = [
+        Event(
+            str(n), draw.choice(["view", "purchase"]), f"u{draw.randrange(4)}", draw.choice(ITEMS),
+            datetime.fromtimestamp(100 + draw.randrange(50), UTC), f"o{n % 7}", float(1 + n % 3),
+        )
+        for n in range(200)
+    ]  # fmt: skip
+    told = list({(e.user_id, e.type, e.item_id, e.at, e.basket): e for e in told}.values())
+    folder = tmp_path / "shop"
+    folder.mkdir()
+    (folder / "shop.toml").write_text(
+        'name = "messages"\nitems = {files = "items.csv", id = "id"}\n'
+        '[[interactions]]\nfiles = "events.csv"\nuser = "user"\nitem = "item"\ntype = "type"\n'
+        'time = "time"\nbasket = "basket"\nweight = "weight"\n'
+    )
+    write_csv(folder / "items.csv", ["id"], [[i] for i in ITEMS])
+    rows = [[e.user_id, e.item_id, e.type, int(e.at.timestamp()), e.basket, e.weight] for e in told]
+    header = ["user", "item", "type", "time", "basket", "weight"]
+
+    write_csv(folder / "events.csv", header, rows)
+    ingest(graph, folder, tmp_path)
+    by_file = measure(graph)
+    assert tell(graph, *told) == ["accepted"] * len(told)
+    assert measure(graph) == by_file
+
+    empty(graph)
+    write_csv(folder / "events.csv", header, rows[:90])
+    ingest(graph, folder, tmp_path)
+    tell(graph, *told[60:])
+    assert measure(graph) == by_file
+
+
+def test_a_second_delivery_changes_nothing(shop: Graph) -> None:
+    assert tell(shop, event("1"), event("1"), event("2", at=90)) == ["accepted", "duplicate", "accepted"]
+    before = edges(shop)
+    assert tell(shop, event("2", at=90, weight=7.0), event("1", "view", "b")) == ["duplicate", "duplicate"]
+    assert edges(shop) == before
+    (edge,) = before
+    assert (edge["type"], edge["properties"]["count"], edge["properties"]["times"]) == (
+        "BOUGHT",
+        2,
+        [90, 100],
+    )
+    assert [edge["properties"][end].to_native().timestamp() for end in ("firstAt", "lastAt")] == [90, 100]
+
+
+def test_of_one_moment_the_largest_weight_counts(shop: Graph) -> None:
+    tell(shop, event("1", weight=2.0))
+    tell(shop, event("2", weight=1.0), event("3", weight=5.0), event("4", weight=3.0))
+    (edge,) = edges(shop)
+    assert (edge["properties"]["count"], edge["properties"]["weight"]) == (1, 5.0)
+
+
+def test_searches_and_impressions_are_logged_and_make_no_edge(shop: Graph) -> None:
+    search = event("1", "search", None, query="green tea", recommendation_id="r1")
+    assert tell(shop, search, event("2", "impression", recommendation_id="r1")) == ["accepted"] * 2
+    assert edges(shop) == []
+    found = [row["properties"] for row in shop.read(READ["log"])]
+    assert [(e["type"], e["recommendationId"], e.get("query")) for e in found] == [
+        ("search", "r1", "green tea"),
+        ("impression", "r1", None),
+    ]
+
+
+def test_an_event_of_an_unknown_item_waits_for_it(shop: Graph) -> None:
+    assert tell(shop, event("1", item="new"), event("2", item="new", at=90)) == ["pending"] * 2
+    assert (edges(shop), attach_all(shop)) == ([], 0)
+    shop.write(READ["items"], ids=["new"])
+    assert tell(shop, event("3", item="new", weight=4.0)) == ["accepted"]
+
+    assert attach_all(shop) == 2
+
+    (edge,) = edges(shop)
+    assert edge["properties"]["times"] == [90, 100]
+    assert edge["properties"]["weight"] == 5.0
+    assert [row["pending"] for row in shop.read(READ["log"])] == [False] * 3
+    assert tell(shop, event("1", item="new")) == ["duplicate"]
+
+
+def test_ingest_attaches_what_waits_for_its_items(shop: Graph, tmp_path: Path) -> None:
+    tell(shop, event("1", item="z"))
+    folder = tmp_path / "shop"
+    folder.mkdir()
+    (folder / "shop.toml").write_text('name = "late"\nitems = {files = "items.csv", id = "id"}\n')
+    write_csv(folder / "items.csv", ["id"], [["z"]])
+    ingest(shop, folder, tmp_path)
+    assert [(e["user"], e["item"]) for e in edges(shop)] == [("ann", "z")]
