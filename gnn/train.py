@@ -16,6 +16,7 @@ from gnn import blend as blends
 from gnn.blend import Blend
 from gnn.checkpoint import Checkpoint, Epoch, Snapshot, State
 from gnn.config import TrainConfig
+from gnn.device import training_device
 from gnn.distributed import add_up, from_first, is_first, share
 from gnn.evaluation.evaluate import Asked, Judgement, Scorer, Scores, Table, evaluate
 from gnn.examples import Division, batches
@@ -75,7 +76,7 @@ def fit(
         ModelError: no user has two items, or the loss is no longer a number.
     """
     started, cpu = time.monotonic(), time.process_time()
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    device = training_device()
     fast = config.precision == "auto" and fast_bfloat16(device.type)
     dtype = torch.bfloat16 if fast else torch.float32
     known = histories(train, len(data.users), len(data.items))
@@ -102,7 +103,7 @@ def fit(
         for batch in batches(known, config.batch_users, division, rng, device):
             optimiser.zero_grad(set_to_none=True)
             # The batch's own purchases are taken out of the counts: what is asked for sends no message.
-            vectors = model(relations.without(batch.users))
+            vectors = model(relations.without(batch.users), dtype)
             mine = share(batch.examples)
             loss = model.loss(vectors, mine, dtype=dtype) * (mine.n_users / batch.examples.n_users)
             torch.autograd.backward(loss)
