@@ -59,15 +59,7 @@ def with_items(snapshot: Snapshot, rows: Sequence[Row], tree: Sequence[Row]) -> 
         columns=with_columns_of(snapshot.columns, places, columns_from([row["columns"] for row in rows])),
         categories=_categories(snapshot.categories, rows, tree, number),
         lexicon=snapshot.lexicon.placed(places, [written(row["written"]) for row in rows], n),
-        activity=Activity(
-            placed(snapshot.activity.trend, [], np.zeros(0), n),
-            placed(
-                snapshot.activity.first_seen,
-                range(len(snapshot.ids), n),
-                np.full(n - len(snapshot.ids), np.nan),
-                n,
-            ),
-        ),
+        activity=_activity(snapshot.activity, n),
     )
 
 
@@ -75,6 +67,12 @@ def _square(linear: sp.csr_matrix, n: int) -> sp.csr_matrix:
     """The same edges among more items."""
     indptr = np.concatenate([linear.indptr, np.repeat(linear.indptr[-1:], n - linear.shape[0])])
     return sp.csr_matrix((linear.data, linear.indices, indptr), shape=(n, n))
+
+
+def _activity(before: Activity, n: int) -> Activity:
+    """Nobody has done anything with the items at the end."""
+    more = (0, n - len(before.trend))
+    return Activity(np.pad(before.trend, more), np.pad(before.first_seen, more, constant_values=np.nan))
 
 
 def _categories(

@@ -59,8 +59,11 @@ def train(
     epochs (--no-refit keeps the judged one). A killed run goes on when the same command is given again.
 
     Example: shopgraph gnn train --split time
+
+    On two GPUs: torchrun --nproc-per-node=2 --no-python shopgraph gnn train --split time
     """
     from gnn.config import TrainConfig
+    from gnn.distributed import is_first, processes
     from gnn.pipeline import train_and_save
     from kg.dataset import from_graph
     from kg.driver import connect
@@ -70,8 +73,10 @@ def train(
     config = TrainConfig(relations=relations, max_epochs=max_epochs, seed=seed)
     with connect(settings) as graph:
         data = from_graph(graph)
-    about = train_and_save(data, settings.home, config, split, refit=refit, force=force, ks=ks)
-    _report(about, as_json)
+    with processes():
+        about = train_and_save(data, settings.home, config, split, refit=refit, force=force, ks=ks)
+        if is_first():
+            _report(about, as_json)
 
 
 @app.command()

@@ -8,6 +8,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from gnn.device import moved
 from gnn.histories import Histories
 from gnn.model import Examples
 
@@ -66,9 +67,9 @@ def divide(known: Histories, division: Division, rng: np.random.Generator, devic
 
     def rows(chosen: npt.NDArray[np.bool_], weights: npt.NDArray[np.floating]) -> Rows:
         return (
-            torch.from_numpy(row[chosen]).to(device),
-            torch.from_numpy(weight.indices[chosen].astype(np.int64)).to(device),
-            torch.from_numpy(weights[chosen].astype(np.float32)).to(device),
+            moved(row[chosen], device, np.int64),
+            moved(weight.indices[chosen], device, np.int64),
+            moved(weights[chosen], device, np.float32),
         )
 
     return Examples(rows(shown, faded), rows(asked, weight.data), len(degree))

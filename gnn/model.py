@@ -88,14 +88,19 @@ class ItemGraphModel(nn.Module):
             project = torch.randn(text.shape[1], self.dim, device=start.device) * start.std()
             self.project = nn.Parameter(project.repeat(1, 2))
 
-    def forward(self, relations: Sequence[Relation]) -> ItemVectors:
-        """Vectors of all items; `relations` are in the order of their weights."""
+    def forward(self, relations: Sequence[Relation], dtype: torch.dtype = torch.float32) -> ItemVectors:
+        """Vectors of all items.
+
+        Args:
+            relations: in the order of their weights.
+            dtype: of the product with the texts; all else is in single precision.
+        """
         known = self.known
         if self.training and self.id_dropout:
             known = known * (torch.rand_like(known) >= self.id_dropout)
         x: Tensor = self.id * known
         if self.text is not None:
-            x = x + self.text @ self.project
+            x = x + (self.text.to(dtype) @ self.project.to(dtype)).float()
         h = x
         for relation, weight in zip(relations, self.relation, strict=True):
             message = relation(x) * weight.repeat_interleave(self.dim)

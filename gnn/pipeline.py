@@ -6,6 +6,7 @@ from pathlib import Path
 
 from gnn.checkpoint import Checkpoint
 from gnn.config import TrainConfig
+from gnn.distributed import from_first
 from gnn.evaluation.baselines import RIVALS
 from gnn.evaluation.evaluate import Table, evaluate
 from gnn.evaluation.judgements import pairs, test_judgement
@@ -34,20 +35,21 @@ def train_and_save(
 ) -> About:
     """The whole of `gnn train`; a run with the same data and options is taken up where it stopped.
 
-    A finished one is not repeated, unless `force`.
+    A finished one is not repeated, unless `force`. Of several processes (gnn.distributed) the first one
+    judges and writes; all of them must see its files.
 
     Raises:
         ModelError: the split does not exist or leaves nothing to learn from.
     """
     parts = split(data, split_name or default_split(data), with_test=True)
     plan = {"config": config.model_dump(), "split": parts.name, "refit": refit}
-    run = run_folder(home, data, plan, force=force)
+    run = from_first(lambda: run_folder(home, data, plan, force=force))
     if run.finished:
         say(f"model {run.path.name} was trained on this very data; --force trains again")
         return load(home, run.path.name).about
     say(f"{'going on with' if run.resumed else 'model'} {run.path.name}: split {parts.name}, {_sizes(parts)}")
     judged = fit_for_test(data, parts, config, folder=run.path)
-    metrics = {"gnn": evaluate(judged.scorer, test_judgement(data, parts), ks)} | _rivals(data, parts, ks)
+    metrics = from_first(lambda: _metrics(data, parts, judged, ks))
     served = judged
     if refit:
         say(f"serving: again on all {len(data.interactions):,} interactions for {judged.epochs} epochs")
@@ -55,15 +57,20 @@ def train_and_save(
         served = fit_again(
             data, data.interactions, config, judged, ordered=parts.ordered, checkpoint=checkpoint
         )
-    about = _about(run.path.name, data, parts, config, served, metrics, refit)
-    save(run.path, SavedModel(about, served.tensors, served.linear))
-    for stage in ("choosing", "judged", "serving"):
-        Checkpoint(run.path, stage).remove()
-    return about
+
+    def finish() -> About:
+        about = _about(run.path.name, data, parts, config, served, metrics, refit)
+        save(run.path, SavedModel(about, served.tensors, served.linear))
+        for stage in ("choosing", "judged", "serving"):
+            Checkpoint(run.path, stage).remove()
+        return about
+
+    return from_first(finish)
 
 
-def _rivals(data: ShopData, parts: Split, ks: Sequence[int]) -> dict[str, Table]:
-    tables = {}
+def _metrics(data: ShopData, parts: Split, judged: Fitted, ks: Sequence[int]) -> dict[str, Table]:
+    """The model's and its rivals' on the test part."""
+    tables = {"gnn": evaluate(judged.scorer, test_judgement(data, parts), ks)}
     for name in RIVALS:
         if name == "ease" and len(data.items) > _EASE_ITEMS:
             say(f"EASE is left out: {len(data.items):,} items; `gnn benchmark` runs it at any size")

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 from torch_geometric.data import HeteroData
 
+from gnn.device import moved
 from gnn.graphs import BOUGHT_WITH, INTERACTED
 
 _SHRINK = 2.0  # as in kg.neighbours.co_occurrence
@@ -153,8 +154,8 @@ def _ones(
 def _tensor(matrix: sp.csr_matrix, device: torch.device) -> Tensor:
     matrix = matrix.tocsr()
     matrix.sort_indices()
-    parts = (matrix.indptr.astype(np.int64), matrix.indices.astype(np.int64), matrix.data.astype(np.float32))
-    indptr, index, values = (torch.from_numpy(part).to(device) for part in parts)
+    indptr, index = moved(matrix.indptr, device, np.int64), moved(matrix.indices, device, np.int64)
+    values = moved(matrix.data, device, np.float32)
     return torch.sparse_csr_tensor(indptr, index, values, matrix.shape, check_invariants=False)
 
 

@@ -1,6 +1,7 @@
 """The training loop, top to bottom."""
 
 import time
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -15,6 +16,8 @@ from gnn import blend as blends
 from gnn.blend import Blend
 from gnn.checkpoint import Checkpoint, Epoch, Snapshot, State
 from gnn.config import TrainConfig
+from gnn.device import training_device
+from gnn.distributed import add_up, from_first, is_first, share
 from gnn.evaluation.evaluate import Asked, Judgement, Scorer, Scores, Table, evaluate
 from gnn.examples import Division, batches
 from gnn.graphs import shop_graph
@@ -73,12 +76,12 @@ def fit(
         ModelError: no user has two items, or the loss is no longer a number.
     """
     started, cpu = time.monotonic(), time.process_time()
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    device = training_device()
     fast = config.precision == "auto" and fast_bfloat16(device.type)
     dtype = torch.bfloat16 if fast else torch.float32
     known = histories(train, len(data.users), len(data.items))
     new = _new(data, known)
-    linear = _linear(known, config)
+    linear = from_first(lambda: _linear(known, config))
     of_new = inherited(linear, data.text, new)
     relations = Relations(graph_for(data, train, config), device)
     torch.manual_seed(config.seed)
@@ -95,23 +98,26 @@ def fit(
         # Seeded by the epoch, so that a resumed run takes the very steps of an uninterrupted one.
         torch.manual_seed(config.seed * 1_000_003 + epoch)
         rng = np.random.default_rng((config.seed, epoch))
-        losses = []
+        losses: list[Tensor] = []
         model.train()
         for batch in batches(known, config.batch_users, division, rng, device):
             optimiser.zero_grad(set_to_none=True)
             # The batch's own purchases are taken out of the counts: what is asked for sends no message.
-            vectors = model(relations.without(batch.users))
-            loss = model.loss(vectors, batch.examples, dtype=dtype)
+            vectors = model(relations.without(batch.users), dtype)
+            mine = share(batch.examples)
+            loss = model.loss(vectors, mine, dtype=dtype) * (mine.n_users / batch.examples.n_users)
             torch.autograd.backward(loss)
+            losses.append(loss.detach())
+            add_up(losses[-1], *(p.grad for p in model.parameters()))
             optimiser.step()
-            losses.append(loss.item())
-        if not np.isfinite(losses).all():
-            raise ModelError(f"The loss became {losses[-1]} in epoch {epoch}: try a lower learning rate.")
+        mean_loss = float(torch.stack(losses).mean())
+        if not np.isfinite(mean_loss):
+            raise ModelError(f"The loss became {mean_loss} in epoch {epoch}: try a lower learning rate.")
         now = _snapshot(epoch, model, relations)
         last = curve[-1].blend if curve else blend
-        chosen, metrics = _judge(now, linear, of_new, last, judged, ordered, config)
+        chosen, metrics = from_first(partial(_judge, now, linear, of_new, last, judged, ordered, config))
         seconds = time.monotonic() - epoch_started
-        curve.append(Epoch(epoch, float(np.mean(losses)), metrics, chosen, seconds))
+        curve.append(Epoch(epoch, mean_loss, metrics, chosen, seconds))
         say(_line(curve[-1], config.stop_on))
         if (
             best is None
@@ -119,7 +125,7 @@ def fit(
             or metrics[config.stop_on] > curve[best.epoch - 1].metrics[config.stop_on]
         ):
             best = now
-        if checkpoint:
+        if checkpoint and is_first():
             checkpoint.save(model, optimiser, State(curve, best))
 
     if best is None:
@@ -207,7 +213,7 @@ def _model(
 ) -> ItemGraphModel:
     if not (np.diff(known.indptr) >= 2).any():
         raise ModelError("No user has two items to learn from: the model learns from one item to the next.")
-    start = torch.from_numpy(spectral(known, config.dim, config.start_scale, config.seed))
+    start = torch.from_numpy(from_first(lambda: spectral(known, config.dim, config.start_scale, config.seed)))
     text = None if data.text is None else torch.from_numpy(np.ascontiguousarray(data.text, dtype=np.float32))
     return ItemGraphModel(
         start,

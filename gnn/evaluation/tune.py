@@ -22,19 +22,36 @@ from kg.errors import ModelError
 
 # The gnn's ranges; the rivals' stand beside their parameters in gnn.evaluation.params.
 GNN_SPACE: Final[dict[str, Search]] = {
+    "dim": Search(64, 384, log=True),
     "temperature": Search(0.05, 0.3, log=True),
     "id_dropout": Search(0.0, 0.5),
-    "learning_rate": Search(5e-4, 5e-3, log=True),
     "start_scale": Search(0.03, 0.3, log=True),
+    "learning_rate": Search(5e-4, 5e-3, log=True),
+    "batch_users": Search(256, 2048, log=True),
     "shown_share": Search(0.3, 0.8),
+    "next_items": Search(1, 8, log=True),
+    "fade": Search(0.0, 0.5),
+    "linear_penalty": Search(10.0, 1000.0, log=True),
+    "linear_keep": Search(10, 200, log=True),
     "relation_weight": Search(0.3, 3.0, log=True),
+    "text_k": Search(5, 40, log=True),
+    "bought_k": Search(10, 100, log=True),
 }
+# What a training on the next items does not read, and what one on any items does not.
+_OF_ANY, _OF_NEXT = {"shown_share"}, {"next_items", "fade"}
 
 
-def space(model: str) -> dict[str, Search]:
-    """Which parameters of a model are searched, and where."""
+def space(model: str, *, ordered: bool) -> dict[str, Search]:
+    """Which parameters of a model are searched, and where.
+
+    Args:
+        ordered: whether what is asked for comes later than what is known (Split.ordered).
+    """
     kind = parameters(model)
-    return GNN_SPACE if kind is TrainConfig else search_space(kind)
+    if kind is not TrainConfig:
+        return search_space(kind)
+    unread = _OF_ANY if ordered else _OF_NEXT
+    return {name: within for name, within in GNN_SPACE.items() if name not in unread}
 
 
 def tune(
@@ -62,7 +79,7 @@ def tune(
     Raises:
         ModelError: a model is not known.
     """
-    spaces = {model: space(model) for model in models}
+    spaces = {model: space(model, ordered=parts.ordered) for model in models}
     path.parent.mkdir(parents=True, exist_ok=True)
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     about = f"{fingerprint(data)[:12]}-{parts.name}-{json.dumps(dict(fixed or {}))}-{seed}"
@@ -78,8 +95,9 @@ def tune(
             continue
         study = _study(f"{model}-{about}", path.with_suffix(".db"), seed)
         given = dict(fixed or {}) if model == "gnn" else {}
+        ranges = {name: within for name, within in spaces[model].items() if name not in given}
         try:
-            _search(study, data, parts, model, spaces[model], given, trials, minutes, seed)
+            _search(study, data, parts, model, ranges, given, trials, minutes, seed)
         except ModelError as error:
             say(f"{model} is left out: {error}")
             found.setdefault("left_out", {})[model] = str(error)

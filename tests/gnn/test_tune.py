@@ -8,7 +8,7 @@ import pytest
 from gnn.config import TrainConfig
 from gnn.evaluation.params import EaseParams
 from gnn.evaluation.plan import planned, read_tuned
-from gnn.evaluation.rivals import RIVALS, parameters
+from gnn.evaluation.rivals import MODELS, parameters
 from gnn.evaluation.tune import space, tune
 from gnn.fake import fake_shop
 from gnn.split import split
@@ -16,13 +16,35 @@ from kg.errors import ModelError
 
 
 def test_every_range_is_of_a_parameter_and_makes_it_valid() -> None:
-    for model in ("gnn", *RIVALS):
+    for model in MODELS:
         kind = parameters(model)
-        assert set(space(model)) <= set(kind.model_fields)
-        for end in ("low", "high"):
-            kind.model_validate({name: getattr(within, end) for name, within in space(model).items()})
-    assert set(space("gnn")) <= set(TrainConfig.model_fields)
-    assert set(space("ease")) == {"penalty"}
+        for ordered in (False, True):
+            ranges = space(model, ordered=ordered)
+            assert set(ranges) <= set(kind.model_fields)
+            for end in ("low", "high"):
+                kind.model_validate({name: getattr(within, end) for name, within in ranges.items()})
+    assert set(space("ease", ordered=False)) == {"penalty"}
+
+
+def test_only_what_a_training_reads_is_searched_and_the_default_is_within() -> None:
+    any_, next_ = space("gnn", ordered=False), space("gnn", ordered=True)
+    assert set(any_) - set(next_) == {"shown_share"}
+    assert set(next_) - set(any_) == {"next_items", "fade"}
+    for name, (low, high, _) in (any_ | next_).items():
+        assert low <= getattr(TrainConfig(), name) <= high
+
+
+def test_every_model_has_the_same_number_of_trials(tmp_path: Path) -> None:
+    data = fake_shop()
+    fixed = {"max_epochs": 1, "dim": 8}
+    parts = split(data, "leave-one-out")
+    found = tune(data, parts, MODELS, 3, 5, tmp_path / "t.json", fixed=fixed)
+    assert set(found["models"]) == set(MODELS) - {"popularity"}
+    for name, of in found["models"].items():
+        assert len(of["trials"]) == 3, name
+    searched = found["models"]["gnn"]["searched"]
+    assert set(searched) == set(space("gnn", ordered=parts.ordered)) - {"dim"}
+    assert len({trial["params"]["batch_users"] for trial in found["models"]["gnn"]["trials"]}) > 1
 
 
 def test_the_first_trial_is_the_defaults_and_the_best_is_chosen(tmp_path: Path) -> None:
