@@ -4,7 +4,7 @@
              + gnn    * linear * sum_i v_i B_ij / temperature        B the weights of the LEADS_TO edges
              + cold   * sum_i v_i cos(x_i, x_j) / temperature        over the items that have no vector
              + alike  * mean_a cos(x_a, x_j) / ...    a over the items looked at
-             + words  * (cos(q, x_j) / temperature + lexical * BM25(q, j) / max BM25)
+             + words  * (cos(q', x_j) / temperature + lexical * BM25(q, j) / max BM25)
              + edges from the items looked at + popularity + trend + novelty
 
 Every term is a sum over past items, items looked at, or a single cause, so a part of the score is a fact
@@ -24,6 +24,7 @@ from api.weights import KindWeights, RankingWeights
 
 Floats = npt.NDArray[np.float64]
 Numbers = npt.NDArray[np.int64]
+_FEEDBACK = 5  # items that the words are taken to mean
 SeedType = Literal["history", "session", "item"]
 PartType = Literal["history", "session", "item", "edge", "words", "popularity", "trend", "novelty"]
 
@@ -120,7 +121,7 @@ def score_all(snapshot: Snapshot, signals: Signals, kind: KindWeights, weights: 
     if kind.alike_gnn and signals.anchors:
         goal = np.mean([s.target for s in signals.anchors], axis=0)
         scores += snapshot.target @ (goal * kind.alike_gnn / snapshot.temperature).astype(np.float32)
-    text = _text_direction(signals, kind, weights)
+    text = _text_direction(snapshot, signals, kind, weights)
     if text is not None:
         scores += snapshot.text @ text
     if signals.lexical is not None and kind.words:
@@ -155,7 +156,8 @@ def split(
             _alike(a, len(signals.anchors), snapshot, kind, weights, target, text) for a in signals.anchors
         ]
     if signals.words is not None and kind.words:
-        values = text @ signals.words.astype(np.float64) * _words_scale(kind, weights)
+        meant = _meant(snapshot, signals, kind, weights).astype(np.float64)
+        values = text @ meant * _words_scale(kind, weights)
         if signals.lexical is not None:
             values += kind.words * weights.lexical * signals.lexical[items]
         parts.append(Part("words", None, values))
@@ -219,10 +221,29 @@ def _words_scale(kind: KindWeights, weights: RankingWeights) -> float:
     return kind.words / weights.words_temperature
 
 
-def _text_direction(signals: Signals, kind: KindWeights, weights: RankingWeights) -> Vectors | None:
+def _meant(snapshot: Snapshot, signals: Signals, kind: KindWeights, weights: RankingWeights) -> Vectors:
+    """The words' vector, and beside it what the items that match them best have in common.
+
+    Pseudo-relevance feedback (Rocchio 1971).
+    """
+    assert signals.words is not None
+    if not kind.feedback:
+        return signals.words
+    scores = snapshot.text @ signals.words
+    if signals.lexical is not None:
+        scores += np.float32(weights.lexical * weights.words_temperature) * signals.lexical
+    best = np.argpartition(-scores, min(_FEEDBACK, len(scores)) - 1)[:_FEEDBACK]
+    common = snapshot.text[best].mean(axis=0)
+    common *= kind.feedback / max(float(np.linalg.norm(common)), 1e-9)
+    return np.asarray(signals.words + common, dtype=np.float32)
+
+
+def _text_direction(
+    snapshot: Snapshot, signals: Signals, kind: KindWeights, weights: RankingWeights
+) -> Vectors | None:
     parts = []
     if signals.words is not None and kind.words:
-        parts.append(signals.words * _words_scale(kind, weights))
+        parts.append(_meant(snapshot, signals, kind, weights) * _words_scale(kind, weights))
     if signals.anchors and kind.alike_text:
         mean = np.mean([s.text for s in signals.anchors], axis=0)
         parts.append(mean * kind.alike_text / weights.alike_temperature)

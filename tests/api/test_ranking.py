@@ -24,6 +24,7 @@ from tests.api.arrays import made_up
 
 WEIGHTS = RankingWeights()
 ALL_TERMS = KindWeights(
+    feedback=0.4,
     alike_gnn=0.5,
     alike_text=0.7,
     edges={"BOUGHT_WITH": 3.0},
