@@ -74,7 +74,7 @@ UNWIND $ids AS id
 MATCH (item:Item {itemId: id})
 CALL (item) {
   MATCH (other:Item)
-  SEARCH other IN (VECTOR INDEX item_text FOR item.textEmbedding LIMIT $k) SCORE AS score
+  SEARCH other IN (VECTOR INDEX item_embedding FOR item.textEmbedding LIMIT $k) SCORE AS score
   RETURN other, 2 * score - 1 AS cosine
 }
 WITH id, other, cosine

@@ -59,7 +59,7 @@ def test_trend_by_hand(graph: Graph) -> None:
     ]
     graph.write(WRITES["edges"], rows=rows)
 
-    found = read_activity(graph, {"a": 0, "b": 1, "c": 2}, {"purchase": 1.0, "view": 0.4})
+    found = read_activity(graph, {"a": 0, "b": 1, "c": 2}, 3, {"purchase": 1.0, "view": 0.4})
 
     np.testing.assert_allclose(found.trend, [1 + 0.81 + 0.72, 0.9**59, 0], rtol=1e-9)
     first = [(NOW - timedelta(days=d)).timestamp() for d in (3, 90)]

@@ -19,8 +19,8 @@ TREE = [
 def row(item_id: str, categories: list[str], brand: str | None = "Brand 1", **more: Any) -> dict[str, Any]:
     return {
         "item_id": item_id, "text_model": "made-up", "text": [1.0] * 6, "context": [2.0] * 8, "target": None,
-        "shoppers": 7, "columns": [item_id, 5.0, True, False, None, brand], "category_ids": categories,
-        **more,
+        "shoppers": 7, "columns": [item_id, 5.0, True, False, None, brand, '{"color": "Teal"}'],
+        "written": [f"quokka {item_id}", None], "category_ids": categories, **more,
     }  # fmt: skip
 
 
@@ -41,6 +41,15 @@ def test_items_come_at_the_end_or_in_their_place_and_the_old_snapshot_stays() ->
     np.testing.assert_array_equal(newer.categories.items["D"], [1, 3])
     assert all(1 not in held for name, held in newer.categories.items.items() if name != "D")
     assert newer.linear.shape == (4, 4)
+    np.testing.assert_array_equal(newer.columns.attributes["color"]["teal"], [1, 3])
+    assert all(1 not in held for name, of in newer.columns.attributes.items() for value, held in of.items()
+               if value != "teal")  # fmt: skip
+    assert newer.columns.brand_names[newer.columns.brand[1]] == "New"
+    np.testing.assert_array_equal(newer.lexicon.scores("quokka") > 0, [False, True, False, True])
+    assert newer.lexicon.scores("title")[1] == 0 < newer.lexicon.scores("title")[0]
+    assert snapshot.lexicon.known("quokka") == []
+    assert np.isnan(newer.activity.first_seen[3])
+    assert newer.activity.trend.shape == (4,)
     np.testing.assert_array_equal(newer.linear.toarray()[:3, :3], snapshot.linear.toarray())
     assert (len(snapshot.ids), "new" in snapshot.number, len(snapshot.text)) == (3, False, 3)
     np.testing.assert_array_equal(snapshot.text, text)

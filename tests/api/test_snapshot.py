@@ -64,7 +64,7 @@ def test_newer_columns_keep_the_vectors_and_other_items_do_not_fit() -> None:
 
 
 def test_an_item_that_is_gone_is_hidden_and_unknown() -> None:
-    newer = with_columns(made_up(2, 1), [["item-001", "Title", 5, True, False, None, None]])
+    newer = with_columns(made_up(2, 1), [["item-001", "Title", 5, True, False, None, None, None]])
 
     assert newer is not None
     assert newer.number == {"item-001": 1}
