@@ -9,7 +9,7 @@ LOCK := $(UV) pip compile --quiet --universal --python-version 3.11 --generate-h
 export SHOPGRAPH_HOME ?= $(CURDIR)/.demo
 
 .DEFAULT_GOAL := help
-.PHONY: help demo serve stop test lint bench bench-model lock clean
+.PHONY: help demo serve stop test lint bench bench-api bench-model lock clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -48,6 +48,9 @@ lock: $(STAMP) ## Resolve pyproject.toml again into requirements.lock
 
 bench: $(STAMP) ## Measure the bars on real data; writes build/bench/main.json
 	$(BIN)/python -m tests.bench.main
+
+bench-api: $(STAMP) ## Measure words and search; BARS=1,2 picks some; writes build/bench/api.json
+	$(BIN)/python -m tests.bench.bench_words $(if $(BARS),--bars $(BARS))
 
 bench-model: $(STAMP) ## Measure the bars of the model (hours); BARS=1,2 picks some; writes build/bench/model.json
 	$(UV) pip install --quiet --no-deps --require-hashes --requirement examples/journey/requirements.lock

@@ -1,0 +1,77 @@
+"""The published models: which there are, which answers, and how another one is let answer."""
+
+import json
+from typing import Any, NamedTuple
+
+from kg.driver import Graph, Row
+from kg.errors import ModelError
+from kg.queries import load
+
+_Q = load("models")
+
+
+class Model(NamedTuple):
+    """A model that was published at least once."""
+
+    version: str
+    live: bool
+    slot: str | None  # where its vectors are; None where another model's have taken their place
+    trained_at: str | None  # ISO 8601
+    promoted_at: str | None
+    items: int | None
+    metrics: dict[str, dict[str, float]]  # model or rival -> metric -> fraction, on its test part
+    config: dict[str, Any]
+
+
+def published(graph: Graph) -> list[Model]:
+    """All models, the one promoted last first."""
+    return [_model(row) for row in graph.read(_Q.all)]
+
+
+def find(graph: Graph, version: str) -> Model:
+    """One of them; the start of its version will do.
+
+    Raises:
+        ModelError: no version or several begin so.
+    """
+    models = published(graph)
+    found = [m for m in models if m.version == version] or [
+        m for m in models if m.version.startswith(version)
+    ]
+    if len(found) != 1:
+        known = ", ".join(m.version for m in models) or "none"
+        which = "no" if not found else "more than one"
+        raise ModelError(f"{which.capitalize()} published model is called {version!r}; there are: {known}.")
+    return found[0]
+
+
+def promote(graph: Graph, version: str) -> Model:
+    """Let a model answer whose vectors are still in the graph; readers see the old one or the new.
+
+    Raises:
+        ModelError: there is no such model, or its vectors are gone.
+    """
+    model = find(graph, version)
+    if model.slot is None or not graph.write_rows(_Q.promote, version=model.version):
+        raise ModelError(
+            f"The vectors of {model.version} are no longer in the graph. Write them again: "
+            f"shopgraph gnn write-back --version {model.version}"
+        )
+    return find(graph, model.version)
+
+
+def rollback(graph: Graph) -> Model:
+    """Let the model answer again that did before: the other one whose vectors are in the graph.
+
+    Raises:
+        ModelError: there is none.
+    """
+    before = [m for m in published(graph) if m.slot is not None and not m.live]
+    if not before:
+        raise ModelError("There is no model to go back to: no other one has its vectors in the graph.")
+    return promote(graph, before[0].version)
+
+
+def _model(row: Row) -> Model:
+    told = {name: json.loads(row[name] or "{}") for name in ("metrics", "config")}
+    return Model(**row | told)

@@ -1,0 +1,110 @@
+"""The commands `shopgraph model …`."""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Annotated, TypeVar
+
+import typer
+
+from kg.console import emit_json, out
+
+if TYPE_CHECKING:
+    from kg.driver import Graph
+    from kg.models import Model
+
+app = typer.Typer(name="model", no_args_is_help=True, help="The published models, and which of them answers.")
+T = TypeVar("T")
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+Version = Annotated[str, typer.Argument(help="Version of a model, or how it begins.")]
+
+
+@app.command("list")
+def list_(as_json: Json = False) -> None:
+    """Every model that was ever published.
+
+    Example: shopgraph model list
+    """
+    from rich.table import Table
+
+    from kg.models import published
+
+    models = _on_graph(published)
+    if as_json:
+        emit_json([model._asdict() for model in models])
+        return
+    table = Table("version", "live", "vectors", "trained", "promoted", "items", "NDCG@20 %")
+    for m in models:
+        figure = m.metrics.get("gnn", {}).get("ndcg@20")
+        shown = "" if figure is None else f"{100 * figure:.2f}"
+        table.add_row(
+            m.version, "live" if m.live else "", m.slot or "gone", m.trained_at, m.promoted_at,
+            f"{m.items:,}" if m.items is not None else "", shown,
+        )  # fmt: skip
+    out.print(table)
+
+
+@app.command()
+def show(version: Version) -> None:
+    """All that the graph says of a model, as JSON.
+
+    Example: shopgraph model show 20261124
+    """
+    from kg.models import find
+
+    emit_json(_on_graph(lambda graph: find(graph, version))._asdict())
+
+
+@app.command()
+def compare(first: Version, second: Version, as_json: Json = False) -> None:
+    """The figures of two models side by side, each on the test part of its own training.
+
+    Example: shopgraph model compare 20261123 20261124
+    """
+    from rich.table import Table
+
+    from kg.models import find
+
+    models = _on_graph(lambda graph: (find(graph, first), find(graph, second)))
+    figures = [m.metrics.get("gnn", {}) for m in models]
+    names = [name for name in figures[0] if name in figures[1]]
+    if as_json:
+        emit_json({name: [f[name] for f in figures] for name in names})
+        return
+    table = Table("%", *(m.version for m in models), "difference")
+    for name in names:
+        one, other = (100 * f[name] for f in figures)
+        table.add_row(name, f"{one:.2f}", f"{other:.2f}", f"{other - one:+.2f}")
+    out.print(table)
+
+
+@app.command()
+def promote(version: Version) -> None:
+    """Let a model answer whose vectors are still in the graph. API processes follow within two seconds.
+
+    Example: shopgraph model promote 20261124
+    """
+    from kg.models import promote as move
+
+    _told(_on_graph(lambda graph: move(graph, version)))
+
+
+@app.command()
+def rollback() -> None:
+    """Let the model answer again that did before.
+
+    Example: shopgraph model rollback
+    """
+    from kg.models import rollback as back
+
+    _told(_on_graph(back))
+
+
+def _told(model: "Model") -> None:
+    out.print(f"{model.version} is live, from slot {model.slot}.")
+
+
+def _on_graph(work: "Callable[[Graph], T]") -> T:
+    from kg.driver import connect
+    from kg.settings import load_settings
+
+    with connect(load_settings()) as graph:
+        return work(graph)

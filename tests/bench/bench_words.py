@@ -1,0 +1,97 @@
+"""`make bench-api`: the bars of words and search, by the public command; writes build/bench/api.json.
+
+Every bar is a line of {"bar", "value", "limit", "ok", "command"}. BARS=1,2 picks some; lines of others
+are kept.
+"""
+
+import argparse
+import json
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+from kg.console import out
+
+PROJECT = Path(__file__).parents[2]
+RESULT = Path("build/bench/api.json")
+DATA = "../shared/data"
+Bar = dict[str, Any]
+
+
+def evaluate(folder: str, *arguments: str) -> tuple[dict[str, Any], str]:
+    """What `shopgraph api evaluate` prints, and the command."""
+    asked = ["api", "evaluate", f"{DATA}/{folder}", *arguments]
+    command = " ".join(["shopgraph", *asked])
+    out.print(f"$ {command}", highlight=False)
+    program = Path(sys.executable).with_name("shopgraph")
+    done = subprocess.run(
+        [program, *asked, "--json"], check=True, stdout=subprocess.PIPE, text=True, cwd=PROJECT
+    )
+    return json.loads(done.stdout), command
+
+
+def least(bar: str, value: float, limit: float, command: str) -> Bar:
+    """A bar that is met from a limit on."""
+    return {"bar": bar, "value": value, "limit": f">= {limit}", "ok": value >= limit, "command": command}
+
+
+def words_and_context() -> Iterator[Bar]:
+    """Bar 1: both beat each alone."""
+    for folder, recall, times in (("electronic", 0.27, 1.2), ("food", 0.37, 1.1)):
+        report, command = evaluate(f"intents/{folder}")
+        yield from both(f"1 {folder}", report, "recall@20", times, command)
+        yield least(f"1 {folder}: Recall@20 of both", report["systems"]["both"]["recall@20"], recall, command)
+    report, command = evaluate("beauty", "--task", "history")
+    yield from both("1 beauty, history", report, "ndcg@10", 1.5, command)
+
+
+def both(name: str, report: dict[str, Any], metric: str, times: float, command: str) -> Iterator[Bar]:
+    """That both beat the better of the two alone."""
+    systems = report["systems"]
+    best = max(systems["words"][metric], systems["context"][metric])
+    yield least(
+        f"{name}: {metric} of both, times the better alone", systems["both"][metric] / best, times, command
+    )
+    p = report["p_value"]
+    yield {"bar": f"{name}: p", "value": p, "limit": "< 0.05", "ok": p < 0.05, "command": command}
+
+
+def search() -> Iterator[Bar]:
+    """Bar 2: above the plain searches of the same database."""
+    report, command = evaluate("icecat")
+    systems = report["systems"]
+    for metric, limit in (("ndcg@10", 0.76), ("ndcg@10 judged", 0.94)):
+        ours = systems["ours"][metric]
+        yield least(f"2 icecat: {metric}", ours, limit, command)
+        best = max(values[metric] for name, values in systems.items() if name != "ours")
+        yield least(f"2 icecat: {metric} less that of the best rival", ours - best, 0.0001, command)
+
+
+BARS: dict[str, Callable[[], Iterator[Bar]]] = {"1": words_and_context, "2": search}
+
+
+def main() -> int:
+    """Exit code 0 when every bar that was measured is met."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--bars", default=",".join(BARS), help="which, separated by commas")
+    asked = parser.parse_args().bars.split(",")
+    if unknown := set(asked) - set(BARS):
+        parser.error(f"no bar {', '.join(sorted(unknown))}; there are {', '.join(BARS)}")
+    kept: list[Bar] = json.loads(RESULT.read_text()) if RESULT.is_file() else []
+    bars = [bar for bar in kept if bar["bar"].split()[0] not in asked]
+    for name in asked:
+        bars += BARS[name]()
+        RESULT.parent.mkdir(parents=True, exist_ok=True)
+        RESULT.write_text(json.dumps(bars, indent=1) + "\n")
+    measured = [bar for bar in bars if bar["bar"].split()[0] in asked]
+    for bar in measured:
+        out.print(
+            f"{'ok  ' if bar['ok'] else 'miss'} {bar['bar']}: {bar['value']:.4f} (limit {bar['limit']})"
+        )
+    return 0 if all(bar["ok"] for bar in measured) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
