@@ -10,6 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from kg.checksum import measure
+from kg.dataset import from_graph
 from kg.driver import Graph
 from kg.events import Event, attach_all, store
 from kg.ingest import ingest
@@ -44,6 +45,16 @@ ORDER BY user, type, item
 MATCH (e:Event)
 RETURN e.eventId AS id, e:Pending AS pending, properties(e) AS properties
 ORDER BY id
+
+// name: ordered
+// A user who bought items in an order, without times.
+// params: items
+// returns:
+CREATE (u:User {userId: 'ann'})
+WITH u
+UNWIND range(0, size($items) - 1) AS n
+MATCH (i:Item {itemId: $items[n]})
+CREATE (u)-[:BOUGHT {count: 1, weight: 1.0, position: n}]->(i)
 
 // name: forget
 // Remove users and events.
@@ -193,3 +204,11 @@ def test_ingest_attaches_what_waits_for_its_items(shop: Graph, tmp_path: Path) -
     write_csv(folder / "items.csv", ["id"], [["z"]])
     ingest(shop, folder, tmp_path)
     assert [(e["user"], e["item"]) for e in edges(shop)] == [("ann", "z")]
+
+
+def test_in_training_an_event_comes_after_what_a_file_put_in_order(shop: Graph) -> None:
+    shop.write(READ["ordered"], items=["b", "a"])
+    tell(shop, event("1", item="c", at=1_700_000_000))
+    data = from_graph(shop)
+    assert data.items["item_id"][data.interactions["item"]].tolist() == ["b", "a", "c"]
+    assert not data.has_time
