@@ -6,35 +6,21 @@ are kept.
 
 import argparse
 import json
-import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 from kg.console import out
+from tests.bench.bench_model import Bar, least, shopgraph
 
-PROJECT = Path(__file__).parents[2]
 RESULT = Path("build/bench/api.json")
 DATA = "../shared/data"
-Bar = dict[str, Any]
 
 
 def evaluate(folder: str, *arguments: str) -> tuple[dict[str, Any], str]:
     """What `shopgraph api evaluate` prints, and the command."""
-    asked = ["api", "evaluate", f"{DATA}/{folder}", *arguments]
-    command = " ".join(["shopgraph", *asked])
-    out.print(f"$ {command}", highlight=False)
-    program = Path(sys.executable).with_name("shopgraph")
-    done = subprocess.run(
-        [program, *asked, "--json"], check=True, stdout=subprocess.PIPE, text=True, cwd=PROJECT
-    )
-    return json.loads(done.stdout), command
-
-
-def least(bar: str, value: float, limit: float, command: str) -> Bar:
-    """A bar that is met from a limit on."""
-    return {"bar": bar, "value": value, "limit": f">= {limit}", "ok": value >= limit, "command": command}
+    return shopgraph("api", "evaluate", f"{DATA}/{folder}", *arguments)
 
 
 def words_and_context() -> Iterator[Bar]:
