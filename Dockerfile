@@ -14,6 +14,7 @@ COPY examples examples
 COPY kg kg
 COPY gnn gnn
 COPY api api
+COPY shopgraph shopgraph
 ENV SHOPGRAPH_HOME=/var/lib/shopgraph
 ENTRYPOINT ["shopgraph"]
 
