@@ -115,7 +115,9 @@ def install(app: FastAPI) -> None:
 
 
 def _told(error: Any) -> dict[str, Any]:
-    where = [str(p) for p in error["loc"] if p not in ("body", "query", "path")]
+    # The first part says where the field was sent; a field may be called query itself.
+    sent = error["loc"][:1] in (("body",), ("query",), ("path",)) and len(error["loc"]) > 1
+    where = [str(p) for p in error["loc"][sent:]]
     if error["type"] == "json_invalid":
         return {"field": "body", "value": None, "expected": f"JSON ({error['ctx']['error']})"}
     return {"field": ".".join(where) or "body", "value": _shown(error.get("input")), "expected": error["msg"]}

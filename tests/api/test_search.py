@@ -42,6 +42,13 @@ def test_facets_count_the_results(client: TestClient) -> None:
     assert facets["price"] == {"lowest": 2.0, "median": 8.0, "highest": 14.0}
 
 
+def test_a_bad_query_is_named(client: TestClient) -> None:
+    response = client.get("/v1/search", params={"query": ""})
+    assert response.status_code == 422
+    (error,) = response.json()["errors"]
+    assert (error["field"], error["value"]) == ("query", "")
+
+
 def test_a_price_in_the_words_filters_and_is_told(client: TestClient) -> None:
     answer = recommend(client, query="tea under $6", limit=18)
     assert answer["intent"]["prices"] == {"gte": None, "lte": 6.0, "currency": "USD", "confidence": 0.9}
