@@ -8,7 +8,7 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import torch
 import torch.distributed as dist
@@ -50,9 +50,10 @@ def from_first(make: Callable[[], T]) -> T:
     if not dist.is_initialized():
         return make()
     dist.barrier()
-    made = [make() if is_first() else None]
+    made: list[Any] = [make() if is_first() else None]
     dist.broadcast_object_list(made, src=0)
-    return made[0]  # type: ignore[return-value]
+    first: T = made[0]
+    return first
 
 
 def share(examples: Examples) -> Examples:

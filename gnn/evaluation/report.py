@@ -112,11 +112,12 @@ class Report:
 
     def _user_ids(self) -> np.ndarray:
         known = self.asked[MAIN].asked.users
-        if self.parts.given is None:
+        given, test = self.parts.given, self.parts.test
+        if given is None or test is None:
             return self.data.users[known]
         # All strangers of the split with targets, in the order of their numbers: as judgement() keeps them.
         ids = self.data.users[known].astype(object)
-        strangers = np.intersect1d(self.parts.given["user"], self.parts.test["user"])  # type: ignore[index]
+        strangers = np.intersect1d(given["user"], test["user"])
         ids[known < 0] = self.data.users[strangers]
         return ids
 

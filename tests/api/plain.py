@@ -3,6 +3,8 @@
 from dataclasses import dataclass, field
 from typing import Any
 
+from hypothesis import strategies as st
+
 
 @dataclass
 class PlainItem:
@@ -75,3 +77,16 @@ def _ancestry(category: str) -> set[str]:
     """Ids and names of a category and those above it; an id is the path from the root."""
     levels = category.lower().split(" > ")
     return {" > ".join(levels[: n + 1]) for n in range(len(levels))} | set(levels)
+
+
+def nested(plain: st.SearchStrategy[dict[str, Any]], max_leaves: int) -> st.SearchStrategy[dict[str, Any]]:
+    """Filters as JSON, with others under `not` and `any_of` at any depth."""
+    return st.recursive(
+        plain,
+        lambda inner: st.builds(
+            lambda own, more: own | more,
+            plain,
+            st.fixed_dictionaries({}, optional={"not": inner, "any_of": st.lists(inner, max_size=3)}),
+        ),
+        max_leaves=max_leaves,
+    )

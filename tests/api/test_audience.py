@@ -10,6 +10,7 @@ from fastapi.testclient import TestClient
 
 from api.audience import Goal, Past, Scorer, goal_of_item, goal_of_text
 from api.columns import Floats
+from api.encoder import QueryEncoder
 from api.history import seed
 from api.ranking import Signals, score_all
 from api.weights import DEFAULT
@@ -128,8 +129,10 @@ def _lines(response: httpx.Response) -> list[Any]:
     return [json.loads(line) for line in response.text.splitlines()]
 
 
-def test_a_new_item_finds_those_who_like_what_reads_alike(filled: Graph, client: TestClient) -> None:
-    item = shop._item("tea", 0, client.app.state.keeper.serving.encoder)  # type: ignore[attr-defined]
+def test_a_new_item_finds_those_who_like_what_reads_alike(
+    filled: Graph, client: TestClient, query_encoder: QueryEncoder
+) -> None:
+    item = shop._item("tea", 0, query_encoder)
     item["properties"]["itemId"] = "tea-new"
     filled.write(shop.WRITES["items"], rows=[item])
 

@@ -15,7 +15,7 @@ from api.conditions import Filters
 from api.filters import LiveItem, allowed, refusals
 from api.snapshot import Snapshot
 from tests.api.arrays import made_up
-from tests.api.plain import PlainItem, complies
+from tests.api.plain import PlainItem, complies, nested
 
 times = st.integers(0, 1_000).map(lambda s: datetime.fromtimestamp(s, UTC))
 plain_filters = st.fixed_dictionaries(
@@ -39,15 +39,7 @@ plain_filters = st.fixed_dictionaries(
         "exclude_item_ids": st.lists(st.integers(0, 40).map(lambda n: f"item-{n:03d}"), max_size=9),
     },
 )
-filters = st.recursive(
-    plain_filters,
-    lambda inner: st.builds(
-        lambda own, more: own | more,
-        plain_filters,
-        st.fixed_dictionaries({}, optional={"not": inner, "any_of": st.lists(inner, max_size=3)}),
-    ),
-    max_leaves=6,
-)
+filters = nested(plain_filters, max_leaves=6)
 
 
 def row(snapshot: Snapshot, n: int) -> list[Any]:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from kg.driver import Graph
 from kg.queries import parse
 from tests.api import shop
-from tests.api.plain import PlainItem, complies
+from tests.api.plain import PlainItem, complies, nested
 from tests.api.test_recommendations import ask, ids
 
 EVERYTHING = parse(
@@ -46,15 +46,7 @@ plain_filters = st.fixed_dictionaries(
         "exclude_item_ids": st.lists(st.sampled_from(ITEM_IDS), max_size=9),
     },
 )
-filters = st.recursive(
-    plain_filters,
-    lambda inner: st.builds(
-        lambda own, more: own | more,
-        plain_filters,
-        st.fixed_dictionaries({}, optional={"not": inner, "any_of": st.lists(inner, max_size=3)}),
-    ),
-    max_leaves=5,
-)
+filters = nested(plain_filters, max_leaves=5)
 
 
 def test_what_comes_back_complies_and_is_as_much_as_there_is(client: TestClient, filled: Graph) -> None:
