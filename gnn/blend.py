@@ -19,7 +19,7 @@ FADES: Final = (
     0.7,
 )  # exp(-fade): what an item keeps for each newer one
 LINEAR: Final = (0.0, 0.6, 1.2, 2.4, 4.8, 9.6, 19.2)  # next to a cosine
-INHERIT: Final = (0.0, 1.0, 2.0, 4.0)  # times what a new item has from the known items that it is like
+LIFTS: Final = (0.5, 0.7, 0.8, 0.9, 1.0, 1.1, 1.2, 1.35)  # times the score of an item that nobody has
 
 
 class Blend(NamedTuple):
@@ -27,7 +27,7 @@ class Blend(NamedTuple):
 
     fade: float = 0.0
     linear: float = 0.0
-    inherit: float = 2.0  # what the linear weights towards new items are multiplied by, see gnn.linear
+    lift: float = 1.1  # what the score of a new item is multiplied by, see gnn.newcomers
 
 
 def start(*, ordered: bool, linear: bool) -> Blend:
@@ -42,7 +42,7 @@ def choose(
     *,
     ordered: bool,
     linear: bool,
-    inherit: bool = False,
+    lift: bool = False,
 ) -> tuple[Blend, Table]:
     """Walk from neighbour to neighbour on the grid while that is better; the blend and its figures.
 
@@ -51,7 +51,7 @@ def choose(
         metric: the one that decides.
         ordered: whether fading may be chosen at all; without order there is nothing to fade by.
         linear: whether there is a linear term.
-        inherit: whether new items are asked for, so that something can be learned of how they should count.
+        lift: whether new items are asked for, so that something can be learned of how they should count.
     """
     known: dict[Blend, Table] = {}
 
@@ -67,8 +67,8 @@ def choose(
             around += [best._replace(fade=fade) for fade in _next_to(best.fade, FADES)]
         if linear:
             around += [best._replace(linear=weight) for weight in _next_to(best.linear, LINEAR)]
-        if inherit:
-            around += [best._replace(inherit=times) for times in _next_to(best.inherit, INHERIT)]
+        if lift:
+            around += [best._replace(lift=times) for times in _next_to(best.lift, LIFTS)]
         better = max(around, key=figure)
         if better == best:
             return best, known[best]

@@ -9,8 +9,9 @@ import scipy.sparse as sp
 import torch
 
 from gnn.config import TrainConfig
-from gnn.linear import inherited
+from gnn.linear import nothing
 from gnn.model import ItemGraphModel
+from gnn.newcomers import newcomers
 from gnn.propagation import Relations
 from gnn.store import SavedModel
 from gnn.train import graph_for
@@ -134,20 +135,15 @@ def forward(model: SavedModel, data: ShopData) -> Vectors:
         if size is not None:
             net.project.copy_(saved["project"])
         vectors = net.eval()(relations.all())
-    return Vectors(
-        vectors.context.numpy(), vectors.target.numpy(), _leads_to(model, data, known.numpy(), old, new)
-    )
+    settled = newcomers(vectors.target.numpy(), _known_weights(model, n_items, old, new), ~known.numpy())
+    lift = float(model.about.serving.get("lift", 1.0))
+    return Vectors(vectors.context.numpy(), *settled.lifted(nothing(n_items), lift))
 
 
-def _leads_to(
-    model: SavedModel, data: ShopData, known: npt.NDArray[np.bool_], old: list[int], new: list[int]
-) -> sp.csr_matrix:
-    """What leads to the items that nobody has, as training would let them inherit it."""
-    n_items = len(data.items)
+def _known_weights(model: SavedModel, n_items: int, old: list[int], new: list[int]) -> sp.csr_matrix:
+    """The model's linear weights, in the shop's order of items."""
     place = sp.csr_matrix((np.ones(len(old), np.float32), (old, new)), (len(model.about.item_ids), n_items))
-    weights = (place.T @ model.linear @ place).tocsr()
-    share = float(model.about.serving.get("inherit", 0.0))
-    return sp.csr_matrix(share * inherited(weights, data.text, ~known))
+    return sp.csr_matrix(place.T @ model.linear @ place)
 
 
 def _leading(leads_to: sp.csr_matrix, numbers: list[int], data: ShopData) -> list[Row]:

@@ -7,7 +7,6 @@ know what is alike; the two err differently, so their sum beats both.
 """
 
 from collections.abc import Iterator
-from typing import Final
 
 import numpy as np
 import numpy.typing as npt
@@ -17,7 +16,6 @@ import scipy.sparse as sp
 Floats = npt.NDArray[np.float32]
 
 _ROWS = 2048  # rows of B in memory at once
-_KIN: Final = 5  # known items that a new one is like
 
 
 def ease_rows(pairs: sp.csr_matrix, penalty: float) -> Iterator[tuple[int, Floats]]:
@@ -64,7 +62,7 @@ def item_weights(pairs: sp.csr_matrix, penalty: float, keep: int, most_items: in
     chosen = chosen[counts[chosen] > 0]
     keep = min(keep, max(len(chosen) - 1, 0))
     if not keep:
-        return _nothing(n_items)
+        return nothing(n_items)
     source, target, weight = [], [], []
     for start, rows in ease_rows(pairs[:, chosen].tocsr(), penalty):
         best = np.argpartition(-np.abs(rows), keep - 1, axis=1)[:, :keep]
@@ -77,35 +75,7 @@ def item_weights(pairs: sp.csr_matrix, penalty: float, keep: int, most_items: in
     return weights
 
 
-def inherited(weights: sp.csr_matrix, text: Floats | None, new: npt.NDArray[np.bool_]) -> sp.csr_matrix:
-    """Columns for new items: the mean of the columns of the known items that are closest by text.
-
-    Without them what leads to known items lifts these alone, and a new item is never seen among all. CSR
-    float32 [n_items, n_items], empty where there is no text or nothing is new.
-
-    Args:
-        weights: B, as of `item_weights`.
-        text: unit-length rows, [n_items, d_text], zero for an item without text.
-        new: which items nobody has, [n_items].
-    """
-    n_items = len(new)
-    among, them = np.flatnonzero(~new), np.flatnonzero(new)
-    kin = min(_KIN, len(among))
-    if text is None or not len(them) or not weights.nnz:
-        return _nothing(len(new))
-    alike, close = [], []
-    for start in range(0, len(them), _ROWS):
-        cosines = text[them[start : start + _ROWS]] @ text[among].T
-        best = np.argpartition(-cosines, kin - 1, axis=1)[:, :kin]
-        close.append(among[best].ravel())
-        alike.append(np.maximum(np.take_along_axis(cosines, best, axis=1), 1e-6))
-    share = np.concatenate(alike)
-    share /= share.sum(axis=1, keepdims=True)
-    ends = (np.concatenate(close), np.repeat(them, kin))
-    mean = sp.csr_matrix((share.ravel().astype(np.float32), ends), shape=(n_items, n_items))
-    return (weights @ mean).tocsr()
-
-
-def _nothing(n_items: int) -> sp.csr_matrix:
+def nothing(n_items: int) -> sp.csr_matrix:
+    """No weights at all, [n_items, n_items]."""
     none: npt.NDArray[np.float32] = np.zeros(0, dtype=np.float32)
     return sp.csr_matrix((none, (none.astype(int), none.astype(int))), shape=(n_items, n_items))

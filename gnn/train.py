@@ -22,8 +22,9 @@ from gnn.evaluation.evaluate import Asked, Judgement, Scorer, Scores, Table, eva
 from gnn.examples import Division, batches
 from gnn.graphs import shop_graph
 from gnn.histories import Histories, histories
-from gnn.linear import inherited, item_weights
+from gnn.linear import item_weights
 from gnn.model import ItemGraphModel, spectral
+from gnn.newcomers import Newcomers, newcomers
 from gnn.propagation import Relations
 from kg.console import say
 from kg.dataset import ShopData
@@ -37,7 +38,7 @@ class Fitted(NamedTuple):
     """A trained model: the parameters, and the item vectors that serve: `context`, `target`, [n_items, d]."""
 
     tensors: dict[str, Tensor]
-    linear: sp.csr_matrix  # B, that of new items times `blend.inherit`, float32 [n_items, n_items]
+    linear: sp.csr_matrix  # B, with what leads to new items, float32 [n_items, n_items]
     blend: Blend
     epochs: int  # the epoch that they are from
     curve: list[Epoch]
@@ -82,7 +83,6 @@ def fit(
     known = histories(train, len(data.users), len(data.items))
     new = _new(data, known)
     linear = from_first(lambda: _linear(known, config))
-    of_new = inherited(linear, data.text, new)
     relations = Relations(graph_for(data, train, config), device)
     torch.manual_seed(config.seed)
     model = _model(data, known.weight, new, len(relations.names), config).to(device)
@@ -115,7 +115,7 @@ def fit(
             raise ModelError(f"The loss became {mean_loss} in epoch {epoch}: try a lower learning rate.")
         now = _snapshot(epoch, model, relations)
         last = curve[-1].blend if curve else blend
-        chosen, metrics = from_first(partial(_judge, now, linear, of_new, last, judged, ordered, config))
+        chosen, metrics = from_first(partial(_judge, now, linear, new, last, judged, ordered, config))
         seconds = time.monotonic() - epoch_started
         curve.append(Epoch(epoch, mean_loss, metrics, chosen, seconds))
         say(_line(curve[-1], config.stop_on))
@@ -131,9 +131,10 @@ def fit(
     if best is None:
         raise ModelError(f"Nothing was trained: epochs is {epochs}.")
     weights, blend = best.tensors["relation"].tolist(), curve[best.epoch - 1].blend
+    target, whole = _newcomers(best, linear, new).lifted(linear, blend.lift)
     return Fitted(
-        best.tensors,
-        linear + blend.inherit * of_new,
+        best.tensors | {"target": torch.from_numpy(target)},
+        whole,
         blend,
         best.epoch,
         curve,
@@ -238,7 +239,7 @@ def _snapshot(epoch: int, model: ItemGraphModel, relations: Relations) -> Snapsh
 def _judge(
     now: Snapshot,
     linear: sp.csr_matrix,
-    of_new: sp.csr_matrix,
+    new: npt.NDArray[np.bool_],
     blend: Blend,
     judged: Judgement | None,
     ordered: bool,
@@ -247,13 +248,11 @@ def _judge(
     """The best blend near the last one, and its metrics on validation."""
     if judged is None:
         return blend, {}
-    context, target = now.tensors["context"].numpy(), now.tensors["target"].numpy()
-
+    context, settled = now.tensors["context"].numpy(), _newcomers(now, linear, new)
     asked_for = np.asarray(judged.targets.sum(axis=0)).ravel()
-    new = np.unique(of_new.indices)
 
     def figures(tried: Blend) -> Table:
-        return evaluate(vector_scorer(context, target, linear + tried.inherit * of_new, tried), judged)
+        return evaluate(vector_scorer(context, *settled.lifted(linear, tried.lift), tried), judged)
 
     return blends.choose(
         figures,
@@ -261,8 +260,12 @@ def _judge(
         blend,
         ordered=ordered,
         linear=bool(linear.nnz),
-        inherit=bool(asked_for[new].sum() >= _NEW_SHARE * asked_for.sum()),
+        lift=bool(asked_for[new].sum() >= _NEW_SHARE * asked_for.sum()),
     )
+
+
+def _newcomers(now: Snapshot, linear: sp.csr_matrix, new: npt.NDArray[np.bool_]) -> Newcomers:
+    return newcomers(now.tensors["target"].numpy(), linear, new)
 
 
 def _line(epoch: Epoch, stop_on: str) -> str:

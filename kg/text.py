@@ -9,26 +9,31 @@ from typing import Any
 def compose(item: Mapping[str, Any]) -> str:
     """One text from an item's properties, the most telling parts first, since encoders cut at the end.
 
-    `attributes` is a JSON object as text; missing properties leave no trace.
+    `attributes` is a JSON object as text, and speaks only for an item without a description: lists of figures
+    blur the vector of a text that says what the item is. Missing properties leave no trace.
 
     >>> compose({"title": "Oat rings", "brand": "Acme", "categories": ["Food", "Cereal"]})
     'Oat rings. Acme. Food, Cereal'
     """
     attributes = item.get("attributes")
     known = json.loads(attributes) if isinstance(attributes, str) else {}
+    facts = ", ".join(f"{key.replace('_', ' ')} {value}" for key, value in sorted(known.items()))
     parts = [
         item.get("title"),
         item.get("brand"),
         ", ".join(_distinct(item.get("categories"))),
-        item.get("description"),
-        ", ".join(f"{key.replace('_', ' ')} {value}" for key, value in sorted(known.items())),
+        _plain(item.get("description")) or facts,
     ]
-    return ". ".join(p for part in parts if isinstance(part, str) and (p := " ".join(part.split())))
+    return ". ".join(plain for part in parts if (plain := _plain(part)))
 
 
 def text_hash(text: str) -> str:
     """Changes when the text does: 128 bits, hexadecimal."""
     return hashlib.sha256(text.encode()).hexdigest()[:32]
+
+
+def _plain(part: object) -> str:
+    return " ".join(part.split()) if isinstance(part, str) else ""
 
 
 def _distinct(names: Sequence[str] | None) -> list[str]:

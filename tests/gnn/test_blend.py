@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from gnn.blend import FADES, INHERIT, LINEAR, Blend, choose, start
+from gnn.blend import FADES, LIFTS, LINEAR, Blend, choose, start
 from gnn.evaluation.evaluate import Table
 
 
@@ -38,8 +38,8 @@ def test_nothing_fades_without_order_and_nothing_is_added_without_weights() -> N
 
 
 def test_new_items_count_as_validation_has_it_and_only_where_it_asks_for_them() -> None:
-    judge = by(lambda blend: blend.inherit)
-    assert choose(judge, "m", Blend(), ordered=False, linear=True, inherit=True)[0].inherit == INHERIT[-1]
+    judge = by(lambda blend: blend.lift)
+    assert choose(judge, "m", Blend(), ordered=False, linear=True, lift=True)[0].lift == LIFTS[-1]
     assert choose(judge, "m", Blend(), ordered=False, linear=True)[0] == Blend()
 
 

@@ -76,11 +76,11 @@ def test_items_of_the_training_come_out_as_they_were_saved(trained: SavedModel) 
     torch.testing.assert_close(torch.from_numpy(vectors.target), trained.tensors["target"])
 
 
-def test_a_new_item_goes_by_its_text_and_inherits_what_leads_to_its_kin(trained: SavedModel) -> None:
+def test_a_new_item_goes_by_its_text_and_borrows_from_its_kin(trained: SavedModel) -> None:
     data = known_shop()
     vectors = forward(trained, with_copy_of(data, 3))
 
-    assert np.linalg.norm(vectors.target[-1]) == pytest.approx(1, abs=1e-5)
+    assert np.linalg.norm(vectors.target[-1]) == pytest.approx(trained.about.serving["lift"], abs=1e-5)
     known = vectors.target[:-1] / np.linalg.norm(vectors.target[:-1], axis=1, keepdims=True)
     assert 3 in np.argsort(-known @ vectors.target[-1])[:3]
     column = vectors.leads_to[:, [-1]].toarray().ravel()

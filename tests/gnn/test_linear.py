@@ -5,7 +5,7 @@ import pytest
 import scipy.sparse as sp
 
 from gnn import linear
-from gnn.linear import ease_rows, inherited, item_weights
+from gnn.linear import ease_rows, item_weights
 
 
 def pairs(n_users: int = 60, n_items: int = 23) -> sp.csr_matrix:
@@ -54,20 +54,3 @@ def test_items_that_nobody_has_and_a_keep_of_nothing() -> None:
     assert item_weights(x, 5.0, 3, 100)[-2:].nnz == item_weights(x, 5.0, 3, 100)[:, -2:].nnz == 0
     assert item_weights(x, 5.0, 0, 100).nnz == 0
     assert item_weights(sp.csr_matrix((3, 4), dtype=np.float32), 5.0, 3, 100).shape == (4, 4)
-
-
-def test_a_new_item_inherits_what_leads_to_the_items_that_it_is_like() -> None:
-    weights = sp.csr_matrix(np.array([[0, 2, 0, 4], [1, 0, 0, 0], [0] * 4, [3, 0, 0, 0]], dtype=np.float32))
-    text = np.array([[0, 1], [1, 0], [1, 0], [0.6, 0.8]], dtype=np.float32)
-    found = inherited(weights, text, np.array([False, False, True, False]))
-    # Item 2 is like item 1 (cosine 1) and item 3 (cosine 0.6); item 0 is nothing to it.
-    np.testing.assert_allclose(
-        found.toarray()[:, 2], [(1 * 2 + 0.6 * 4) / 1.6, 0, 0, 0], rtol=1e-5, atol=1e-5
-    )
-    assert not found[:, [0, 1, 3]].nnz
-
-
-def test_nothing_is_inherited_without_text_or_by_what_is_known() -> None:
-    weights = sp.csr_matrix(np.ones((4, 4), dtype=np.float32))
-    assert inherited(weights, None, np.array([False, False, True, False])).nnz == 0
-    assert inherited(weights, np.eye(4, dtype=np.float32), np.full(4, False)).nnz == 0

@@ -194,15 +194,27 @@ def test_the_next_items_are_asked_for_and_only_older_ones_are_shown() -> None:
             assert all(w == pytest.approx(weight[n, item]) for item, w in asked.items())
 
 
+def test_batches_are_smaller_where_users_have_many_items() -> None:
+    def sizes(items: int) -> list[int]:
+        n_users = 400
+        weight = sp.csr_matrix(np.ones((n_users, items), np.float32))
+        known = Histories(weight, weight)
+        return [len(b.users) for b in batches(known, 10, HALF, np.random.default_rng(0), CPU)]
+
+    assert set(sizes(14)) == {10}
+    assert set(sizes(28)) == {5}
+    assert sum(sizes(56)) == 400
+
+
 def test_items_that_nobody_has_are_no_negatives_and_have_nothing_learned() -> None:
     data = fake_shop()
     gone = data.interactions["item"].unique()[:3]
     train = data.interactions[~data.interactions["item"].isin(gone)]
     told = fit(data, train, SMALL, epochs=2, blend=Blend())
-    # Their own parameters stay as they began, and their vectors are those of their text and its neighbours.
+    # Their own parameters stay as they began, and their vectors have the length that all new items get.
     assert not told.tensors["log_length"][gone].any()
     assert told.tensors["log_length"].any()
-    torch.testing.assert_close(told.tensors["target"][gone].norm(dim=1), torch.ones(3))
+    torch.testing.assert_close(told.tensors["target"][gone].norm(dim=1), torch.full((3,), Blend().lift))
     assert told.linear[:, gone].nnz > 0
     assert told.linear[gone].nnz == 0
 
