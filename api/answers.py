@@ -8,13 +8,19 @@ from pydantic import BaseModel, Field
 class Reason(BaseModel):
     """One part of a score. The contributions of an item's reasons sum to its score."""
 
-    type: Literal["history", "session", "item", "edge", "words", "popularity", "trend", "novelty"] = Field(
-        description="Where the part comes from: a past item, an item of the session, the item looked at, "
-        "an edge from one of these, the words, popularity, what is chosen lately, or what is new.",
-        examples=["history"],
+    type: Literal["history", "session", "item", "edge", "words", "popularity", "trend", "novelty", "rule"] = (
+        Field(
+            description="Where the part comes from: a past item, an item of the session, the item looked at, "
+            "an edge from one of these, the words, popularity, what is chosen lately, what is new, or a rule "
+            "of the scenario that boosts or buries.",
+            examples=["history"],
+        )
     )
     item_id: str | None = Field(description="The item that it comes from, if one.", examples=["B004756YJA"])
     title: str | None = Field(description="That item's title.", examples=["Argan oil shampoo"])
+    name: str | None = Field(
+        None, description="The rule that it comes from, if one.", examples=["december-acme"]
+    )
     text: str = Field(description="The reason as a sentence.", examples=["You bought Argan oil shampoo."])
     contribution: float = Field(description="What it adds to the score; may be negative.", examples=[2.31])
     share: float = Field(
@@ -46,6 +52,9 @@ class Recommendation(BaseModel):
     item_id: str = Field(description="The item.", examples=["B004ZT0SSG"])
     score: float = Field(description="The sum of all contributions.", examples=[5.48])
     source: str = Field(description="The kind of reason that adds most.", examples=["history"])
+    pinned_by: str | None = Field(
+        None, description="The rule that put it at this rank, if one.", examples=["december-acme"]
+    )
     reasons: list[Reason] = Field(
         description="The parts of the score, largest first; small ones are summed up at the end.",
         examples=[[]],
@@ -129,13 +138,18 @@ class RecommendationResponse(BaseModel):
         description="The model whose vectors scored.", examples=["2026-11-23T07-00-00"]
     )
     graph_version: str = Field(description="The last finished refresh of the graph.", examples=["run-42"])
+    scenario: str | None = Field(
+        None, description="The scenario whose weights, filters and rules hold.", examples=["home"]
+    )
     intent: Intent = Field(description="How the request was read.", examples=[{"query": None}])
     items: list[Recommendation] = Field(description="Best first.", examples=[[]])
     fallback_used: Fallback | None = Field(
         description="Set where the request could not be answered as asked.", examples=[None]
     )
     filtered_out: dict[str, int] = Field(
-        description="How many items were left out, by the first reason that holds.", examples=[{"price": 812}]
+        description="How many items were left out, by the first reason that holds: an exclusion, a rule "
+        "that hides (rule.<rule_id>), a filter of the scenario (scenario.<field>), a filter.",
+        examples=[{"price": 812}],
     )
     notes: list[str] = Field(
         description="Anything else worth knowing, such as why there are fewer items than asked for.",

@@ -33,15 +33,18 @@ def plan_for(
         kind = weights.kinds[kind.instead]
         signals = _of_kind(gathered.signals, kind)
     going_by = types_in(signals, kind)
+    by_rules = ["rule"] if signals.boosts else []
     lacking = _lacking_user(request, gathered)
     if not going_by:
         reason = lacking or "The request names no user, items or words to go by."
         if fallback is not None:
             reason = f"{fallback.reason} {reason}"
-        return Plan(weights.popular, signals, ["popularity"], Fallback(to="popular", reason=reason))
+        return Plan(
+            weights.popular, signals, ["popularity", *by_rules], Fallback(to="popular", reason=reason)
+        )
     if lacking and fallback is None and request.kind != "trending":
         fallback = Fallback(to=" and ".join(going_by), reason=lacking)
-    return Plan(kind, signals, going_by, fallback)
+    return Plan(kind, signals, [*going_by, *by_rules], fallback)
 
 
 def types_in(signals: Signals, kind: KindWeights) -> list[str]:

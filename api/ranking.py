@@ -5,7 +5,7 @@
              + cold   * sum_i v_i cos(x_i, x_j) / temperature        over the items that have no vector
              + alike  * mean_a cos(x_a, x_j) / ...    a over the items looked at
              + words  * (cos(q', x_j) / temperature + lexical * BM25(q, j) / max BM25)
-             + edges from the items looked at + popularity + trend + novelty
+             + edges from the items looked at + popularity + trend + novelty + what rules add
 
 Every term is a sum over past items, items looked at, or a single cause, so a part of the score is a fact
 about the ranking and not a story told afterwards.
@@ -26,7 +26,7 @@ Floats = npt.NDArray[np.float64]
 Numbers = npt.NDArray[np.int64]
 _FEEDBACK = 5  # items that the words are taken to mean
 SeedType = Literal["history", "session", "item"]
-PartType = Literal["history", "session", "item", "edge", "words", "popularity", "trend", "novelty"]
+PartType = Literal["history", "session", "item", "edge", "words", "popularity", "trend", "novelty", "rule"]
 
 
 class Seed(NamedTuple):
@@ -51,6 +51,15 @@ class Edge(NamedTuple):
     times: int  # how often it was counted, 0 where declared
 
 
+class Boost(NamedTuple):
+    """What a rule adds to the scores of some items."""
+
+    name: str  # of the rule
+    text: str  # as a sentence
+    value: float
+    numbers: Numbers  # of the items
+
+
 class Signals(NamedTuple):
     """What one request brings to rank by."""
 
@@ -59,13 +68,14 @@ class Signals(NamedTuple):
     words: Vectors | None = None  # [text dim], unit length
     lexical: Vectors | None = None  # [n], in 0..1: how much of the words each item is written in
     edges: Sequence[Edge] = ()
+    boosts: Sequence[Boost] = ()
 
 
 class Part(NamedTuple):
     """What one cause adds to the scores of some items."""
 
     type: PartType
-    cause: Seed | Edge | None
+    cause: Seed | Edge | Boost | None
     values: Floats  # [k], one for each item asked about
 
 
@@ -130,6 +140,8 @@ def score_all(snapshot: Snapshot, signals: Signals, kind: KindWeights, weights: 
         scores[edge.number] += value
     for _, values in _standing(snapshot, kind):
         scores += values.astype(np.float32)
+    for boost in signals.boosts:
+        scores[boost.numbers] += np.float32(boost.value)
     return scores
 
 
@@ -165,6 +177,7 @@ def split(
         if (here := items == edge.number).any():
             parts.append(Part("edge", edge, here * value))
     parts += [Part(type_, None, values[items]) for type_, values in _standing(snapshot, kind)]
+    parts += [Part("rule", b, np.where(np.isin(items, b.numbers), b.value, 0.0)) for b in signals.boosts]
     return parts
 
 

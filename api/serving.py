@@ -11,10 +11,12 @@ from typing import NamedTuple, TypeVar
 
 from neo4j.exceptions import DriverError, Neo4jError
 
+from api.curation import Curation
 from api.encoder import QueryEncoder
 from api.intake import with_items
 from api.problems import ApiError
 from api.reads import Reads
+from api.scenarios import Scenarios, read_scenarios
 from api.snapshot import Snapshot, load_snapshot, version_from, with_activity, with_columns
 from api.suggest import Suggester, suggester_for
 from kg.driver import Graph, connect
@@ -37,6 +39,7 @@ class Serving(NamedTuple):
     snapshot: Snapshot
     encoder: QueryEncoder | None
     encoder_problem: str | None  # why there is no encoder
+    scenarios: Scenarios = Scenarios()
 
 
 class Keeper:
@@ -58,18 +61,19 @@ class Keeper:
         self._rest_until = 0.0
         self._trend_mark: frozenset[str] = frozenset()
         self._trend_until = 0.0
+        self.curation = Curation()
         self.stepped = asyncio.Event()  # set once the graph has been looked at, whatever came of it
 
     @property
     def serving(self) -> Serving:
-        """The current snapshot and encoder.
+        """The current snapshot and encoder, and what people set.
 
         Raises:
             ApiError: 503, with what is missing and what to do.
         """
         if self._serving is None:
             raise self._problem
-        return self._serving
+        return self._serving._replace(scenarios=self.curation.scenarios)
 
     @property
     def suggester(self) -> Suggester:
@@ -110,12 +114,14 @@ class Keeper:
         return self._graph
 
     async def run(self) -> None:
-        """Until cancelled."""
-        while True:
-            self._nudged.clear()
-            await self.step()
-            with suppress(TimeoutError):
-                await asyncio.wait_for(self._nudged.wait(), POLL_SECONDS)
+        """Until cancelled. What people set is followed by itself, since reading a large shop takes long."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._follow_curation(), name="follow what people set")
+            while True:
+                self._nudged.clear()
+                await self.step()
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(self._nudged.wait(), POLL_SECONDS)
 
     def nudge(self) -> None:
         """Look at the graph now: this process has written to it."""
@@ -131,6 +137,12 @@ class Keeper:
             self._note(ApiError(503, "graph-unreachable", str(error)))
         self.stepped.set()
 
+    async def _follow_curation(self) -> None:
+        while True:
+            await asyncio.sleep(POLL_SECONDS)
+            if self._reads is not None:
+                await self.curation.try_to_follow(self._reads)
+
     async def close(self) -> None:
         if self._reads is not None:
             await self._reads.close()
@@ -141,6 +153,8 @@ class Keeper:
         if self._reads is None or self._graph is None:
             self._graph = await asyncio.to_thread(connect, self._settings)
             self._reads = Reads(self._graph.connection)
+        if not self.curation.known:
+            await self.curation.follow(self._reads)
         rows, mark = await self._reads.answer(_Q.state)
         version = version_from(rows[0])
         revision = rows[0]["revision"]
@@ -234,7 +248,7 @@ def load_serving(graph: Graph, settings: Settings) -> Serving:
     Raises:
         ModelError: the live model's vectors are broken, or there are no items.
     """
-    return _with_encoder(load_snapshot(graph), settings)
+    return _with_encoder(load_snapshot(graph), settings)._replace(scenarios=read_scenarios(graph))
 
 
 def _with_encoder(snapshot: Snapshot, settings: Settings) -> Serving:

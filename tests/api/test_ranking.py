@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from api.ranking import (
+    Boost,
     Edge,
     PartType,
     Seed,
@@ -62,7 +63,8 @@ def signals_of(snapshot, seed: int) -> Signals:
     ]
     seeds[0] = seeds[0]._replace(context=np.zeros_like(seeds[0].context))
     words, lexical = snapshot.text[int(picks[0])], random.random(len(snapshot.ids)).astype(np.float32)
-    return Signals(seeds, anchors=seeds[-1:], words=words, lexical=lexical, edges=edges)
+    boosts = [Boost("up", "Boosted.", 0.7, picks[1:4]), Boost("down", "Buried.", -1.1, picks[3:])]
+    return Signals(seeds, anchors=seeds[-1:], words=words, lexical=lexical, edges=edges, boosts=boosts)
 
 
 @given(seed=st.integers(0, 10_000))
