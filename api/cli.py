@@ -197,7 +197,7 @@ def answer_once(request: "RecommendationRequest", settings: "Settings") -> "Reco
     """
     from api.reads import Reads
     from api.recommender import recommend as answer
-    from api.serving import load_serving
+    from api.served import load_serving
     from kg.driver import connect
 
     async def run() -> "RecommendationResponse":

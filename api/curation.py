@@ -1,7 +1,8 @@
-"""Follows what people set in the graph for the API to obey: scenarios with their rules."""
+"""Follows what people set in the graph for the API to obey: scenarios with their rules, and intents."""
 
 import logging
 
+from api.needs import Needs
 from api.reads import Reads
 from api.scenarios import Scenarios, scenarios_from
 from kg.driver import Row
@@ -17,26 +18,38 @@ class Curation:
 
     def __init__(self) -> None:
         self.scenarios = Scenarios()
+        self.needs = Needs()
         self._rows: list[Row] | None = None  # the scenarios as the graph had them
+        self._seen: tuple[frozenset[str], str | None] | None = None  # the graph's mark, and the encoder
 
-    @property
-    def known(self) -> bool:
-        """Whether it was ever read."""
-        return self._rows is not None
+    async def follow(self, reads: Reads, text_model: str | None) -> None:
+        """Read what changed; intents, of which there are more, only where anything was written.
 
-    async def follow(self, reads: Reads) -> None:
-        """Read what changed.
+        Args:
+            text_model: the encoder whose vectors compare with those of words.
 
         Raises:
             GraphError: the graph does not answer; what was read before stays.
         """
-        rows = await reads.rows(_SCENARIOS.every)
+        seen = (await self.follow_scenarios(reads), text_model)
+        if seen != self._seen:
+            self.needs = await self.needs.newer(reads, text_model)
+            self._seen = seen
+
+    async def follow_scenarios(self, reads: Reads) -> frozenset[str]:
+        """Read the scenarios; returns the mark of the graph's state.
+
+        Raises:
+            GraphError: the graph does not answer; what was read before stays.
+        """
+        rows, mark = await reads.answer(_SCENARIOS.every)
         if rows != self._rows:
             self.scenarios, self._rows = scenarios_from(rows), rows
+        return mark
 
-    async def try_to_follow(self, reads: Reads) -> None:
-        """The same, where a graph that does not answer is a line in the log."""
+    async def try_to_follow(self, reads: Reads, text_model: str | None) -> None:
+        """As `follow`, where a graph that does not answer is a line in the log."""
         try:
-            await self.follow(reads)
+            await self.follow(reads, text_model)
         except GraphError as error:
-            log.warning("Scenarios stay as they were: %s", error)
+            log.warning("Scenarios and intents stay as they were: %s", error)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from api.answers import Path, Reason
-from api.ranking import Boost, Edge, Part, Seed
+from api.signals import Boost, Edge, Need, Part, Seed
 from kg.driver import Row
 from kg.queries import Query, load
 
@@ -110,7 +110,7 @@ def _cause_id(part: Part) -> str | None:
 
 
 def _name(part: Part) -> str | None:
-    return part.cause.name if isinstance(part.cause, Boost) else None
+    return part.cause.name if isinstance(part.cause, Boost | Need) else None
 
 
 def _sentence(part: Part, label: str | None, words: str | None, shoppers: int) -> str:
@@ -127,6 +127,8 @@ def _sentence(part: Part, label: str | None, words: str | None, shoppers: int) -
                 return f"Suits {label}, which you are looking at."
     if isinstance(part.cause, Boost):
         return part.cause.text
+    if isinstance(part.cause, Need):
+        return f"Chosen by others who asked for “{part.cause.name}”."
     if part.type == "words":
         return f"Matches “{words}”."
     if part.type == "trend":

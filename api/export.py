@@ -16,7 +16,7 @@ from api.answers import RecommendationResponse
 from api.reads import Reads
 from api.recommender import recommend
 from api.schemas import Kind, RecommendationRequest
-from api.serving import Serving, load_serving
+from api.served import Serving, load_serving
 from kg.console import Advance, progress
 from kg.driver import Graph, connect
 from kg.errors import SettingsError

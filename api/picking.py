@@ -12,11 +12,12 @@ from api.diversity import diversified
 from api.filters import LiveItem, allowed, refusals
 from api.gather import Gathered
 from api.plan import Plan
-from api.ranking import Numbers, ranked, score_all
+from api.ranking import ranked, score_all
 from api.reads import Reads
 from api.rules import merged, numbers_by_score, pins
 from api.scenarios import Placement
 from api.schemas import FieldName, RecommendationRequest
+from api.signals import Numbers
 from api.snapshot import Snapshot, Vectors
 from api.understand import Understood
 from api.weights import RankingWeights

@@ -6,8 +6,8 @@ import numpy as np
 
 from api.answers import Fallback
 from api.gather import Gathered
-from api.ranking import Seed, Signals
 from api.schemas import RecommendationRequest
+from api.signals import Seed, Signals
 from api.snapshot import Snapshot
 from api.weights import KindWeights, RankingWeights
 
@@ -60,6 +60,8 @@ def types_in(signals: Signals, kind: KindWeights) -> list[str]:
         found.append("edge")
     if signals.words is not None and kind.words:
         found.append("words")
+    if signals.needs and kind.intents:
+        found.append("intent")
     found += [name for name in ("popularity", "trend", "novelty") if getattr(kind, name)]
     return list(dict.fromkeys(found))
 
@@ -87,6 +89,8 @@ def _of_kind(signals: Signals, kind: KindWeights) -> Signals:
 
 
 def _lacking_user(request: RecommendationRequest, gathered: Gathered) -> str | None:
+    if "history" in gathered.left_out:
+        return f"What user {request.user_id!r} did is not known: {gathered.left_out['history']}."
     if gathered.past is None:
         return None
     if not gathered.past.known:

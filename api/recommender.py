@@ -7,7 +7,7 @@ from uuid import uuid4
 
 import numpy as np
 
-from api.answers import Path, Reason, Recommendation, RecommendationResponse
+from api.answers import Path, Reason, Recommendation, RecommendationResponse, SourceLeftOut
 from api.columns import seconds
 from api.explain import path_pairs, paths_of, reasons_of, source_of
 from api.filters import LiveItem
@@ -15,11 +15,12 @@ from api.gather import gather
 from api.paging import shown_by, token_of
 from api.picking import Picked, Work, pick
 from api.plan import plan_for
-from api.ranking import Floats, split
+from api.ranking import split
 from api.reads import Reads
 from api.rules import boosts
 from api.schemas import RecommendationRequest
-from api.serving import Serving
+from api.served import Serving
+from api.signals import Floats
 from api.understand import intent_of, understand
 from api.weights import DEFAULT, RankingWeights
 from kg.queries import load
@@ -59,6 +60,10 @@ async def recommend(
         items=items,
         fallback_used=plan.fallback,
         filtered_out=dict(picked.left_out),
+        sources_left_out=[
+            SourceLeftOut.model_construct(source=source, reason=reason)
+            for source, reason in work.gathered.left_out.items()
+        ],
         notes=[*work.placement.notes, *work.understood.notes, *work.gathered.notes, *picked.notes],
         next_page_token=token_of([*work.shown, *taken, *(i.item_id for i in items)]) if picked.more else None,
         took_ms=round(1000 * (time.perf_counter() - started), 2),

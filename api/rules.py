@@ -7,8 +7,8 @@ from typing import NamedTuple
 import numpy as np
 
 from api.columns import Bools, Categories, Table, value_key
-from api.ranking import Boost, Numbers
 from api.scenario_schemas import NamedRule, Target
+from api.signals import Boost, Numbers
 from api.snapshot import Vectors
 
 

@@ -27,7 +27,7 @@ _CONFLICT: dict[int | str, dict[str, Any]] = {
 @scenarios.get("/scenarios", response_model_exclude_none=True)
 async def every(keeper: KeeperOf) -> ScenarioList:
     """All scenarios with their rules."""
-    await keeper.curation.follow(keeper.reads)
+    await keeper.curation.follow_scenarios(keeper.reads)
     found = (_told(scenario, keeper) for scenario in keeper.curation.scenarios.values())
     return ScenarioList(scenarios=list(found))
 
@@ -35,7 +35,7 @@ async def every(keeper: KeeperOf) -> ScenarioList:
 @scenarios.get("/scenarios/{name}", response_model_exclude_none=True)
 async def one(name: ScenarioName, keeper: KeeperOf) -> NamedScenario:
     """A scenario with its rules."""
-    await keeper.curation.follow(keeper.reads)
+    await keeper.curation.follow_scenarios(keeper.reads)
     return _told(found(keeper.curation.scenarios, name), keeper)
 
 
@@ -50,7 +50,7 @@ async def put(name: ScenarioName, body: Scenario, keeper: KeeperOf, writer: Writ
 async def delete(name: ScenarioName, keeper: KeeperOf, writer: WriterOf) -> ScenarioGone:
     """Delete a scenario with its rules."""
     await writer.transact("deletion of a scenario", partial(drop, name=name))
-    await keeper.curation.try_to_follow(keeper.reads)
+    await keeper.curation.follow_scenarios(keeper.reads)
     return ScenarioGone(name=name, rule_id=None)
 
 
@@ -69,7 +69,7 @@ async def delete_rule(
 ) -> ScenarioGone:
     """Delete one rule of a scenario."""
     await writer.transact("deletion of a rule", partial(drop_rule, name=name, rule_id=rule_id))
-    await keeper.curation.try_to_follow(keeper.reads)
+    await keeper.curation.follow_scenarios(keeper.reads)
     return ScenarioGone(name=name, rule_id=rule_id)
 
 
@@ -81,5 +81,5 @@ def _told(scenario: NamedScenario, keeper: Keeper) -> NamedScenario:
 
 async def _saved(work: Any, keeper: Keeper, writer: Writer) -> NamedScenario:
     saved: NamedScenario = await writer.transact("a scenario", work)
-    await keeper.curation.try_to_follow(keeper.reads)
+    await keeper.curation.follow_scenarios(keeper.reads)
     return saved

@@ -123,6 +123,9 @@ class ScenarioWeights(Strict):
     edges: dict[EdgeType, Weight] | None = Field(
         None, description="What the strongest edge of a type adds.", examples=[{"BOUGHT_WITH": 10}]
     )
+    intents: Weight | None = Field(
+        None, description="What it adds to be what others chose after the same words.", examples=[3.0]
+    )
     popularity: Weight | None = Field(
         None, description="Multiplies the logarithm of 1 + the number of shoppers.", examples=[0.2]
     )

@@ -4,11 +4,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from api.answers import Intent, NamedPrices
 from api.conditions import Filters, PriceRange
 from api.filters import Further, allowed, nothing
 from api.gather import Gathered
 from api.intent import Prices, Read, lower_third, meaning, read
+from api.intent_schemas import Intent, NamedNeed, NamedPrices
 from api.schemas import RecommendationRequest
 from api.snapshot import Snapshot
 
@@ -68,6 +68,10 @@ def intent_of(
         words=gathered.words,
         encoder=encoder,
         categories=found.categories,
+        needs=[
+            NamedNeed(intent_id=n.intent_id, text=n.name, closeness=round(n.closeness, 3), support=n.support)
+            for n in signals.needs
+        ],
         brands=found.brands,
         prices=NamedPrices(**understood.prices._asdict()) if understood.prices else None,
         negated=said.negated,

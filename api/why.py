@@ -14,13 +14,14 @@ from api.explain import reasons_of
 from api.filters import allowed
 from api.picking import excluded, live_refusal, pinned, with_edges
 from api.problems import ApiError
-from api.ranking import Boost, Part, score_all, split
+from api.ranking import score_all, split
 from api.reads import Reads
 from api.recommender import prepare
 from api.routes import PROBLEMS, KeeperOf, authorised
 from api.rules import position_of
 from api.schemas import RecommendationRequest
-from api.serving import Serving
+from api.served import Serving
+from api.signals import Boost, Part
 
 router = APIRouter(prefix="/v1", tags=["explain"], dependencies=[Depends(authorised)], responses=PROBLEMS)
 

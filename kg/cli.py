@@ -87,7 +87,7 @@ def intents(
     ] = False,
     as_json: Json = False,
 ) -> None:
-    """Mine what shoppers are after, (:Intent)-[:SATISFIED_BY]->(:Item), from searches and what was bought then.
+    """Mine what shoppers are after, (:Intent)-[:SATISFIED_BY]->(:Item): searches, and what was bought next.
 
     Where nobody searched yet, phrases of titles and categories stand in. A need that was renamed, rejected
     (`SET t.rejected = true`) or deleted in Neo4j Browser stays so.

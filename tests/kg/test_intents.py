@@ -205,7 +205,7 @@ def test_without_searches_specific_phrases_stand_in(shop: Graph) -> None:
          "vector": np.eye(64)[k].tolist()}
         for k, kind in enumerate(["gas", "oil"]) for n in range(4)
     ] + [
-        {"id": f"x-{n}", "title": f"plain thing {n}", "category": "all", "vector": np.eye(64)[n % 60].tolist()}
+        {"id": f"x-{n}", "title": f"plain thing {n}", "category": "all", "vector": list(np.eye(64)[n % 60])}
         for n in range(120)
     ]  # fmt: skip
     shop.write(Q["items"], rows=rows)
