@@ -12,6 +12,7 @@ from kg.needs import Said, normal
 
 _MOST = 1_000  # phrases, the most chosen ones
 _LEAST_ITEMS = 3
+_ALWAYS_FEW = 10  # items that are few in any shop
 _LARGEST_PART = 0.05  # of the shop: what more items have says little
 _CLOSE = 0.75  # least length of the mean of the items' vectors: 1 where all are alike
 _SIZES = (2, 3)  # words of a phrase
@@ -62,7 +63,7 @@ def phrases_of(items: Sequence[Titled]) -> Iterator[Said]:
             having[phrase].add(n)
         for name in item.categories:
             having[normal(name)].add(n)
-    most = max(_LARGEST_PART * len(items), _LEAST_ITEMS)
+    most = max(_LARGEST_PART * len(items), _ALWAYS_FEW)
     specific = [
         (phrase, sorted(numbers))
         for phrase, numbers in having.items()

@@ -1,5 +1,6 @@
 """Intents of the graph in answers: found by their vectors, counted in the score, and obeyed when edited."""
 
+import json
 import math
 from typing import Any
 
@@ -11,6 +12,7 @@ from api.encoder import QueryEncoder
 from kg.driver import Graph
 from kg.intents import mine_with
 from kg.queries import parse
+from tests.api.test_cli import environment, shopgraph  # noqa: F401 - a fixture
 from tests.api.test_events import send, told
 from tests.api.test_recommendations import ask, ids, wait_for
 from tests.api.test_search import explain, search
@@ -135,3 +137,19 @@ def test_the_next_answer_obeys_who_edits_it(
 def test_an_item_that_satisfies_it_but_may_not_be_returned_is_not(mined: TestClient) -> None:
     body = {"query": QUERY, "filters": {"in_stock": True}, "limit": 18}
     assert "tools-4" not in ids(ask(mined, **body))
+
+
+def test_the_command_mines_phrases_where_nobody_searched(
+    client: TestClient,
+    environment: dict[str, str],  # noqa: F811 - the fixture
+) -> None:
+    done = shopgraph(environment, "graph", "intents", "--json")
+
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)
+    assert (found["source"], found["written"]) == ("phrases", found["needs"])
+    assert found["needs"] >= 3
+    wait_for(lambda: ask(client, query="roast coffee beans")["intent"]["needs"], seconds=5)
+    again = shopgraph(environment, "graph", "intents")
+    assert f"{found['needs']} needs" in again.stdout
+    assert "0 written, 0 deleted, 0 kept away" in " ".join(again.stdout.split())
