@@ -4,17 +4,27 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, Field
 
+from api.intent_schemas import Intent
+
+Source = Literal["history", "items", "edges", "words", "intents"]
+
 
 class Reason(BaseModel):
     """One part of a score. The contributions of an item's reasons sum to its score."""
 
-    type: Literal["history", "session", "item", "edge", "words", "popularity", "trend", "novelty"] = Field(
+    type: Literal[
+        "history", "session", "item", "edge", "words", "intent", "popularity", "trend", "novelty", "rule"
+    ] = Field(
         description="Where the part comes from: a past item, an item of the session, the item looked at, "
-        "an edge from one of these, the words, popularity, what is chosen lately, or what is new.",
+        "an edge from one of these, the words, what others chose after such words, popularity, what is "
+        "chosen lately, what is new, or a rule of the scenario that boosts or buries.",
         examples=["history"],
     )
     item_id: str | None = Field(description="The item that it comes from, if one.", examples=["B004756YJA"])
     title: str | None = Field(description="That item's title.", examples=["Argan oil shampoo"])
+    name: str | None = Field(
+        None, description="The rule or intent that it comes from, if one.", examples=["december-acme"]
+    )
     text: str = Field(description="The reason as a sentence.", examples=["You bought Argan oil shampoo."])
     contribution: float = Field(description="What it adds to the score; may be negative.", examples=[2.31])
     share: float = Field(
@@ -46,6 +56,9 @@ class Recommendation(BaseModel):
     item_id: str = Field(description="The item.", examples=["B004ZT0SSG"])
     score: float = Field(description="The sum of all contributions.", examples=[5.48])
     source: str = Field(description="The kind of reason that adds most.", examples=["history"])
+    pinned_by: str | None = Field(
+        None, description="The rule that put it at this rank, if one.", examples=["december-acme"]
+    )
     reasons: list[Reason] = Field(
         description="The parts of the score, largest first; small ones are summed up at the end.",
         examples=[[]],
@@ -58,58 +71,11 @@ class Recommendation(BaseModel):
     )
 
 
-class NamedPrices(BaseModel):
-    """Bounds that the words set."""
+class SourceLeftOut(BaseModel):
+    """Something that was to be looked up, and was not to be had in time."""
 
-    gte: float | None = Field(description="Lowest price.", examples=[None])
-    lte: float | None = Field(description="Highest price.", examples=[20])
-    currency: str | None = Field(description="As named, ISO 4217; nothing is converted.", examples=["USD"])
-    confidence: float = Field(description="From 0.5 on it filters the items.", examples=[0.9])
-
-
-class Intent(BaseModel):
-    """What was understood of the request."""
-
-    query: str | None = Field(description="The words as they came.", examples=["shampoo under $20"])
-    words: str | None = Field(
-        None, description="What is left to search for, as it was encoded.", examples=["shampoo"]
-    )
-    encoder: str | None = Field(
-        None, description="The text encoder that read them.", examples=["all-MiniLM-L6-v2"]
-    )
-    signals: list[str] = Field(
-        default_factory=list, description="What the ranking went by.", examples=[["history", "words"]]
-    )
-    categories: dict[str, float] = Field(
-        default_factory=dict,
-        description="Categories that the words point to, each with its probability; the likeliest first.",
-        examples=[{"Beauty > Hair Care > Shampoos": 0.71}],
-    )
-    brands: list[str] = Field(
-        default_factory=list, description="Brands that the words name.", examples=[["acme"]]
-    )
-    prices: NamedPrices | None = Field(
-        None, description="Bounds of the price that the words set.", examples=[{"lte": 20}]
-    )
-    negated: list[str] = Field(
-        default_factory=list,
-        description="Words that the items must not be written in.",
-        examples=[["sulfate"]],
-    )
-    relation: Literal["complements", "substitutes", "similar"] | None = Field(
-        None,
-        description="The relation asked for to the items looked at; it becomes the kind.",
-        examples=[None],
-    )
-    breadth: Literal["broad", "exact"] | None = Field(
-        None, description="Whether the words mean a few items or many.", examples=["broad"]
-    )
-    out_of_scope: bool = Field(
-        False, description="Whether the words seem to be about something else than goods.", examples=[False]
-    )
-    confidence: float = Field(
-        0.0, description="How sure the likeliest category is, from 0 to 1.", examples=[0.71]
-    )
+    source: Source = Field(description="What is missing from the answer.", examples=["history"])
+    reason: str = Field(description="Why.", examples=["no answer in 1 s"])
 
 
 class Fallback(BaseModel):
@@ -129,13 +95,23 @@ class RecommendationResponse(BaseModel):
         description="The model whose vectors scored.", examples=["2026-11-23T07-00-00"]
     )
     graph_version: str = Field(description="The last finished refresh of the graph.", examples=["run-42"])
+    scenario: str | None = Field(
+        None, description="The scenario whose weights, filters and rules hold.", examples=["home"]
+    )
     intent: Intent = Field(description="How the request was read.", examples=[{"query": None}])
     items: list[Recommendation] = Field(description="Best first.", examples=[[]])
     fallback_used: Fallback | None = Field(
         description="Set where the request could not be answered as asked.", examples=[None]
     )
     filtered_out: dict[str, int] = Field(
-        description="How many items were left out, by the first reason that holds.", examples=[{"price": 812}]
+        description="How many items were left out, by the first reason that holds: an exclusion, a rule "
+        "that hides (rule.<rule_id>), a filter of the scenario (scenario.<field>), a filter.",
+        examples=[{"price": 812}],
+    )
+    sources_left_out: list[SourceLeftOut] = Field(
+        default_factory=list,
+        description="What could not be looked up in its time, so that the answer rests on the rest.",
+        examples=[[]],
     )
     notes: list[str] = Field(
         description="Anything else worth knowing, such as why there are fewer items than asked for.",

@@ -12,6 +12,7 @@ from api.event_routes import events
 from api.item_routes import items
 from api.problems import install
 from api.routes import health, v1
+from api.scenario_routes import scenarios
 from api.search import router as searches
 from api.serving import Keeper
 from api.suggest_routes import router as suggestions
@@ -41,7 +42,18 @@ def create_app(settings: Settings) -> FastAPI:
     app.state.keeper = Keeper(settings)
     app.state.audience_turn = asyncio.Lock()
     app.state.writer = Writer(app.state.keeper)
-    for router in (v1, searches, suggestions, audiences, explanations, events, items, users, health):
+    for router in (
+        v1,
+        searches,
+        suggestions,
+        audiences,
+        explanations,
+        events,
+        items,
+        users,
+        scenarios,
+        health,
+    ):
         app.include_router(router)
     install(app)
     return app

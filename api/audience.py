@@ -16,7 +16,8 @@ import numpy as np
 import scipy.sparse as sp
 
 from api.history import MOST_EDGES, weighed
-from api.ranking import Floats, Seed, linear_coefficients
+from api.ranking import linear_coefficients
+from api.signals import Floats, Seed
 from api.snapshot import Snapshot, Vectors
 from api.weights import RankingWeights
 from kg.driver import Graph, Row

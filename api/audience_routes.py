@@ -14,7 +14,7 @@ from api.history import fresh_seed
 from api.problems import ApiError, bad_field
 from api.reads import Reads
 from api.routes import PROBLEMS, KeeperOf, authorised
-from api.serving import Serving
+from api.served import Serving
 from api.snapshot import Snapshot
 from api.weights import DEFAULT
 from kg.queries import load

@@ -7,7 +7,7 @@ from api.problems import EXPECTED, document, invalid, with_status
 from api.reads import Reads
 from api.recommender import recommend
 from api.schemas import BatchRequest, RecommendationRequest
-from api.serving import Serving
+from api.served import Serving
 
 
 async def recommend_each(batch: BatchRequest, serving: Serving, reads: Reads, path: str) -> BatchResponse:

@@ -99,16 +99,22 @@ def evaluate(
 def export(
     file: Annotated[Path, typer.Option("--out", help="File to write, .parquet.", dir_okay=False)],
     limit: Annotated[int, typer.Option(help="Items for each user.", min=1, max=100)] = 10,
-    kind: Annotated[Literal["for_you", "trending"], typer.Option(help="What to recommend.")] = "for_you",
+    kind: Annotated[
+        Literal["for_you", "trending"] | None,
+        typer.Option(help="What to recommend; for_you where neither this nor the scenario says."),
+    ] = None,
+    scenario: Annotated[
+        str | None, typer.Option(help="The placement whose rules, filters and weights hold.")
+    ] = None,
 ) -> None:
     """Write every user's recommendations to a Parquet file, as the API answers them.
 
-    Example: shopgraph api export --out newsletter.parquet --limit 20
+    Example: shopgraph api export --out newsletter.parquet --limit 20 --scenario newsletter
     """
     from api.export import export as write
     from kg.settings import load_settings
 
-    users = write(load_settings(), file, kind, limit)
+    users = write(load_settings(), file, kind, limit, scenario)
     say(f"{users:,} users in {file}")
 
 
@@ -120,11 +126,15 @@ def recommend(
     ] = None,
     query: Annotated[str | None, typer.Option(help="What is asked for, in words.")] = None,
     kind: Annotated[
-        str,
+        str | None,
         typer.Option(
-            help="for_you, similar, bought_together, complements, substitutes, trending or new_arrivals."
+            help="for_you, similar, bought_together, complements, substitutes, trending or new_arrivals; "
+            "for_you where neither this nor the scenario says."
         ),
-    ] = "for_you",
+    ] = None,
+    scenario: Annotated[
+        str | None, typer.Option(help="The placement whose rules, filters and weights hold.")
+    ] = None,
     limit: Annotated[int, typer.Option(help="Number of items.", min=1, max=100)] = 10,
     category: Annotated[
         list[str] | None, typer.Option(help="Category by name or path; may be repeated.")
@@ -156,7 +166,8 @@ def recommend(
             "item_ids": item or [],
             "session_items": session or [],
             "query": query,
-            "kind": kind,
+            **({} if kind is None else {"kind": kind}),
+            "scenario": scenario,
             "limit": limit,
             "exclude_seen": exclude_seen,
             "explain": "paths" if explain else "reasons",
@@ -186,7 +197,7 @@ def answer_once(request: "RecommendationRequest", settings: "Settings") -> "Reco
     """
     from api.reads import Reads
     from api.recommender import recommend as answer
-    from api.serving import load_serving
+    from api.served import load_serving
     from kg.driver import connect
 
     async def run() -> "RecommendationResponse":

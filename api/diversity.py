@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from api.ranking import Numbers
+from api.signals import Numbers
 from api.snapshot import Vectors
 
 

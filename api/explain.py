@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from api.answers import Path, Reason
-from api.ranking import Edge, Part, Seed
+from api.signals import Boost, Edge, Need, Part, Seed
 from kg.driver import Row
 from kg.queries import Query, load
 
@@ -37,13 +37,12 @@ def reasons_of(
         value = float(part.values[column])
         item_id = _cause_id(part)
         label = (title(item_id) or item_id) if item_id else None
-        reasons.append(
-            _reason(part.type, item_id, label, _sentence(part, label, words, shoppers), value, positive)
-        )
+        sentence = _sentence(part, label, words, shoppers)
+        reasons.append(_reason(part.type, item_id, label, _name(part), sentence, value, positive))
     reasons.sort(key=lambda r: -r.contribution)
     for type_, values in rest.items():
         text = f"{len(values)} more of this kind ({type_}), each small."
-        reasons.append(_reason(type_, None, None, text, sum(values), positive))
+        reasons.append(_reason(type_, None, None, None, text, sum(values), positive))
     return reasons
 
 
@@ -107,7 +106,11 @@ def _named(parts: Sequence[Part], column: int) -> tuple[list[Part], dict[str, li
 def _cause_id(part: Part) -> str | None:
     if isinstance(part.cause, Edge):
         return part.cause.seed_id
-    return part.cause.item_id if part.cause is not None else None
+    return part.cause.item_id if isinstance(part.cause, Seed) else None
+
+
+def _name(part: Part) -> str | None:
+    return part.cause.name if isinstance(part.cause, Boost | Need) else None
 
 
 def _sentence(part: Part, label: str | None, words: str | None, shoppers: int) -> str:
@@ -122,6 +125,10 @@ def _sentence(part: Part, label: str | None, words: str | None, shoppers: int) -
                 return f"You looked at {label} in this session."
             case _:
                 return f"Suits {label}, which you are looking at."
+    if isinstance(part.cause, Boost):
+        return part.cause.text
+    if isinstance(part.cause, Need):
+        return f"Chosen by others who asked for “{part.cause.name}”."
     if part.type == "words":
         return f"Matches “{words}”."
     if part.type == "trend":
@@ -132,9 +139,15 @@ def _sentence(part: Part, label: str | None, words: str | None, shoppers: int) -
 
 
 def _reason(
-    type_: Any, item_id: str | None, label: str | None, text: str, value: float, positive: float
+    type_: Any,
+    item_id: str | None,
+    label: str | None,
+    name: str | None,
+    text: str,
+    value: float,
+    positive: float,
 ) -> Reason:
     share = round(100 * max(value, 0.0) / positive, 1)
     return Reason.model_construct(
-        type=type_, item_id=item_id, title=label, text=text, contribution=value, share=share
+        type=type_, item_id=item_id, title=label, name=name, text=text, contribution=value, share=share
     )

@@ -1,7 +1,7 @@
 """Every user's recommendations in one Parquet file, by the very function that answers the API.
 
 Columns: user_id, rank (from 1), item_id, score, source, fallback (null, or what was answered instead). The
-file's metadata names the model, the graph, the kind and the limit.
+file's metadata names the model, the graph, the kind, the limit and the scenario, where one is asked for.
 """
 
 import asyncio
@@ -16,7 +16,7 @@ from api.answers import RecommendationResponse
 from api.reads import Reads
 from api.recommender import recommend
 from api.schemas import Kind, RecommendationRequest
-from api.serving import Serving, load_serving
+from api.served import Serving, load_serving
 from kg.console import Advance, progress
 from kg.driver import Graph, connect
 from kg.errors import SettingsError
@@ -38,19 +38,27 @@ _COLUMNS = pa.schema(
 )
 
 
-def export(settings: Settings, file: Path, kind: Kind, limit: int) -> int:
+def export(settings: Settings, file: Path, kind: Kind | None, limit: int, scenario: str | None = None) -> int:
     """Write the file and count the users in it; a file that is there is replaced only when all is written.
+
+    Args:
+        kind: by default the scenario's, or for_you.
+        scenario: the placement whose rules, filters and weights hold.
 
     Raises:
         SettingsError: the file cannot be written.
-        ShopgraphError: no graph, no model, or a kind that needs items.
+        ShopgraphError: no graph, no model, no such scenario, or a kind that needs items.
     """
     part = file.with_name(f"{file.name}.part")
     try:
         with connect(settings) as graph:
             users = [row["user_id"] for row in graph.stream(_Q.users)]
             serving = load_serving(graph, settings)
-            asyncio.run(_write(part, graph, serving, users, kind, limit))
+            asked = RecommendationRequest(limit=limit, scenario=scenario, explain="none", fields=[])
+            named = serving.scenarios.at(scenario).completed(asked)
+            if kind is not None:
+                named = named.model_copy(update={"kind": kind})
+            asyncio.run(_write(part, graph, serving, users, named))
         part.replace(file)
     except OSError as error:
         raise SettingsError(f"--out {str(file)!r} cannot be written: {error.strerror or error}.") from error
@@ -61,14 +69,15 @@ def export(settings: Settings, file: Path, kind: Kind, limit: int) -> int:
 
 
 async def _write(
-    part: Path, graph: Graph, serving: Serving, users: Sequence[str], kind: Kind, limit: int
+    part: Path, graph: Graph, serving: Serving, users: Sequence[str], asked: RecommendationRequest
 ) -> None:
     version = serving.snapshot.version
     about = {
         "model_version": version.model,
         "graph_version": version.graph,
-        "kind": kind,
-        "limit": str(limit),
+        "kind": asked.kind,
+        "limit": str(asked.limit),
+        **({"scenario": asked.scenario} if asked.scenario else {}),
     }
     reads = Reads(graph.connection)
     try:
@@ -78,21 +87,18 @@ async def _write(
         ):
             for start in range(0, len(users), _GROUP):
                 group = users[start : start + _GROUP]
-                answers = _answers(group, serving, reads, kind, limit, advance)
+                answers = _answers(group, serving, reads, asked, advance)
                 writer.write_table(_table([answer async for answer in answers]))
     finally:
         await reads.close()
 
 
 async def _answers(
-    users: Sequence[str], serving: Serving, reads: Reads, kind: Kind, limit: int, advance: Advance
+    users: Sequence[str], serving: Serving, reads: Reads, asked: RecommendationRequest, advance: Advance
 ) -> AsyncIterator[tuple[str, RecommendationResponse]]:
     for start in range(0, len(users), _AT_ONCE):
         some = users[start : start + _AT_ONCE]
-        requests = [
-            RecommendationRequest(user_id=user, kind=kind, limit=limit, explain="none", fields=[])
-            for user in some
-        ]
+        requests = [asked.model_copy(update={"user_id": user}) for user in some]
         answers = await asyncio.gather(*(recommend(request, serving, reads) for request in requests))
         for pair in zip(some, answers, strict=True):
             yield pair

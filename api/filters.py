@@ -1,6 +1,6 @@
 """Which items may be returned, and why the others may not."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -18,6 +18,9 @@ class Allowed(NamedTuple):
     notes: list[str]
 
 
+Further = Callable[[Table, Categories], Iterable[tuple[str, Bools]]]  # as `conditions`, without filters
+
+
 class LiveItem(NamedTuple):
     """An item as it is in the graph at this moment: an entry of api.live_items."""
 
@@ -27,25 +30,37 @@ class LiveItem(NamedTuple):
     shown: list[Any]  # the properties asked for
 
 
+def nothing(_: Table, __: Categories) -> Iterable[tuple[str, Bools]]:
+    """No further conditions."""
+    return ()
+
+
 def allowed(
-    snapshot: Snapshot, filters: Filters, excluded: Mapping[str, Iterable[str]] | None = None
+    snapshot: Snapshot,
+    filters: Filters,
+    excluded: Mapping[str, Iterable[str]] | None = None,
+    further: Further = nothing,
 ) -> Allowed:
     """Apply the filters to every item of the snapshot.
 
     Args:
         excluded: by the reason to count them under, ids of further items to leave out.
+        further: conditions that come before the filters: those of a scenario.
     """
-    table = Table(snapshot.number, snapshot.columns, snapshot.categories.items)
+    table = snapshot.table
     mask = ~snapshot.columns.hidden
     left_out = {"hidden": int(np.count_nonzero(~mask))}
     reasons = ((reason, _all_but(table, ids)) for reason, ids in (excluded or {}).items())
-    for reason, passes in (*reasons, *conditions(table, filters, snapshot.categories)):
+    tree = snapshot.categories
+    for reason, passes in (*reasons, *further(table, tree), *conditions(table, filters, tree)):
         left_out[reason] = left_out.get(reason, 0) + int(np.count_nonzero(mask & ~passes))
         mask &= passes
     return Allowed(mask, {reason: n for reason, n in left_out.items() if n}, _unknown(snapshot, filters))
 
 
-def refusals(items: Sequence[LiveItem], filters: Filters, categories: Categories) -> list[str | None]:
+def refusals(
+    items: Sequence[LiveItem], filters: Filters, categories: Categories, further: Further = nothing
+) -> list[str | None]:
     """For each item as it is in the graph at this moment, the first reason why it may not be returned."""
     table = Table(
         number={item.item_id: n for n, item in enumerate(items)},
@@ -53,7 +68,8 @@ def refusals(items: Sequence[LiveItem], filters: Filters, categories: Categories
         members=members_from((n, item.category_ids) for n, item in enumerate(items)),
     )
     found: list[str | None] = [None] * len(items)
-    for reason, passes in (("hidden", ~table.columns.hidden), *conditions(table, filters, categories)):
+    visible = ("hidden", ~table.columns.hidden)
+    for reason, passes in (visible, *further(table, categories), *conditions(table, filters, categories)):
         for n in np.flatnonzero(~passes):
             found[n] = found[n] or reason
     return found

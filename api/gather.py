@@ -3,13 +3,16 @@
 import asyncio
 from typing import NamedTuple
 
+from api.answers import Source
 from api.history import MOST_EDGES, Past, fresh_seed, past_from, seed, session_seeds
+from api.needs import needs_of
 from api.problems import ApiError, bad_field
-from api.ranking import Edge, Seed, Signals
 from api.reads import Reads
 from api.schemas import RecommendationRequest
-from api.serving import Serving
+from api.served import Serving
+from api.signals import Edge, Need, Seed, Signals
 from api.snapshot import Snapshot, Vectors
+from api.sources import Sources
 from api.weights import RankingWeights
 from kg.driver import Row
 from kg.queries import load
@@ -21,38 +24,68 @@ _NEEDS_ITEMS = frozenset({"similar", "bought_together", "complements", "substitu
 class Gathered(NamedTuple):
     """What a request brings, looked up."""
 
-    past: Past | None  # None where no user is named
+    past: Past | None  # None where no user is named, or their past is left out
     signals: Signals
     words: str | None  # as encoded
     notes: list[str]
+    left_out: dict[Source, str]  # why a source is missing
 
 
 async def gather(
     request: RecommendationRequest, serving: Serving, reads: Reads, weights: RankingWeights
 ) -> Gathered:
-    """Look up everything at once: one query for the user, one for edges or new items where these are needed.
+    """Look up everything at once, each source within its time.
 
     Raises:
-        ApiError: an unknown item, a kind without the items it needs, words without an encoder.
-        GraphError: the graph does not answer.
+        ApiError: an unknown item, a kind without the items it needs; a source that is needed and missing.
+        GraphError: the graph does not answer what is needed.
     """
     if request.kind in _NEEDS_ITEMS and not (request.item_ids or request.session_items):
         raise bad_field("item_ids", [], f"an item, here or in session_items, for kind {request.kind!r}")
+    snapshot = serving.snapshot
     words = " ".join((request.query or "").split()) or None
-    (vector, lexical), past, items, edges = await asyncio.gather(
-        _words(words, serving),
-        _past(request, serving.snapshot, reads, weights),
-        _items(request, serving.snapshot, reads),
-        _edges(request, serving.snapshot, reads, weights),
+    sources = Sources(serving.timeouts, _needed(request, weights))
+    (vector, lexical, needs), past, items, edges = await asyncio.gather(
+        _said(words, serving, reads, sources),
+        sources.ask("history", _past(request, snapshot, reads, weights), None),
+        sources.ask("items", _items(request, snapshot, reads), []),
+        sources.ask("edges", _edges(request, snapshot, reads, weights), []),
     )
-    session = session_seeds(serving.snapshot, request.session_items)
+    session = session_seeds(snapshot, request.session_items)
     seeds = [*(past.seeds if past else ()), *session, *items]
     return Gathered(
         past=past,
-        signals=Signals(seeds, anchors=items or session, words=vector, lexical=lexical, edges=edges),
+        signals=Signals(
+            seeds, anchors=items or session, words=vector, lexical=lexical, edges=edges, needs=needs
+        ),
         words=words,
-        notes=_notes(request, serving.snapshot),
+        notes=_notes(request, snapshot, sources),
+        left_out=sources.left_out,
     )
+
+
+def _needed(request: RecommendationRequest, weights: RankingWeights) -> frozenset[Source]:
+    """The sources without which an answer would be wrong, or would have nothing to go by."""
+    needed: set[Source] = {"items"}  # only they tell whether an item exists
+    others = request.user_id or request.session_items or request.item_ids
+    if request.kind == "search" or (request.kind == "for_you" and not others):
+        needed.add("words")
+    if weights.kinds[request.kind].only_edges:
+        needed.add("edges")
+    if request.exclude_seen:  # asked for in so many words
+        needed.add("history")
+    return frozenset(needed)
+
+
+async def _said(
+    words: str | None, serving: Serving, reads: Reads, sources: Sources
+) -> tuple[Vectors | None, Vectors | None, list[Need]]:
+    """What the words mean, then what others chose after such words."""
+    vector, lexical = await sources.ask("words", _words(words, serving), (None, None))
+    if vector is None:
+        return None, None, []
+    needs = needs_of(vector, serving.needs, serving.snapshot, reads)
+    return vector, lexical, await sources.ask("intents", needs, [])
 
 
 async def _words(words: str | None, serving: Serving) -> tuple[Vectors | None, Vectors | None]:
@@ -111,6 +144,9 @@ async def _edges(
     ]
 
 
-def _notes(request: RecommendationRequest, snapshot: Snapshot) -> list[str]:
+def _notes(request: RecommendationRequest, snapshot: Snapshot, sources: Sources) -> list[str]:
     unknown = [i for i in dict.fromkeys(request.session_items) if i not in snapshot.number]
-    return [f"Ignored {len(unknown)} unknown session items, the first is {unknown[0]!r}."] if unknown else []
+    notes = [f"Ignored {len(unknown)} unknown session items, the first is {unknown[0]!r}."] if unknown else []
+    if "history" in sources.left_out and request.kind == "for_you" and request.exclude_seen is None:
+        notes.append("What the user bought may be among the items, since their history is missing.")
+    return notes

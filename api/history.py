@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from api.ranking import Seed, SeedType
+from api.signals import Seed, SeedType
 from api.snapshot import Snapshot
 from kg.columns import RELATIONSHIP_OF
 from kg.driver import Row

@@ -6,8 +6,8 @@ import numpy as np
 
 from api.answers import Fallback
 from api.gather import Gathered
-from api.ranking import Seed, Signals
 from api.schemas import RecommendationRequest
+from api.signals import Seed, Signals
 from api.snapshot import Snapshot
 from api.weights import KindWeights, RankingWeights
 
@@ -33,15 +33,18 @@ def plan_for(
         kind = weights.kinds[kind.instead]
         signals = _of_kind(gathered.signals, kind)
     going_by = types_in(signals, kind)
+    by_rules = ["rule"] if signals.boosts else []
     lacking = _lacking_user(request, gathered)
     if not going_by:
         reason = lacking or "The request names no user, items or words to go by."
         if fallback is not None:
             reason = f"{fallback.reason} {reason}"
-        return Plan(weights.popular, signals, ["popularity"], Fallback(to="popular", reason=reason))
+        return Plan(
+            weights.popular, signals, ["popularity", *by_rules], Fallback(to="popular", reason=reason)
+        )
     if lacking and fallback is None and request.kind != "trending":
         fallback = Fallback(to=" and ".join(going_by), reason=lacking)
-    return Plan(kind, signals, going_by, fallback)
+    return Plan(kind, signals, [*going_by, *by_rules], fallback)
 
 
 def types_in(signals: Signals, kind: KindWeights) -> list[str]:
@@ -57,6 +60,8 @@ def types_in(signals: Signals, kind: KindWeights) -> list[str]:
         found.append("edge")
     if signals.words is not None and kind.words:
         found.append("words")
+    if signals.needs and kind.intents:
+        found.append("intent")
     found += [name for name in ("popularity", "trend", "novelty") if getattr(kind, name)]
     return list(dict.fromkeys(found))
 
@@ -84,6 +89,8 @@ def _of_kind(signals: Signals, kind: KindWeights) -> Signals:
 
 
 def _lacking_user(request: RecommendationRequest, gathered: Gathered) -> str | None:
+    if "history" in gathered.left_out:
+        return f"What user {request.user_id!r} did is not known: {gathered.left_out['history']}."
     if gathered.past is None:
         return None
     if not gathered.past.known:

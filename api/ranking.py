@@ -6,67 +6,25 @@
              + alike  * mean_a cos(x_a, x_j) / ...    a over the items looked at
              + words  * (cos(q', x_j) / temperature + lexical * BM25(q, j) / max BM25)
              + edges from the items looked at + popularity + trend + novelty
+             + intents * closeness * weight of the item, over the needs that the words come close to
+             + what rules add
 
 Every term is a sum over past items, items looked at, or a single cause, so a part of the score is a fact
 about the ranking and not a story told afterwards.
 """
 
 from collections.abc import Iterator, Sequence
-from typing import Literal, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 import scipy.sparse as sp
 
 from api.activity import novelty
+from api.signals import Edge, Floats, Need, Numbers, Part, PartType, Seed, Signals
 from api.snapshot import Snapshot, Vectors
 from api.weights import KindWeights, RankingWeights
 
-Floats = npt.NDArray[np.float64]
-Numbers = npt.NDArray[np.int64]
 _FEEDBACK = 5  # items that the words are taken to mean
-SeedType = Literal["history", "session", "item"]
-PartType = Literal["history", "session", "item", "edge", "words", "popularity", "trend", "novelty"]
-
-
-class Seed(NamedTuple):
-    """An item that says something about the shopper."""
-
-    item_id: str
-    type: SeedType
-    weight: float  # within its type
-    event: str  # what was done with it, for example BOUGHT
-    context: Vectors  # [dim]
-    target: Vectors  # [dim]
-    text: Vectors  # [text dim]
-
-
-class Edge(NamedTuple):
-    """One hop in the graph from an item looked at."""
-
-    seed_id: str
-    number: int  # of the item at the other end
-    type: str  # relationship type
-    score: float  # as the graph has it, >= 0
-    times: int  # how often it was counted, 0 where declared
-
-
-class Signals(NamedTuple):
-    """What one request brings to rank by."""
-
-    seeds: Sequence[Seed] = ()
-    anchors: Sequence[Seed] = ()  # the items looked at, to which others are alike or tied
-    words: Vectors | None = None  # [text dim], unit length
-    lexical: Vectors | None = None  # [n], in 0..1: how much of the words each item is written in
-    edges: Sequence[Edge] = ()
-
-
-class Part(NamedTuple):
-    """What one cause adds to the scores of some items."""
-
-    type: PartType
-    cause: Seed | Edge | None
-    values: Floats  # [k], one for each item asked about
 
 
 def coefficients(seeds: Sequence[Seed], kind: KindWeights) -> Floats:
@@ -130,6 +88,10 @@ def score_all(snapshot: Snapshot, signals: Signals, kind: KindWeights, weights: 
         scores[edge.number] += value
     for _, values in _standing(snapshot, kind):
         scores += values.astype(np.float32)
+    for need in signals.needs:
+        scores[need.numbers] += (kind.intents * need.closeness * need.weights).astype(np.float32)
+    for boost in signals.boosts:
+        scores[boost.numbers] += np.float32(boost.value)
     return scores
 
 
@@ -165,6 +127,9 @@ def split(
         if (here := items == edge.number).any():
             parts.append(Part("edge", edge, here * value))
     parts += [Part(type_, None, values[items]) for type_, values in _standing(snapshot, kind)]
+    if kind.intents:
+        parts += [_satisfied(need, kind, items, len(snapshot.ids)) for need in signals.needs]
+    parts += [Part("rule", b, np.where(np.isin(items, b.numbers), b.value, 0.0)) for b in signals.boosts]
     return parts
 
 
@@ -265,3 +230,9 @@ def _alike(
     values = target @ anchor.target.astype(np.float64) * (kind.alike_gnn / snapshot.temperature)
     values += text @ anchor.text.astype(np.float64) * (kind.alike_text / weights.alike_temperature)
     return Part(anchor.type, anchor, values / n)
+
+
+def _satisfied(need: Need, kind: KindWeights, items: Numbers, n: int) -> Part:
+    values = np.zeros(n)
+    values[need.numbers] = kind.intents * need.closeness * need.weights
+    return Part("intent", need, values[items])

@@ -80,7 +80,7 @@ async def for_user(
     keeper: KeeperOf,
 ) -> Response:
     """Items for a user."""
-    return await _answer(options.request("for_you", user_id, []), keeper)
+    return await _answer(options.request(None, user_id, []), keeper)
 
 
 @v1.get("/items/{item_id}/related", tags=["recommendations"], response_model=RecommendationResponse)
@@ -90,7 +90,9 @@ async def related(
     keeper: KeeperOf,
 ) -> Response:
     """Items similar to an item, bought with it, going with it or able to replace it."""
-    return await _answer(options.request(options.kind, options.user_id, [item_id]), keeper)
+    placement = keeper.serving.scenarios.at(options.scenario)
+    own = placement.scenario.kind if placement.scenario and "kind" not in options.model_fields_set else None
+    return await _answer(options.request(own or options.kind, options.user_id, [item_id]), keeper)
 
 
 @v1.get("/models", tags=["models"])

@@ -53,6 +53,12 @@ class RecommendationRequest(Strict):
         "the newest items, best first.",
         examples=["for_you"],
     )
+    scenario: Id | None = Field(
+        None,
+        description="The placement, one of GET /v1/scenarios: its rules and filters hold, its weights rank, "
+        "and its kind and diversity stand in for those that the request does not name.",
+        examples=["home"],
+    )
     limit: int = Field(10, ge=1, le=100, description="Number of items wanted.", examples=[10])
     page_token: str | None = Field(
         None,
@@ -112,6 +118,9 @@ class Options(Strict):
     query: str | None = Field(
         None, max_length=1000, description="What is asked for, in words.", examples=["dry hair"]
     )
+    scenario: Id | None = Field(
+        None, description="The placement, one of GET /v1/scenarios.", examples=["home"]
+    )
     limit: int = Field(10, ge=1, le=100, description="Number of items wanted.", examples=[10])
     page_token: str | None = Field(
         None,
@@ -155,15 +164,17 @@ class Options(Strict):
         examples=[["title"]],
     )
 
-    def request(self, kind: Kind, user_id: str | None, item_ids: list[str]) -> RecommendationRequest:
-        """The same as the body of a POST."""
+    def request(self, kind: Kind | None, user_id: str | None, item_ids: list[str]) -> RecommendationRequest:
+        """The same as the body of a POST; without a kind, the scenario's or the default counts."""
         bounded = self.price_gte is not None or self.price_lte is not None
+        named = {} if kind is None else {"kind": kind}
         return RecommendationRequest(
+            **named,
             user_id=user_id,
             session_items=self.session,
             item_ids=item_ids,
             query=self.query,
-            kind=kind,
+            scenario=self.scenario,
             limit=self.limit,
             page_token=self.page_token,
             filters=Filters(

@@ -7,19 +7,20 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
-from typing import NamedTuple, TypeVar
+from typing import TypeVar
 
 from neo4j.exceptions import DriverError, Neo4jError
 
-from api.encoder import QueryEncoder
+from api.curation import Curation
 from api.intake import with_items
 from api.problems import ApiError
 from api.reads import Reads
+from api.served import Serving, with_encoder
 from api.snapshot import Snapshot, load_snapshot, version_from, with_activity, with_columns
+from api.sources import timeouts_of
 from api.suggest import Suggester, suggester_for
 from kg.driver import Graph, connect
-from kg.errors import EncoderError, ModelError, ShopgraphError
-from kg.onnx_export import encoder_folder
+from kg.errors import ModelError, ShopgraphError
 from kg.queries import load
 from kg.settings import Settings
 
@@ -31,14 +32,6 @@ _TREND_SECONDS = 60.0  # what shoppers do lately is read again after these, if a
 _REST = 10  # after reading for s seconds, changes other than a new version wait for 10 s seconds
 
 
-class Serving(NamedTuple):
-    """What one request works with from its beginning to its end."""
-
-    snapshot: Snapshot
-    encoder: QueryEncoder | None
-    encoder_problem: str | None  # why there is no encoder
-
-
 class Keeper:
     """Loads the snapshot, watches the graph each second and swaps the whole when it has moved.
 
@@ -47,6 +40,7 @@ class Keeper:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
+        self._timeouts = timeouts_of(settings)
         self._graph: Graph | None = None
         self._reads: Reads | None = None
         self._serving: Serving | None = None
@@ -58,18 +52,22 @@ class Keeper:
         self._rest_until = 0.0
         self._trend_mark: frozenset[str] = frozenset()
         self._trend_until = 0.0
+        self.curation = Curation()
         self.stepped = asyncio.Event()  # set once the graph has been looked at, whatever came of it
 
     @property
     def serving(self) -> Serving:
-        """The current snapshot and encoder.
+        """The current snapshot and encoder, and what people set.
 
         Raises:
             ApiError: 503, with what is missing and what to do.
         """
         if self._serving is None:
             raise self._problem
-        return self._serving
+        curation = self.curation
+        return self._serving._replace(
+            scenarios=curation.scenarios, needs=curation.needs, timeouts=self._timeouts
+        )
 
     @property
     def suggester(self) -> Suggester:
@@ -110,12 +108,14 @@ class Keeper:
         return self._graph
 
     async def run(self) -> None:
-        """Until cancelled."""
-        while True:
-            self._nudged.clear()
-            await self.step()
-            with suppress(TimeoutError):
-                await asyncio.wait_for(self._nudged.wait(), POLL_SECONDS)
+        """Until cancelled. What people set is followed by itself, since reading a large shop takes long."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._follow_curation(), name="follow what people set")
+            while True:
+                self._nudged.clear()
+                await self.step()
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(self._nudged.wait(), POLL_SECONDS)
 
     def nudge(self) -> None:
         """Look at the graph now: this process has written to it."""
@@ -130,6 +130,16 @@ class Keeper:
         except (ShopgraphError, DriverError, Neo4jError) as error:
             self._note(ApiError(503, "graph-unreachable", str(error)))
         self.stepped.set()
+
+    async def _follow_curation(self) -> None:
+        while True:
+            await asyncio.sleep(POLL_SECONDS)
+            if self._reads is None or self._serving is None:
+                continue
+            before = self.curation.needs
+            await self.curation.try_to_follow(self._reads, self._serving.snapshot.text_model)
+            if self.curation.needs is not before:
+                await self._renew_suggester()
 
     async def close(self) -> None:
         if self._reads is not None:
@@ -146,6 +156,8 @@ class Keeper:
         revision = rows[0]["revision"]
         if self._serving is None or version != self._serving.snapshot.version:
             await self._load()
+            if self._serving is not None:
+                await self.curation.follow(self._reads, self._serving.snapshot.text_model)
             self._revision = revision
             self._trend_noted(mark)
         elif revision != self._revision:
@@ -159,14 +171,17 @@ class Keeper:
         elif mark != self._mark and time.monotonic() >= self._rest_until:
             await self._refresh(self._serving)
         elif self._serving.encoder is None:
-            self._serving = await asyncio.to_thread(_with_encoder, self._serving.snapshot, self._settings)
+            self._serving = await asyncio.to_thread(with_encoder, self._serving.snapshot, self._settings)
             return
         else:
             return
-        if self._serving is not None:
-            work = partial(suggester_for, self._serving.snapshot, self._suggester)
-            self._suggester = await asyncio.to_thread(work)
+        await self._renew_suggester()
         self._mark = mark
+
+    async def _renew_suggester(self) -> None:
+        if self._serving is not None:
+            work = partial(suggester_for, self._serving.snapshot, self._suggester, self.curation.needs)
+            self._suggester = await asyncio.to_thread(work)
 
     def _trend_noted(self, mark: frozenset[str]) -> None:
         self._trend_mark, self._trend_until = mark, time.monotonic() + _TREND_SECONDS
@@ -178,7 +193,7 @@ class Keeper:
         if before is not None and before.encoder is not None and before.encoder.name == snapshot.text_model:
             self._serving = before._replace(snapshot=snapshot)
         else:
-            self._serving = await asyncio.to_thread(_with_encoder, snapshot, self._settings)
+            self._serving = await asyncio.to_thread(with_encoder, snapshot, self._settings)
         if before is None:
             gc.collect()
             gc.freeze()  # what stays for good need not be walked again and again while requests wait
@@ -226,25 +241,3 @@ class Keeper:
         if found.detail != self._problem.detail:
             log.warning("%s", found.detail)
         self._problem = found
-
-
-def load_serving(graph: Graph, settings: Settings) -> Serving:
-    """Snapshot and encoder, once.
-
-    Raises:
-        ModelError: the live model's vectors are broken, or there are no items.
-    """
-    return _with_encoder(load_snapshot(graph), settings)
-
-
-def _with_encoder(snapshot: Snapshot, settings: Settings) -> Serving:
-    if snapshot.text_model is None:
-        return Serving(snapshot, None, "No item has a text vector. Run: shopgraph graph encode")
-    try:
-        encoder = QueryEncoder(encoder_folder(settings.home, snapshot.text_model))
-    except EncoderError as error:
-        return Serving(snapshot, None, str(error))
-    if encoder.dim != snapshot.text.shape[1]:
-        detail = f"{encoder.name} makes {encoder.dim} numbers, the items have {snapshot.text.shape[1]}"
-        return Serving(snapshot, None, f"{detail}. Run: shopgraph graph encode")
-    return Serving(snapshot, encoder, None)

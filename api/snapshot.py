@@ -16,7 +16,7 @@ import numpy.typing as npt
 import scipy.sparse as sp
 
 from api.activity import Activity, read_activity
-from api.columns import Categories, Columns, Floats, categories_from, centroids, columns_from
+from api.columns import Categories, Columns, Floats, Table, categories_from, centroids, columns_from
 from api.lexicon import Lexicon
 from api.weights import DEFAULT
 from kg.columns import RELATIONSHIP_OF
@@ -73,6 +73,11 @@ class Snapshot:
     columns: Columns
     categories: Categories
     activity: Activity
+
+    @property
+    def table(self) -> Table:
+        """All items, to filter."""
+        return Table(self.number, self.columns, self.categories.items)
 
     @property
     def arrived(self) -> Floats:

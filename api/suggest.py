@@ -7,18 +7,18 @@ Entries are numbered by what is bought, most first: the first entries of a slice
 """
 
 from bisect import bisect_left
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
-from typing import Literal, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from api.columns import Bools
+from api.entries import Entry, entries_of
+from api.needs import Needs
 from api.snapshot import Snapshot
 from api.words import fold, is_unspaced, join, phrases, split
 
-Kind = Literal["category", "brand", "keyword", "title"]
 Places = npt.NDArray[np.int64]
 _PAUSE = -1  # stands where a phrase ends
 _LONGEST = 4  # words that a keyword may add to what was typed
@@ -27,21 +27,13 @@ _CACHED = 4_096  # what was typed most recently: short beginnings fit most and c
 _LAST = "\U0010ffff"
 
 
-class Entry(NamedTuple):
-    """A text of the shop that may be suggested as it is."""
-
-    text: str
-    kind: Kind
-    items: int  # items behind it
-    shoppers: int  # shoppers of these items
-
-
 class Suggester:
-    """The words of one snapshot."""
+    """The words of one snapshot, and what shoppers were after."""
 
-    def __init__(self, snapshot: Snapshot) -> None:
+    def __init__(self, snapshot: Snapshot, needs: Needs | None = None) -> None:
         self._snapshot = snapshot
-        self._entries = sorted(_entries(snapshot), key=_most_bought)
+        self._needs = needs.listed if needs else []
+        self._entries = sorted(entries_of(snapshot, self._needs), key=_most_bought)
         self._counts = np.array([(e.items, e.shoppers) for e in self._entries], dtype=np.int64).reshape(-1, 2)
         rows = [phrases(e.text) for e in self._entries]
         written = {fold(word): word.lower() for row in reversed(rows) for words in row for word in words}
@@ -61,11 +53,12 @@ class Suggester:
             [is_unspaced(w) or (len(w) > 1 and not w.isdigit()) for w in self._words], np.bool_
         )
 
-    def fits(self, snapshot: Snapshot) -> bool:
+    def fits(self, snapshot: Snapshot, needs: Needs | None = None) -> bool:
         """Whether a snapshot has the same words and shoppers, whatever else has moved."""
         mine, theirs = self._snapshot, snapshot
         return (
-            mine.shoppers is theirs.shoppers
+            self._needs == (needs.listed if needs else [])
+            and mine.shoppers is theirs.shoppers
             and mine.categories is theirs.categories
             and mine.columns.titles == theirs.columns.titles
             and mine.columns.brand_names == theirs.columns.brand_names
@@ -183,9 +176,9 @@ class Suggester:
         return bool(places.size and self._entry[places[0]] != self._entry[places[-1]])
 
 
-def suggester_for(snapshot: Snapshot, before: Suggester | None) -> Suggester:
+def suggester_for(snapshot: Snapshot, before: Suggester | None, needs: Needs | None = None) -> Suggester:
     """The suggester of a snapshot: the one before where that still fits, else a new one."""
-    return before if before is not None and before.fits(snapshot) else Suggester(snapshot)
+    return before if before is not None and before.fits(snapshot, needs) else Suggester(snapshot, needs)
 
 
 def _laid_out(rows: Sequence[list[list[str]]], number: dict[str, int]) -> tuple[Places, Places]:
@@ -216,33 +209,10 @@ def _distinct(entries: Iterable[Entry], typed: str) -> Iterable[Entry]:
         key = _same(entry.text)
         if entry.kind == "keyword" and key == _same(typed):
             continue
-        if key not in found or found[key].kind == "title":
+        if key not in found or found[key].kind in ("title", "keyword"):
             found[key] = entry
     return found.values()
 
 
 def _same(text: str) -> str:
     return join(map(fold, split(text)))
-
-
-def _entries(snapshot: Snapshot) -> Iterator[Entry]:
-    columns, categories, shoppers = snapshot.columns, snapshot.categories, snapshot.shoppers
-    visible = ~columns.hidden
-    titles: dict[str, list[int]] = {}
-    for number in np.flatnonzero(visible).tolist():
-        if title := columns.titles[number]:
-            titles.setdefault(title, []).append(number)
-    for title, numbers in titles.items():
-        yield Entry(title, "title", len(numbers), int(shoppers[numbers].sum()))
-    branded = visible & (columns.brand >= 0)
-    items = np.bincount(columns.brand[branded], minlength=len(columns.brand_names))
-    bought = np.bincount(columns.brand[branded], shoppers[branded], len(columns.brand_names))
-    for name, n, some in zip(columns.brand_names, items.tolist(), bought.tolist(), strict=True):
-        if n:
-            yield Entry(name, "brand", n, int(some))
-    for name in sorted(set(categories.names.values())):
-        inside = np.zeros(len(visible), dtype=np.bool_)
-        for category_id in categories.resolve([name]):
-            inside[categories.items.get(category_id, [])] = True
-        if n := int(np.count_nonzero(inside & visible)):
-            yield Entry(name, "category", n, int(shoppers[inside & visible].sum()))

@@ -13,7 +13,7 @@ router = APIRouter(prefix="/v1", tags=["search"], dependencies=[Depends(authoris
 
 @router.get("/suggest")
 async def suggest(options: Annotated[SuggestOptions, Query()], keeper: KeeperOf) -> SuggestResponse:
-    """Completions and next keywords as one types, from titles, categories and brands; most bought first."""
+    """Completions and next keywords as one types, from titles, categories, brands, intents; best first."""
     started = time.perf_counter()
     found = keeper.suggester.suggest(options.q, options.limit)
     return SuggestResponse(

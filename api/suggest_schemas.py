@@ -23,8 +23,9 @@ class Suggestion(BaseModel):
     """A text that the shopper may mean."""
 
     text: str = Field(description="The whole text, in place of what is typed.", examples=["green tea"])
-    kind: Literal["category", "brand", "keyword", "title"] = Field(
-        description="A category or brand by its name, one item's title, or words that several titles have.",
+    kind: Literal["category", "brand", "intent", "keyword", "title"] = Field(
+        description="A category or brand by its name, what several shoppers were after, one item's title, "
+        "or words that several titles have.",
         examples=["keyword"],
     )
     items: int = Field(description="How many items are behind it.", examples=[12])

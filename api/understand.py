@@ -4,11 +4,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from api.answers import Intent, NamedPrices
 from api.conditions import Filters, PriceRange
-from api.filters import allowed
+from api.filters import Further, allowed, nothing
 from api.gather import Gathered
 from api.intent import Prices, Read, lower_third, meaning, read
+from api.intent_schemas import Intent, NamedNeed, NamedPrices
 from api.schemas import RecommendationRequest
 from api.snapshot import Snapshot
 
@@ -26,8 +26,12 @@ class Understood(NamedTuple):
     notes: list[str]
 
 
-def understand(request: RecommendationRequest, snapshot: Snapshot) -> Understood:
-    """Read the words. What would leave nothing to return is taken back, and a note says so."""
+def understand(request: RecommendationRequest, snapshot: Snapshot, further: Further = nothing) -> Understood:
+    """Read the words. What would leave nothing to return is taken back, and a note says so.
+
+    Args:
+        further: conditions that hold whatever the words say: those of a scenario.
+    """
     if not (request.query or "").strip():
         return Understood(request, None, None, frozenset(), [])
     said = read(request.query or "")
@@ -41,11 +45,11 @@ def understand(request: RecommendationRequest, snapshot: Snapshot) -> Understood
     filters = request.filters
     if prices and prices.confidence >= _SURE and filters.price is None:
         bounded = filters.model_copy(update={"price": PriceRange(gte=prices.gte, lte=prices.lte)})
-        if _leaves_some(snapshot, bounded, refused):
+        if _leaves_some(snapshot, bounded, refused, further):
             filters = bounded
         else:
             notes.append("No item lies within the price that the words name: it was left out of account.")
-    if refused and not _leaves_some(snapshot, filters, refused):
+    if refused and not _leaves_some(snapshot, filters, refused, further):
         notes.append(f"Every item is written in {', '.join(said.negated)}: that was left out of account.")
         refused = frozenset()
     return Understood(plain.model_copy(update={"filters": filters}), said, prices, refused, notes)
@@ -64,6 +68,10 @@ def intent_of(
         words=gathered.words,
         encoder=encoder,
         categories=found.categories,
+        needs=[
+            NamedNeed(intent_id=n.intent_id, text=n.name, closeness=round(n.closeness, 3), support=n.support)
+            for n in signals.needs
+        ],
         brands=found.brands,
         prices=NamedPrices(**understood.prices._asdict()) if understood.prices else None,
         negated=said.negated,
@@ -89,5 +97,5 @@ def _refused(said: Read, snapshot: Snapshot) -> frozenset[str]:
     return frozenset(snapshot.ids[n] for n in np.flatnonzero(found).tolist())
 
 
-def _leaves_some(snapshot: Snapshot, filters: Filters, refused: frozenset[str]) -> bool:
-    return bool(allowed(snapshot, filters, {"refused": refused}).mask.any())
+def _leaves_some(snapshot: Snapshot, filters: Filters, refused: frozenset[str], further: Further) -> bool:
+    return bool(allowed(snapshot, filters, {"refused": refused}, further).mask.any())

@@ -42,6 +42,11 @@ class KindWeights(BaseModel):
         """Whether items without an edge are left out."""
         return self.instead is not None
 
+    intents: float = Field(
+        3.0,
+        description="What the item adds that was chosen most by those who asked in the same words, where an "
+        "intent of the graph says so; others in proportion, and less the less alike the words are.",
+    )
     popularity: float = Field(0.0, description="Multiplies the logarithm of 1 + the number of shoppers.")
     trend: float = Field(0.0, description="Multiplies the logarithm of 1 + the decayed number of events.")
     novelty: float = Field(0.0, description="Multiplies how new an item is, 1 for the newest.")

@@ -1,5 +1,7 @@
 """Why an item is recommended, and why another is not."""
 
+from collections import Counter
+from collections.abc import Collection, Sequence
 from typing import Annotated
 
 import numpy as np
@@ -10,13 +12,16 @@ from api.answers import Reason
 from api.conditions import Id
 from api.explain import reasons_of
 from api.filters import allowed
+from api.picking import excluded, live_refusal, pinned, with_edges
 from api.problems import ApiError
 from api.ranking import score_all, split
 from api.reads import Reads
-from api.recommender import excluded, live_refusal, prepare
+from api.recommender import prepare
 from api.routes import PROBLEMS, KeeperOf, authorised
+from api.rules import position_of
 from api.schemas import RecommendationRequest
-from api.serving import Serving
+from api.served import Serving
+from api.signals import Boost, Part
 
 router = APIRouter(prefix="/v1", tags=["explain"], dependencies=[Depends(authorised)], responses=PROBLEMS)
 
@@ -33,7 +38,9 @@ class Explanation(BaseModel):
     item_id: str = Field(description="The item.", examples=["B004ZT0SSG"])
     returned: bool = Field(description="Whether the request would return it.", examples=[False])
     removed_by: str | None = Field(
-        description="The filter or exclusion that removes it, whatever it scores.", examples=["price"]
+        description="The filter, the exclusion or the rule (rule.<rule_id>) that removes it, whatever it "
+        "scores.",
+        examples=["price"],
     )
     rank: int | None = Field(
         description="Its place among the items that may be returned; null where it is removed.", examples=[57]
@@ -42,6 +49,9 @@ class Explanation(BaseModel):
     needed: float | None = Field(
         description="The score of the last item that is returned; null where fewer are left than wanted.",
         examples=[4.7],
+    )
+    pinned_by: str | None = Field(
+        None, description="The rule that puts it at its rank, if one.", examples=["december-acme"]
     )
     reasons: list[Reason] = Field(description="The parts of its score.", examples=[[]])
     silent: list[str] = Field(
@@ -71,19 +81,23 @@ async def explained(request: ExplainRequest, serving: Serving, reads: Reads) -> 
         raise ApiError(404, "unknown-item", f"There is no item {request.item_id!r} in the graph.")
     work = await prepare(request, serving, reads)
     plan, left_out = work.plan, excluded(work)
-    mask = allowed(snapshot, work.request.filters, left_out).mask
+    complying = allowed(snapshot, work.request.filters, left_out, work.placement.conditions).mask
     scores = score_all(snapshot, plan.signals, plan.kind, work.weights)
-    if plan.kind.only_edges:
-        mask &= np.isin(np.arange(len(mask)), [edge.number for edge in plan.signals.edges])
+    places = await pinned(work, complying, scores, Counter())
+    place, pin = next(((p, pin) for p, pin in places.items() if pin.number == number), (None, None))
+    mask = with_edges(work, complying)
+    mask[[p.number for p in places.values()]] = False
     removed = next((reason for reason, ids in left_out.items() if request.item_id in ids), None)
     removed = removed or await live_refusal(work, number)
-    if removed is None and not mask[number]:
+    if removed is None and not mask[number] and pin is None:
         removed = "no_edge"
     parts = split(snapshot, plan.signals, plan.kind, work.weights, np.array([number]))
     score = float(sum(part.values[0] for part in parts))
     others = np.sort(scores[mask])[::-1]
-    rank = None if removed else int(np.count_nonzero(scores[mask] > scores[number])) + 1
-    needed = float(others[request.limit - 1]) if len(others) >= request.limit else None
+    better = int(np.count_nonzero(scores[mask] > scores[number]))
+    rank = None if removed else _rank(place, places, better, len(others))
+    room = request.limit - sum(p <= request.limit for p in places)  # beside what is pinned
+    needed = float(others[room - 1]) if 0 < room <= len(others) else None
     returned = rank is not None and rank <= request.limit
     telling = {part.type for part in parts if part.values[0]}
     return Explanation(
@@ -93,11 +107,19 @@ async def explained(request: ExplainRequest, serving: Serving, reads: Reads) -> 
         rank=rank,
         score=score,
         needed=needed,
+        pinned_by=pin.rule_id if pin else None,
         reasons=reasons_of(parts, 0, work.gathered.words, int(snapshot.shoppers[number]), snapshot.title),
         silent=[name for name in plan.going_by if name not in telling],
-        summary=_summary(removed, rank, returned, score, needed),
+        summary=_summary(removed, rank, returned, score, needed) + _by_rules(pin and pin.rule_id, parts),
         model_version=snapshot.version.model,
     )
+
+
+def _rank(place: int | None, places: Collection[int], better: int, others: int) -> int:
+    """The place of an item that is pinned, or that `better` of the `others` come before."""
+    if place is None:
+        return position_of(better, places)
+    return min(place, others + sorted(places).index(place) + 1)
 
 
 def _summary(
@@ -105,6 +127,15 @@ def _summary(
 ) -> str:
     if removed:
         return f"Removed by {removed}, whatever it scores ({score:.2f})."
-    if returned or needed is None:
+    if returned:
         return f"Returned at rank {rank} with {score:.2f}."
+    if needed is None:
+        return f"Ranks {rank} with {score:.2f}; rules pin what comes before."
     return f"Ranks {rank} with {score:.2f}; {needed:.2f} were needed."
+
+
+def _by_rules(pinned_by: str | None, parts: Sequence[Part]) -> str:
+    """What rules did to the item, as further sentences."""
+    pin = f" Pinned there by the rule {pinned_by!r}." if pinned_by else ""
+    boosts = ((p.cause.text, p.values[0]) for p in parts if isinstance(p.cause, Boost) and p.values[0])
+    return pin + "".join(f" {text[:-1]} ({value:+.2f})." for text, value in boosts)

@@ -44,6 +44,9 @@ WHERE (type(r) IN ['VIEWED', 'ADDED_TO_CART', 'BOUGHT', 'RATED'] AND NOT (a:User
    OR (type(r) IN ['SIMILAR_TO', 'BOUGHT_WITH', 'VIEWED_WITH', 'COMPLEMENTS', 'SUBSTITUTES', 'LEADS_TO'] AND NOT (a:Item AND b:Item))
    OR (type(r) = 'IN_CATEGORY' AND NOT (a:Item AND b:Category))
    OR (type(r) = 'MADE_BY' AND NOT (a:Item AND b:Brand))
+   OR (type(r) = 'SATISFIED_BY' AND NOT (a:Intent AND b:Item))
+   OR (type(r) = 'OF' AND NOT (a:Rule AND b:Scenario))
+   OR (type(r) = 'APPLIES_TO' AND NOT (a:Rule AND (b:Item OR b:Brand OR b:Category)))
 RETURN type(r) + ' from ' + head(labels(a)) + ' to ' + head(labels(b)) AS what
 
 // name: self_edges

@@ -123,3 +123,17 @@ FOR (e:Pending) ON (e.itemId)
 // returns: nothing
 CREATE RANGE INDEX item_revision IF NOT EXISTS
 FOR (i:Item) ON (i.revision)
+
+// name: scenario_key
+// One node a scenario.
+// params:
+// returns: nothing
+CREATE CONSTRAINT scenario_key IF NOT EXISTS
+FOR (s:Scenario) REQUIRE s.name IS UNIQUE
+
+// name: rule_key
+// One node a rule; its name is its scenario's, a slash, and its own id.
+// params:
+// returns: nothing
+CREATE CONSTRAINT rule_key IF NOT EXISTS
+FOR (r:Rule) REQUIRE r.name IS UNIQUE

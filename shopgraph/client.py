@@ -12,10 +12,11 @@ from types import TracebackType
 from typing import Any, Self
 
 import httpx
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from api.answers import ModelList, Problem, RecommendationResponse
 from api.audience_schemas import AudienceMember, AudienceRequest
+from api.scenario_schemas import NamedScenario, Rule, Scenario, ScenarioList
 from api.schemas import Options, RecommendationRequest, RelatedOptions
 from api.suggest_schemas import SuggestResponse
 
@@ -52,8 +53,7 @@ class Client:
 
     def recommendations(self, request: RecommendationRequest) -> RecommendationResponse:
         """Items for a user, a session, an item, words, or any of these together."""
-        body = request.model_dump(mode="json", exclude_unset=True)
-        answer = self._send("POST", "/v1/recommendations", json=body)
+        answer = self._send("POST", "/v1/recommendations", json=_body(request))
         return RecommendationResponse.model_validate_json(answer.content)
 
     def for_user(self, user_id: str, options: Options | None = None) -> RecommendationResponse:
@@ -87,15 +87,33 @@ class Client:
             timeout: seconds to wait for the first: every user of the shop is scored before.
         """
         headers = self._headers | {"Accept": "application/x-ndjson"}
-        body = request.model_dump(mode="json", exclude_unset=True)
         with self._http.stream(
-            "POST", "/v1/audiences", json=body, headers=headers, timeout=timeout
+            "POST", "/v1/audiences", json=_body(request), headers=headers, timeout=timeout
         ) as response:
             if response.is_error:
                 response.read()
                 raise _problem(response)
             for line in response.iter_lines():
                 yield AudienceMember.model_validate_json(line)
+
+    def scenarios(self) -> list[NamedScenario]:
+        """All placements with their rules."""
+        answer = self._send("GET", "/v1/scenarios")
+        return ScenarioList.model_validate_json(answer.content).scenarios
+
+    def save_scenario(self, name: str, scenario: Scenario) -> NamedScenario:
+        """A placement in place of the one of that name; without rules given, its rules stay."""
+        answer = self._send("PUT", f"/v1/scenarios/{name}", json=_body(scenario))
+        return NamedScenario.model_validate_json(answer.content)
+
+    def save_rule(self, scenario: str, rule_id: str, rule: Rule) -> NamedScenario:
+        """One rule of a placement, in place of the one of that id; returns the placement."""
+        answer = self._send("PUT", f"/v1/scenarios/{scenario}/rules/{rule_id}", json=_body(rule))
+        return NamedScenario.model_validate_json(answer.content)
+
+    def delete_scenario(self, name: str, rule_id: str | None = None) -> None:
+        """Delete a placement, or one rule of it."""
+        self._send("DELETE", f"/v1/scenarios/{name}" + (f"/rules/{rule_id}" if rule_id else ""))
 
     def models(self) -> ModelList:
         """The published models and which of them is live."""
@@ -118,6 +136,10 @@ class Client:
         if response.is_error:
             raise _problem(response)
         return response
+
+
+def _body(model: BaseModel) -> dict[str, Any]:
+    return model.model_dump(mode="json", exclude_unset=True, by_alias=True)
 
 
 def _problem(response: httpx.Response) -> ProblemError:

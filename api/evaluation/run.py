@@ -15,7 +15,7 @@ from pydantic import SecretStr
 from api.evaluation import tasks
 from api.evaluation.measure import Case, Report
 from api.reads import Reads
-from api.serving import load_serving
+from api.served import load_serving
 from kg.build import build_edges
 from kg.driver import Graph, connect
 from kg.encode import encode_items

@@ -11,7 +11,7 @@ from api.ranking import score_all
 from api.reads import Reads
 from api.recommender import prepare, recommend
 from api.schemas import RecommendationRequest
-from api.serving import Serving
+from api.served import Serving
 from kg.driver import Graph, Row
 from kg.errors import GraphError
 from kg.queries import load

@@ -12,7 +12,8 @@ from api.audience import Goal, Past, Scorer, goal_of_item, goal_of_text
 from api.columns import Floats
 from api.encoder import QueryEncoder
 from api.history import seed
-from api.ranking import Signals, score_all
+from api.ranking import score_all
+from api.signals import Signals
 from api.weights import DEFAULT
 from kg.driver import Graph
 from tests.api import shop

@@ -9,6 +9,7 @@ from fastapi.testclient import TestClient
 
 from api.app import create_app
 from api.audience_schemas import AudienceRequest
+from api.scenario_schemas import Rule, Scenario
 from api.schemas import Filters, Options, RecommendationRequest, RelatedOptions
 from kg.driver import Graph
 from kg.settings import Settings
@@ -30,6 +31,26 @@ def test_every_method_answers_with_its_model(shop: Client) -> None:
     assert shop.suggest("gard", limit=1).suggestions[0].text == "Garden"
     assert [m.user_id for m in shop.audiences(AudienceRequest(item_id="tea-3", limit=1))] == ["ann"]
     assert [m.version for m in shop.models().models] == ["model-1"]
+
+
+def test_filters_arrive_as_they_are_meant(shop: Client) -> None:
+    request = RecommendationRequest(limit=18, filters=Filters.model_validate({"not": {"category": ["Food"]}}))
+    assert {i.item_id.split("-")[0] for i in shop.recommendations(request).items} == {"tools"}
+
+
+def test_scenarios_are_saved_and_deleted(shop: Client) -> None:
+    rule = Rule.model_validate(
+        {"effect": "hide", "applies_to": {"category": ["Food"]}, "until": "2099-01-01T00:00Z"}
+    )
+    shop.save_scenario("home", Scenario(note="First page."))
+    assert [r.rule_id for r in shop.save_rule("home", "no-food", rule).rules or ()] == ["no-food"]
+    assert shop.scenarios()[0].rules == shop.save_scenario("home", Scenario(diversity=0.1)).rules
+    answer = shop.recommendations(RecommendationRequest(scenario="home", limit=18))
+    assert {i.item_id.split("-")[0] for i in answer.items} == {"tools"}
+    shop.delete_scenario("home", "no-food")
+    assert shop.scenarios()[0].rules == []
+    shop.delete_scenario("home")
+    assert shop.scenarios() == []
 
 
 def test_problems_are_exceptions_that_carry_the_document(shop: Client) -> None:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from api.explain import pasteable, path_pairs, paths_of, reasons_of, source_of
-from api.ranking import Edge, Part, Seed
+from api.signals import Edge, Part, Seed
 from kg.queries import load
 
 NOTHING = np.zeros(1, dtype=np.float32)

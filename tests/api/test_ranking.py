@@ -7,18 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from api.ranking import (
-    Edge,
-    PartType,
-    Seed,
-    Signals,
-    coefficients,
-    cold_coefficients,
-    edge_values,
-    ranked,
-    score_all,
-    split,
-)
+from api.ranking import coefficients, cold_coefficients, edge_values, ranked, score_all, split
+from api.signals import Boost, Edge, Need, PartType, Seed, Signals
 from api.weights import KindWeights, RankingWeights
 from tests.api.arrays import made_up
 
@@ -62,7 +52,11 @@ def signals_of(snapshot, seed: int) -> Signals:
     ]
     seeds[0] = seeds[0]._replace(context=np.zeros_like(seeds[0].context))
     words, lexical = snapshot.text[int(picks[0])], random.random(len(snapshot.ids)).astype(np.float32)
-    return Signals(seeds, anchors=seeds[-1:], words=words, lexical=lexical, edges=edges)
+    needs = [Need("x", "tea", 4, 0.6, np.sort(picks[:3]), np.array([1.0, 0.4, 0.1]))]
+    boosts = [Boost("up", "Boosted.", 0.7, picks[1:4]), Boost("down", "Buried.", -1.1, picks[3:])]
+    return Signals(
+        seeds, anchors=seeds[-1:], words=words, lexical=lexical, edges=edges, needs=needs, boosts=boosts
+    )
 
 
 @given(seed=st.integers(0, 10_000))

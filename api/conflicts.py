@@ -1,0 +1,94 @@
+"""Rules of one scenario that cannot hold together, found when a rule is saved and not by a customer."""
+
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
+from typing import NamedTuple
+
+from api.columns import Bools
+from api.conditions import AttributeValue
+from api.rules import reached
+from api.scenario_schemas import NamedRule, Target
+from api.snapshot import Snapshot
+
+_FIRST, _LAST = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)
+
+
+class Conflict(NamedTuple):
+    """Two rules, and what is the matter."""
+
+    rule_ids: tuple[str, str]
+    text: str
+    fatal: bool  # False where both still do something
+
+
+def conflicts(rules: Sequence[NamedRule], snapshot: Snapshot) -> Iterator[Conflict]:
+    """Every pair of rules that contradict each other at some moment.
+
+    Fatal are two pins on one position, a pin or a boost of which something named is hidden altogether, and a
+    boost and a bury of the same thing. Told is a boost that loses some of its items to a rule that hides.
+    """
+    for n, one in enumerate(rules):
+        for other in rules[n + 1 :]:
+            if _overlap(one, other):
+                yield from _between(one, other, snapshot)
+
+
+def _overlap(one: NamedRule, other: NamedRule) -> bool:
+    begins = max(one.from_ or _FIRST, other.from_ or _FIRST)
+    return begins < min(one.until or _LAST, other.until or _LAST)
+
+
+def _between(one: NamedRule, other: NamedRule, snapshot: Snapshot) -> Iterator[Conflict]:
+    effects = {one.effect, other.effect}
+    ids = (one.rule_id, other.rule_id)
+    both = f"The rules {one.rule_id!r} and {other.rule_id!r}"
+    if effects == {"pin"} and one.position == other.position:
+        yield Conflict(ids, f"{both} pin to the same position {one.position}.", fatal=True)
+    if effects == {"boost", "bury"}:
+        yield from (
+            Conflict(ids, f"{both} boost and bury the same {thing}.", fatal=True)
+            for thing in sorted(_things(one.applies_to) & _things(other.applies_to))
+        )
+    if "hide" in effects and effects & {"pin", "boost"}:
+        hides, shows = (one, other) if one.effect == "hide" else (other, one)
+        yield from _hidden(hides, shows, snapshot)
+
+
+def _hidden(hides: NamedRule, shows: NamedRule, snapshot: Snapshot) -> Iterator[Conflict]:
+    ids = (hides.rule_id, shows.rule_id)
+    gone = _items(hides.applies_to, snapshot)
+    for thing, single in _singles(shows.applies_to):
+        found = _items(single, snapshot)
+        lost = found & gone if found.any() else found
+        # an item that the snapshot does not have yet is hidden where it is named
+        named = bool(single.item_ids) and set(single.item_ids) <= set(hides.applies_to.item_ids)
+        shown = f"the {thing} that the rule {shows.rule_id!r} {shows.effect}s."
+        if named or (lost.any() and (lost == found).all()):
+            yield Conflict(ids, f"The rule {hides.rule_id!r} hides {shown}", fatal=True)
+        elif lost.any():
+            yield Conflict(ids, f"The rule {hides.rule_id!r} hides some of {shown}", fatal=False)
+
+
+def _items(target: Target, snapshot: Snapshot) -> Bools:
+    return reached(snapshot.table, target, snapshot.categories)
+
+
+def _things(target: Target) -> set[str]:
+    return {thing for thing, _ in _singles(target)}
+
+
+def _singles(target: Target) -> Iterator[tuple[str, Target]]:
+    """What a target names, one by one, each in words and as a target of its own."""
+    for item_id in target.item_ids:
+        yield f"item {item_id!r}", Target(item_ids=[item_id])
+    for brand in target.brand:
+        yield f"brand {brand!r}", Target(brand=[brand])
+    for category in target.category:
+        yield f"category {category!r}", Target(category=[category])
+    for name, values in target.attributes.items():
+        for value in values:
+            yield f"attribute {name}: {_shown(value)}", Target(attributes={name: [value]})
+
+
+def _shown(value: AttributeValue) -> str:
+    return repr(value) if isinstance(value, str) else str(value)

@@ -1,0 +1,55 @@
+"""Follows what people set in the graph for the API to obey: scenarios with their rules, and intents."""
+
+import logging
+
+from api.needs import Needs
+from api.reads import Reads
+from api.scenarios import Scenarios, scenarios_from
+from kg.driver import Row
+from kg.errors import GraphError
+from kg.queries import load
+
+log = logging.getLogger("shopgraph.api")
+_SCENARIOS = load("scenarios")
+
+
+class Curation:
+    """What people set, as it was read last. It is small, so it is looked at each second, whatever moved."""
+
+    def __init__(self) -> None:
+        self.scenarios = Scenarios()
+        self.needs = Needs()
+        self._rows: list[Row] | None = None  # the scenarios as the graph had them
+        self._seen: tuple[frozenset[str], str | None] | None = None  # the graph's mark, and the encoder
+
+    async def follow(self, reads: Reads, text_model: str | None) -> None:
+        """Read what changed; intents, of which there are more, only where anything was written.
+
+        Args:
+            text_model: the encoder whose vectors compare with those of words.
+
+        Raises:
+            GraphError: the graph does not answer; what was read before stays.
+        """
+        seen = (await self.follow_scenarios(reads), text_model)
+        if seen != self._seen:
+            self.needs = await self.needs.newer(reads, text_model)
+            self._seen = seen
+
+    async def follow_scenarios(self, reads: Reads) -> frozenset[str]:
+        """Read the scenarios; returns the mark of the graph's state.
+
+        Raises:
+            GraphError: the graph does not answer; what was read before stays.
+        """
+        rows, mark = await reads.answer(_SCENARIOS.every)
+        if rows != self._rows:
+            self.scenarios, self._rows = scenarios_from(rows), rows
+        return mark
+
+    async def try_to_follow(self, reads: Reads, text_model: str | None) -> None:
+        """As `follow`, where a graph that does not answer is a line in the log."""
+        try:
+            await self.follow(reads, text_model)
+        except GraphError as error:
+            log.warning("Scenarios and intents stay as they were: %s", error)

@@ -1,0 +1,201 @@
+"""From scores to the items of an answer: filters, rules, places that are pinned, alike items kept apart."""
+
+from collections import Counter
+from collections.abc import Collection, Iterator, Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from api.activity import newest
+from api.columns import Bools
+from api.diversity import diversified
+from api.filters import LiveItem, allowed, refusals
+from api.gather import Gathered
+from api.plan import Plan
+from api.ranking import ranked, score_all
+from api.reads import Reads
+from api.rules import merged, numbers_by_score, pins
+from api.scenarios import Placement
+from api.schemas import FieldName, RecommendationRequest
+from api.signals import Numbers
+from api.snapshot import Snapshot, Vectors
+from api.understand import Understood
+from api.weights import RankingWeights
+from kg.queries import load
+
+_Q = load("api")
+_SPARE = 5  # candidates looked up beyond the limit, should some no longer comply
+_POOL = 100  # candidates, or three times the limit, among which alike items are kept apart
+_PROPERTY: dict[FieldName, str] = {"in_stock": "inStock", "released_at": "releasedAt"}
+
+
+class Work(NamedTuple):
+    """A request with all that answering it takes."""
+
+    request: RecommendationRequest  # as understood
+    snapshot: Snapshot
+    reads: Reads
+    weights: RankingWeights
+    gathered: Gathered
+    plan: Plan
+    shown: Sequence[str]  # ids of the items on the pages before
+    taken: Collection[str]  # ids of the items that other answers show
+    understood: Understood
+    placement: Placement
+
+
+class Pinned(NamedTuple):
+    """An item that a rule puts at a place."""
+
+    number: int
+    rule_id: str
+    item: LiveItem
+
+
+class Picked(NamedTuple):
+    """The items to return in their order, and what was left out."""
+
+    items: dict[int, LiveItem]  # by the item's number
+    pinned: dict[int, str]  # the rules that put items at their places, by the item's number
+    left_out: Counter[str]
+    notes: list[str]
+    more: bool  # whether at least one other item could follow
+
+
+async def pick(work: Work) -> Picked:
+    """The best items that comply, each checked against the graph as it is now."""
+    request = work.request
+    verdict = allowed(work.snapshot, request.filters, excluded(work), work.placement.conditions)
+    left_out, notes = Counter(verdict.left_out), list(verdict.notes)
+    scores = score_all(work.snapshot, work.plan.signals, work.plan.kind, work.weights)
+    places = await pinned(work, verdict.mask, scores, left_out)
+    mask = with_edges(work, verdict.mask)
+    mask[[pin.number for pin in places.values()]] = False
+    others = await _others(work, mask, scores, left_out)
+    order = merged(list(others), {place: pin.number for place, pin in places.items()}, request.limit)
+    found = others | {pin.number: pin.item for pin in places.values()}
+    picked = Picked(
+        items={number: found[number] for number in order},
+        pinned={pin.number: pin.rule_id for pin in places.values() if pin.number in order},
+        left_out=left_out,
+        notes=notes,
+        more=len(found) > len(order),
+    )
+    if len(order) < request.limit:
+        notes.append(_fewer(work, picked))
+    return picked
+
+
+async def pinned(work: Work, mask: Bools, scores: Vectors, left_out: Counter[str]) -> dict[int, Pinned]:
+    """What rules put at which place of this page or of one after it, counted from 1.
+
+    Args:
+        mask: items that the filters allow, [n].
+        left_out: is told of the items that no longer comply.
+    """
+    snapshot = work.snapshot
+    wanted = pins(snapshot.table, work.placement.rules, snapshot.categories, len(work.shown))
+    if not wanted:
+        return {}
+    most = len(wanted) + _SPARE
+    candidates = {pin.place: numbers_by_score(pin.members & mask, scores, most).tolist() for pin in wanted}
+    numbers = list(dict.fromkeys(n for some in candidates.values() for n in some))
+    live, refused = await _checked(work, numbers)
+    left_out.update(reason for reason in refused.values() if reason is not None)
+    found: dict[int, Pinned] = {}
+    for pin in wanted:
+        taken = {other.number for other in found.values()}
+        good = (n for n in candidates[pin.place] if refused[n] is None and n not in taken)
+        if (best := next(good, None)) is not None:
+            found[pin.place] = Pinned(best, pin.rule_id, live[best])
+    return found
+
+
+async def _others(work: Work, mask: Bools, scores: Vectors, left_out: Counter[str]) -> dict[int, LiveItem]:
+    """The best items of `mask`, best first: `limit` of them and one more where there are as many."""
+    found: dict[int, LiveItem] = {}
+    wanted = work.request.limit + _SPARE
+    for batch in _candidates(work, mask, scores, wanted):
+        for start in range(0, len(batch), wanted):
+            numbers = batch[start : start + wanted].tolist()
+            live, refused = await _checked(work, numbers)
+            for number in numbers:
+                if (reason := refused[number]) is not None:
+                    left_out[reason] += 1
+                    continue
+                found[number] = live[number]
+                if len(found) > work.request.limit:
+                    return found
+    return found
+
+
+def _candidates(work: Work, mask: Bools, scores: Vectors, wanted: int) -> Iterator[Numbers]:
+    """The items in the order in which they are to be shown, in batches of which the first will mostly do."""
+    request, snapshot, plan = work.request, work.snapshot, work.plan
+    first = newest(snapshot.arrived, mask, plan.kind.newest)
+    for part in (first, mask & ~first):
+        if not request.diversity:
+            yield from ranked(scores, part, wanted)
+            continue
+        pool = max(_POOL, 3 * request.limit)
+        batches = ranked(scores, part, pool)
+        best = next(batches)
+        top, rest = best[:pool], best[pool:]
+        yield diversified(top, scores[top], snapshot.target[top], request.diversity)
+        yield rest
+        yield from batches
+
+
+def with_edges(work: Work, mask: Bools) -> Bools:
+    """A copy of the mask without the items that lack an edge, where the kind asks for one."""
+    if not work.plan.kind.only_edges:
+        return mask.copy()
+    return mask & np.isin(np.arange(len(mask)), [e.number for e in work.plan.signals.edges])
+
+
+def excluded(work: Work) -> dict[str, Collection[str]]:
+    """Ids of items that are left out whatever the filters say, by the reason."""
+    return {
+        "looked_at": work.request.item_ids,
+        "seen": _seen(work),
+        "shown": work.shown,
+        "shown_elsewhere": work.taken,
+        "refused": work.understood.refused,
+    }
+
+
+def _seen(work: Work) -> set[str]:
+    request, past = work.request, work.gathered.past
+    exclude = request.kind == "for_you" if request.exclude_seen is None else request.exclude_seen
+    if not exclude:
+        return set()
+    had = () if past is None else past.bought if request.seen == "bought" else past.touched
+    return {*request.session_items, *had}
+
+
+async def _checked(work: Work, numbers: list[int]) -> tuple[dict[int, LiveItem], dict[int, str | None]]:
+    """Items as the graph has them at this moment, and why each may not be returned, None where it may."""
+    items = await work.reads.one_list(
+        _Q.live_items,
+        item_ids=[work.snapshot.ids[n] for n in numbers],
+        properties=[_PROPERTY.get(f, f) for f in work.request.fields],
+        with_categories=work.request.filters.by_category or work.placement.by_category,
+    )
+    found = [LiveItem(*item) for item in items]
+    live = {work.snapshot.number[item.item_id]: item for item in found}
+    reasons = refusals(found, work.request.filters, work.snapshot.categories, work.placement.conditions)
+    return live, dict.fromkeys(numbers, "deleted") | dict(zip(live, reasons, strict=True))
+
+
+async def live_refusal(work: Work, number: int) -> str | None:
+    """Why an item, as it is in the graph at this moment, may not be returned; None where it may."""
+    return (await _checked(work, [number]))[1][number]
+
+
+def _fewer(work: Work, picked: Picked) -> str:
+    found = f"{len(picked.items)} of {work.request.limit} items"
+    if work.plan.kind.only_edges:
+        kind = work.request.kind.upper()
+        return f"{found}: the graph has no more {kind} edges to items that may be returned."
+    causes = ", ".join(f"{reason} {n:,}" for reason, n in picked.left_out.most_common())
+    return f"{found}: no other item is left in the shop (left out: {causes or 'none'})."

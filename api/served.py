@@ -1,0 +1,52 @@
+"""What a request works with: one snapshot, one encoder, and what people set."""
+
+from typing import NamedTuple
+
+from api.encoder import QueryEncoder
+from api.needs import Needs, read_needs
+from api.scenarios import Scenarios, read_scenarios
+from api.snapshot import Snapshot, load_snapshot
+from api.sources import Timeouts, timeouts_of
+from kg.driver import Graph
+from kg.errors import EncoderError
+from kg.onnx_export import encoder_folder
+from kg.settings import Settings
+
+
+class Serving(NamedTuple):
+    """What one request works with from its beginning to its end."""
+
+    snapshot: Snapshot
+    encoder: QueryEncoder | None
+    encoder_problem: str | None  # why there is no encoder
+    scenarios: Scenarios = Scenarios()
+    needs: Needs = Needs()
+    timeouts: Timeouts = Timeouts()
+
+
+def load_serving(graph: Graph, settings: Settings) -> Serving:
+    """Snapshot and encoder, once.
+
+    Raises:
+        ModelError: the live model's vectors are broken, or there are no items.
+    """
+    serving = with_encoder(load_snapshot(graph), settings)
+    return serving._replace(
+        scenarios=read_scenarios(graph),
+        needs=read_needs(graph, serving.snapshot.text_model),
+        timeouts=timeouts_of(settings),
+    )
+
+
+def with_encoder(snapshot: Snapshot, settings: Settings) -> Serving:
+    """A snapshot with the encoder that made its text vectors, or with the reason why there is none."""
+    if snapshot.text_model is None:
+        return Serving(snapshot, None, "No item has a text vector. Run: shopgraph graph encode")
+    try:
+        encoder = QueryEncoder(encoder_folder(settings.home, snapshot.text_model))
+    except EncoderError as error:
+        return Serving(snapshot, None, str(error))
+    if encoder.dim != snapshot.text.shape[1]:
+        detail = f"{encoder.name} makes {encoder.dim} numbers, the items have {snapshot.text.shape[1]}"
+        return Serving(snapshot, None, f"{detail}. Run: shopgraph graph encode")
+    return Serving(snapshot, encoder, None)

@@ -1,0 +1,78 @@
+"""What a request brings to rank by, and what comes of it: plain tuples."""
+
+from collections.abc import Sequence
+from typing import Literal, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from api.snapshot import Vectors
+
+Floats = npt.NDArray[np.float64]
+Numbers = npt.NDArray[np.int64]
+SeedType = Literal["history", "session", "item"]
+PartType = Literal[
+    "history", "session", "item", "edge", "words", "intent", "popularity", "trend", "novelty", "rule"
+]
+
+
+class Seed(NamedTuple):
+    """An item that says something about the shopper."""
+
+    item_id: str
+    type: SeedType
+    weight: float  # within its type
+    event: str  # what was done with it, for example BOUGHT
+    context: Vectors  # [dim]
+    target: Vectors  # [dim]
+    text: Vectors  # [text dim]
+
+
+class Edge(NamedTuple):
+    """One hop in the graph from an item looked at."""
+
+    seed_id: str
+    number: int  # of the item at the other end
+    type: str  # relationship type
+    score: float  # as the graph has it, >= 0
+    times: int  # how often it was counted, 0 where declared
+
+
+class Boost(NamedTuple):
+    """What a rule adds to the scores of some items."""
+
+    name: str  # of the rule
+    text: str  # as a sentence
+    value: float
+    numbers: Numbers  # of the items
+
+
+class Need(NamedTuple):
+    """An intent of the graph that the words come close to."""
+
+    intent_id: str
+    name: str  # its text
+    support: int  # choices that it was mined from
+    closeness: float  # in 0..1
+    numbers: Numbers  # of the items that satisfy it
+    weights: Floats  # theirs, the largest 1
+
+
+class Signals(NamedTuple):
+    """What one request brings to rank by."""
+
+    seeds: Sequence[Seed] = ()
+    anchors: Sequence[Seed] = ()  # the items looked at, to which others are alike or tied
+    words: Vectors | None = None  # [text dim], unit length
+    lexical: Vectors | None = None  # [n], in 0..1: how much of the words each item is written in
+    edges: Sequence[Edge] = ()
+    needs: Sequence[Need] = ()
+    boosts: Sequence[Boost] = ()
+
+
+class Part(NamedTuple):
+    """What one cause adds to the scores of some items."""
+
+    type: PartType
+    cause: Seed | Edge | Need | Boost | None
+    values: Floats  # [k], one for each item asked about
