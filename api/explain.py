@@ -28,18 +28,18 @@ def reasons_of(
 ) -> list[Reason]:
     """The reasons of the item in `column` of the parts' values; they sum to its score.
 
-    The largest come first; what is too small to be named is summed up at the end.
+    First comes what the item would lose most without: for a past item that is not quite its contribution,
+    since the user's vector would have another length. What is too small to be named is summed up at the end.
     """
     named, rest = _named(parts, column)
     positive = sum(v for v in (p.values[column] for p in parts) if v > 0) or 1.0
     reasons = []
-    for part in named:
+    for part in sorted(named, key=lambda p: -p.importance(column)):
         value = float(part.values[column])
         item_id = _cause_id(part)
         label = (title(item_id) or item_id) if item_id else None
         sentence = _sentence(part, label, words, shoppers)
         reasons.append(_reason(part.type, item_id, label, _name(part), sentence, value, positive))
-    reasons.sort(key=lambda r: -r.contribution)
     for type_, values in rest.items():
         text = f"{len(values)} more of this kind ({type_}), each small."
         reasons.append(_reason(type_, None, None, None, text, sum(values), positive))
@@ -96,7 +96,7 @@ def pasteable(query: Query, **params: Any) -> str:
 
 def _named(parts: Sequence[Part], column: int) -> tuple[list[Part], dict[str, list[float]]]:
     telling = [part for part in parts if part.values[column]]
-    ordered = sorted(telling, key=lambda p: -abs(p.values[column]))
+    ordered = sorted(telling, key=lambda p: -abs(p.importance(column)))
     rest: dict[str, list[float]] = {}
     for part in ordered[NAMED:]:
         rest.setdefault(part.type, []).append(float(part.values[column]))

@@ -20,6 +20,7 @@ import numpy.typing as npt
 import scipy.sparse as sp
 
 from api.activity import novelty
+from api.counterfactual import losses
 from api.signals import Edge, Floats, Need, Numbers, Part, PartType, Seed, Signals
 from api.snapshot import Snapshot, Vectors
 from api.weights import KindWeights, RankingWeights
@@ -107,8 +108,12 @@ def split(
     if kind.gnn and (w.any() or v.any()):
         contexts = np.stack([s.context for s in signals.seeds]).astype(np.float64)
         values = (w[:, None] * kind.gnn / snapshot.temperature) * (contexts @ target.T)
-        values += v[:, None] * rows[:, items].toarray()
-        parts += [Part(s.type, s, value) for s, value in zip(signals.seeds, values, strict=True)]
+        edges = v[:, None] * rows[:, items].toarray()
+        lost = losses(snapshot, signals.seeds, edges, kind, items)
+        parts += [
+            Part(s.type, s, value, without)
+            for s, value, without in zip(signals.seeds, values + edges, lost, strict=True)
+        ]
     cold = cold_coefficients(signals.seeds, kind) * (kind.cold_text / weights.alike_temperature)
     for n in np.flatnonzero(cold).tolist():
         seed = signals.seeds[n]

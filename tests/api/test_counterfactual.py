@@ -1,0 +1,64 @@
+"""What is said of a past item is what happens without it."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from api.explain import reasons_of
+from api.history import past_from, session_seeds
+from api.ranking import score_all, split
+from api.signals import Signals
+from api.weights import KindWeights, RankingWeights
+from tests.api.arrays import made_up
+
+WEIGHTS, KIND = RankingWeights(), KindWeights()
+PAST = [("item-003", "BOUGHT"), ("item-011", "VIEWED"), ("item-007", "BOUGHT"), ("item-020", "VIEWED")]
+SESSION = ["item-001", "item-014", "item-009"]
+SHOP = made_up(30, 5)
+ITEMS = np.array([2, 18, 25])
+
+
+def signals(past: list[tuple[str, str]], session: list[str], looked_at: bool = True) -> Signals:
+    seeds = [*past_from(True, past, SHOP, WEIGHTS.events).seeds, *session_seeds(SHOP, session)]
+    item = session_seeds(SHOP, ["item-028"])[0]._replace(type="item")
+    return Signals([*seeds, item] if looked_at else seeds)
+
+
+@pytest.mark.parametrize("looked_at", [True, False])
+def test_without_a_past_item_the_score_falls_by_what_is_said(looked_at: bool) -> None:
+    parts = split(SHOP, signals(PAST, SESSION, looked_at), KIND, WEIGHTS, ITEMS)
+    whole = score_all(SHOP, signals(PAST, SESSION, looked_at), KIND, WEIGHTS)[ITEMS]
+    said = {p.cause.item_id: p.lost for p in parts if p.type in ("history", "session")}
+    assert set(said) == {*SESSION, *(item_id for item_id, _ in PAST)}
+    for item_id, lost in said.items():
+        past = [event for event in PAST if event[0] != item_id]
+        session = [other for other in SESSION if other != item_id]
+        left = score_all(SHOP, signals(past, session, looked_at), KIND, WEIGHTS)[ITEMS]
+        np.testing.assert_allclose(lost, whole - left, atol=2e-5)
+    if looked_at:
+        (item,) = [p for p in parts if p.type == "item"]
+        assert np.isnan(item.lost).all()
+
+
+def test_of_a_single_past_item_all_is_lost() -> None:
+    parts = split(SHOP, signals(PAST[:1], [], False), KIND, WEIGHTS, ITEMS)
+    np.testing.assert_allclose(parts[0].lost, parts[0].values)
+
+
+def test_the_first_reason_is_the_one_that_the_item_would_miss_most() -> None:
+    parts = split(SHOP, signals(PAST, SESSION, False), KIND, WEIGHTS, ITEMS)
+    for column in range(len(ITEMS)):
+        first = reasons_of(parts, column, None, 0, lambda _: None)[0]
+        most = max(parts, key=lambda p: -np.inf if p.lost is None else p.lost[column])
+        assert first.item_id == most.cause.item_id
+
+
+def test_an_item_without_a_vector_is_not_known_to_be_missed() -> None:
+    context = SHOP.context.copy()
+    context[3] = 0
+    shop = replace(SHOP, context=context)
+    seeds = past_from(True, PAST, shop, WEIGHTS.events).seeds
+    parts = split(shop, Signals(seeds), KindWeights(cold_text=0.0), WEIGHTS, ITEMS)
+    assert np.isnan(parts[0].lost).all()
+    assert not np.isnan(parts[1].lost).any()
