@@ -68,10 +68,11 @@ def evaluate(
         Path, typer.Argument(help="A shop with known right answers.", exists=True, file_okay=False)
     ],
     task: Annotated[
-        Literal["intent", "search", "history"] | None,
+        Literal["intent", "search", "history", "sessions", "reasons", "reach"] | None,
         typer.Option(
-            help="intent (words and an item looked at), search (judged queries) or history (words and a "
-            "past); by default the first of these that the folder has."
+            help="intent (words and an item looked at), search (judged queries), history (words and a "
+            "past), sessions (with and without an account), reasons (without the item that they name) or "
+            "reach (catalogue and likeness); by default the first of the first three that the folder has."
         ),
     ] = None,
     manifest: Annotated[

@@ -49,10 +49,19 @@ def losses(
         without = _without(weights[:, None] * contexts[every], snapshot.version.fade)
         share = getattr(kind, name)
         users = _unit(mixed - _shared(sums[name], share) + _shared(without, share))
-        linear = edges[every].sum(axis=0) - _without(edges[every], snapshot.version.fade)
+        # The only seed of its type takes the type's share with it.
+        others = [s for s in seeds if s.type != name] if len(every) == 1 else seeds
+        scale = largest_share(seeds, kind) / largest_share(others, kind)
+        rest = edges.sum(axis=0) - edges[every].sum(axis=0)
+        linear = edges.sum(axis=0) - scale * (rest + _without(edges[every], snapshot.version.fade))
         result[every] = whole - users @ target.T + linear
         result[[n for n in every if not contexts[n].any()]] = np.nan
     return result
+
+
+def largest_share(seeds: Sequence[Seed], kind: KindWeights) -> float:
+    """Of the types of seeds that there are."""
+    return max((float(getattr(kind, name)) for name in {s.type for s in seeds}), default=0.0) or 1.0
 
 
 def _without(parts: Floats, fade: float) -> Floats:

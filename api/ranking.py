@@ -20,7 +20,7 @@ import numpy.typing as npt
 import scipy.sparse as sp
 
 from api.activity import novelty
-from api.counterfactual import losses
+from api.counterfactual import largest_share, losses
 from api.signals import Edge, Floats, Need, Numbers, Part, PartType, Seed, Signals
 from api.snapshot import Snapshot, Vectors
 from api.weights import KindWeights, RankingWeights
@@ -62,8 +62,11 @@ def cold_coefficients(seeds: Sequence[Seed], kind: KindWeights) -> Floats:
 
 
 def linear_coefficients(snapshot: Snapshot, seeds: Sequence[Seed], kind: KindWeights) -> Floats:
-    """What each seed's LEADS_TO edges are multiplied by, by its weight and its type: float64 [len(seeds)]."""
-    scale = kind.gnn * snapshot.version.linear / snapshot.temperature
+    """What each seed's LEADS_TO edges are multiplied by, by its weight and its type: float64 [len(seeds)].
+
+    The type with the largest share counts whole, so that a session alone counts as the same past would.
+    """
+    scale = kind.gnn * snapshot.version.linear / snapshot.temperature / largest_share(seeds, kind)
     return np.array([scale * getattr(kind, s.type) * s.weight for s in seeds], dtype=np.float64)
 
 

@@ -8,7 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from api.answers import Reason, Recommendation, RecommendationResponse
-from api.evaluation.measure import Report
+from api.evaluation.measure import RANK_LOST, Report
 
 _REASONS = 3  # a line each
 
@@ -42,12 +42,20 @@ def shown(answer: RecommendationResponse) -> RenderableType:
 
 def evaluated(report: Report) -> RenderableType:
     """A line a system, metrics in percent."""
-    names = list(next(iter(report.systems.values())))
+    names = list(dict.fromkeys(name for values in report.systems.values() for name in values))
     table = Table("%", *names)
     for system, values in report.systems.items():
-        table.add_row(system, *(f"{100 * values[name]:.2f}" for name in names))
-    said = f"{report.task}: {report.cases:,} cases; p {report.p_value:.4f} that the last is no better"
+        table.add_row(system, *(_figure(name, values.get(name)) for name in names))
+    said = f"{report.task}: {report.cases:,} cases"
+    if report.p_value is not None:
+        said += f"; p {report.p_value:.4f} that the last is no better"
     return Group(table, Text(said, style="dim"))
+
+
+def _figure(name: str, value: float | None) -> str:
+    if value is None:
+        return ""
+    return f"{value:g} places" if name == RANK_LOST else f"{100 * value:.2f}"
 
 
 def _title(item: Recommendation) -> str:

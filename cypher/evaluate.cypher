@@ -53,6 +53,18 @@ FOREACH (e IN last.edges | DELETE e)
 RETURN user_id, last.item AS item_id
 ORDER BY user_id
 
+// name: pasts
+// What users came to, oldest first.
+// params: user_ids ([str])
+// returns: user_id (str), items ([str])
+UNWIND $user_ids AS user_id
+MATCH (u:User {userId: user_id})-[e:VIEWED|ADDED_TO_CART|BOUGHT|RATED]->(i:Item)
+WITH user_id, i, max(coalesce(e.lastAt, e.position)) AS at
+ORDER BY user_id, at, i.itemId
+WITH user_id, collect(i.itemId) AS items
+RETURN user_id, items
+ORDER BY user_id
+
 // name: rarest_categories
 // Of each item the name of its category that has the fewest items.
 // params: item_ids ([str])

@@ -8,6 +8,7 @@ import numpy.typing as npt
 
 from kg.console import progress
 
+RANK_LOST: Final = "median rank lost"  # in places; all other metrics are fractions
 Ranking = Sequence[str]  # item ids, best first
 _ROUNDS: Final = 10_000  # of the bootstrap
 
@@ -19,6 +20,7 @@ class Case(NamedTuple):
     gains: Mapping[str, float]  # item id -> how right it is, > 0
     item_id: str | None = None  # looked at
     user_id: str | None = None
+    past: Sequence[str] = ()  # ids of what the user came to, oldest first
 
 
 class Report(NamedTuple):
@@ -27,7 +29,7 @@ class Report(NamedTuple):
     task: str
     cases: int
     systems: dict[str, dict[str, float]]
-    p_value: float  # that ours is no better than the best of the others, by the first metric
+    p_value: float | None  # that ours is no better than the best of the others, by the first metric
 
 
 System = Callable[[Case], Awaitable[Ranking]]

@@ -8,11 +8,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Literal
+from typing import Final, Literal
 
 from pydantic import SecretStr
 
-from api.evaluation import tasks
+from api.evaluation import shoppers, tasks
 from api.evaluation.measure import Case, Report
 from api.reads import Reads
 from api.served import load_serving
@@ -25,15 +25,21 @@ from kg.queries import load
 from kg.server import LocalServer, Ports
 from kg.settings import Settings
 
-Task = Literal["intent", "search", "history"]
+Task = Literal["intent", "search", "history", "sessions", "reasons", "reach"]
+_OF_SHOPPERS: Final = {
+    "history": (tasks.history, 2_000),
+    "sessions": (shoppers.sessions, 2_000),
+    "reasons": (shoppers.reasons, 2_000),
+    "reach": (shoppers.reach, 10_000),
+}  # with the number of users that are asked for
 
 
 def evaluate(folder: Path, settings: Settings, task: Task | None, manifest: Path | None = None) -> Report:
     """Load the folder, make what serves it, and ask.
 
-    A model is trained for `history` alone, without each user's last item. For `intent` there is none: all
-    interactions are left out, which is more than those of the need's own session, since a count over the
-    others would tell which items that session took away.
+    For tasks about shoppers with a past a model is trained, without each user's last item. For `intent` there
+    is none: all interactions are left out, which is more than those of the need's own session, since a count
+    over the others would tell which items that session took away.
 
     Args:
         folder: a shop, as for `shopgraph graph ingest`.
@@ -47,10 +53,10 @@ def evaluate(folder: Path, settings: Settings, task: Task | None, manifest: Path
         ingest(graph, folder, own.home, manifest)
         encode_items(graph, own)
         task = task or _task(graph)
-        if task != "history":
+        if task not in _OF_SHOPPERS:
             graph.write_batched(load("evaluate").forget_interactions)
             return asyncio.run(_asked(graph, own, task))
-        cases = tasks.hold_out(graph)
+        cases = tasks.hold_out(graph, _OF_SHOPPERS[task][1])
         build_edges(graph)
         for step in ("train", "write-back"):
             _shopgraph(own, "gnn", step)
@@ -63,7 +69,7 @@ async def _asked(graph: Graph, settings: Settings, task: Task, cases: list[Case]
         raise ModelError(f"The words cannot be read: {serving.encoder_problem}")
     try:
         if cases is not None:
-            return await tasks.history(cases, serving, reads)
+            return await _OF_SHOPPERS[task][0](cases, serving, reads)
         return await (tasks.intents if task == "intent" else tasks.search)(graph, serving, reads)
     finally:
         await reads.close()

@@ -17,7 +17,8 @@ from kg.errors import GraphError
 from kg.queries import load
 
 K: Final = 20
-_USERS: Final = 2_000  # drawn once
+_USERS: Final = 2_000
+_PAST: Final = 200  # newest items of a user that a session may have
 _Q = load("evaluate")
 _AT_20: Final[dict[str, Metric]] = {"recall@20": partial(recall, k=K), "ndcg@20": partial(ndcg, k=K)}
 
@@ -81,18 +82,22 @@ async def search(graph: Graph, serving: Serving, reads: Reads) -> Report:
     return report("search", cases, await answered(systems, cases), "ours", metrics)
 
 
-def hold_out(graph: Graph) -> list[Case]:
+def hold_out(graph: Graph, most: int = _USERS) -> list[Case]:
     """Take the last item of each user away, before a model is trained.
 
     The query is the item's rarest category in words, as in published work on product search (Van Gysel et
     al. 2016).
+
+    Args:
+        most: users at most, drawn once.
     """
     last = {row["user_id"]: row["item_id"] for row in graph.write_rows(_Q.hold_out)}
     rows = graph.read(_Q.rarest_categories, item_ids=sorted(set(last.values())))
     words = {row["item_id"]: row["name"] for row in rows}
     users = [user for user, item in last.items() if item in words]
-    chosen = sorted(np.random.default_rng(0).permutation(users)[:_USERS].tolist())
-    return [Case(words[last[user]], {last[user]: 1.0}, user_id=user) for user in chosen]
+    chosen = sorted(np.random.default_rng(0).permutation(users)[:most].tolist())
+    pasts = {row["user_id"]: row["items"] for row in graph.read(_Q.pasts, user_ids=chosen)}
+    return [Case(words[last[u]], {last[u]: 1.0}, user_id=u, past=pasts[u][-_PAST:]) for u in chosen]
 
 
 async def history(cases: list[Case], serving: Serving, reads: Reads) -> Report:

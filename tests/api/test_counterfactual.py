@@ -26,19 +26,28 @@ def signals(past: list[tuple[str, str]], session: list[str], looked_at: bool = T
 
 
 @pytest.mark.parametrize("looked_at", [True, False])
-def test_without_a_past_item_the_score_falls_by_what_is_said(looked_at: bool) -> None:
-    parts = split(SHOP, signals(PAST, SESSION, looked_at), KIND, WEIGHTS, ITEMS)
-    whole = score_all(SHOP, signals(PAST, SESSION, looked_at), KIND, WEIGHTS)[ITEMS]
+@pytest.mark.parametrize("viewed", [SESSION, SESSION[:1]])
+def test_without_a_past_item_the_score_falls_by_what_is_said(looked_at: bool, viewed: list[str]) -> None:
+    parts = split(SHOP, signals(PAST, viewed, looked_at), KIND, WEIGHTS, ITEMS)
+    whole = score_all(SHOP, signals(PAST, viewed, looked_at), KIND, WEIGHTS)[ITEMS]
     said = {p.cause.item_id: p.lost for p in parts if p.type in ("history", "session")}
-    assert set(said) == {*SESSION, *(item_id for item_id, _ in PAST)}
+    assert set(said) == {*viewed, *(item_id for item_id, _ in PAST)}
     for item_id, lost in said.items():
         past = [event for event in PAST if event[0] != item_id]
-        session = [other for other in SESSION if other != item_id]
+        session = [other for other in viewed if other != item_id]
         left = score_all(SHOP, signals(past, session, looked_at), KIND, WEIGHTS)[ITEMS]
         np.testing.assert_allclose(lost, whole - left, atol=2e-5)
     if looked_at:
         (item,) = [p for p in parts if p.type == "item"]
         assert np.isnan(item.lost).all()
+
+
+def test_a_session_counts_as_the_same_past_does() -> None:
+    bought = [(item_id, "BOUGHT") for item_id in SESSION]
+    known = score_all(SHOP, signals(bought[::-1], [], looked_at=False), KIND, WEIGHTS)
+    np.testing.assert_allclose(
+        score_all(SHOP, signals([], SESSION, looked_at=False), KIND, WEIGHTS), known, atol=1e-5
+    )
 
 
 def test_of_a_single_past_item_all_is_lost() -> None:
