@@ -7,8 +7,8 @@ from importlib.metadata import entry_points
 import typer
 
 from kg.console import err
-from kg.parent import end_with_parent
 from kg.errors import ShopgraphError
+from kg.parent import end_with_parent
 
 app = typer.Typer(
     name="shopgraph",

@@ -72,7 +72,7 @@ def test_runs_the_neo4j_of_the_lock(services: dict[str, Service]) -> None:
     assert services["neo4j"]["image"] == f"neo4j:{neo4j_version()}-community"
 
 
-def test_services_are_checked_and_the_job_ends(services: dict[str, Service]) -> None:
+def test_services_are_checked_and_come_back(services: dict[str, Service]) -> None:
     tests = {name: service["healthcheck"].get("test") for name, service in services.items()}
     assert tests == {
         "neo4j": ["CMD", "wget", "--quiet", "--spider", "http://127.0.0.1:7474"],
@@ -87,7 +87,7 @@ def test_services_are_checked_and_the_job_ends(services: dict[str, Service]) -> 
     assert {name: service["restart"] for name, service in services.items()} == {
         "neo4j": "unless-stopped",
         "api": "unless-stopped",
-        "refresh": "no",
+        "refresh": "unless-stopped",
     }
     waits = {name: service.get("depends_on") for name, service in services.items()}
     healthy = {"neo4j": {"condition": "service_healthy"}}
@@ -165,7 +165,7 @@ def test_dockerfile_copies_what_is_there() -> None:
 def commands() -> list[str]:
     """Every shopgraph command that a container runs, and the one that the head of the file tells people."""
     services = yaml.safe_load(COMPOSE.read_text(encoding="utf-8"))["services"]
-    chain = services["refresh"]["command"][0].splitlines()
+    job = shlex.join(services["refresh"]["command"]).replace("${SHOPGRAPH_REFRESH:-0 3 * * *}", "0 3 * * *")
     told = re.findall(
         r"--entrypoint shopgraph refresh (.*)$", COMPOSE.read_text(encoding="utf-8"), re.MULTILINE
     )
