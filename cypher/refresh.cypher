@@ -216,11 +216,16 @@ DETACH DELETE c
 // name: moved
 // How far the graph has moved since the live model was trained; no row where no model is live.
 // params:
-// returns: version, trained_at, days (float), told (int or null), interactions (int), items (int), strange (int)
+// returns: version, days (float), told (int or null), interactions (int), later (int), items (int), strange (int), refused (int or null)
 MATCH (:Alias {name: 'live'})-[:POINTS_TO]->(m:Model)
-CALL () {
+CALL (m) {
   MATCH (:User)-[r:VIEWED|ADDED_TO_CART|BOUGHT|RATED]->(:Item)
-  RETURN coalesce(sum(r.count), 0) AS interactions
+  RETURN coalesce(sum(r.count), 0) AS interactions,
+         count(CASE WHEN r.lastAt.epochSeconds > m.until THEN 1 END) AS later
+}
+CALL (m) {
+  MATCH (g:Gate {live: m.version, publish: false})
+  RETURN max(g.interactions) AS refused
 }
 CALL (m) {
   MATCH (i:Item)
@@ -228,16 +233,16 @@ CALL (m) {
          count(CASE WHEN i['gnnTarget' + toUpper(left(m.slot, 1)) + substring(m.slot, 1)] IS NULL
                       OR i.gnnProvisional = m.slot THEN 1 END) AS strange
 }
-RETURN m.version AS version, toString(m.trainedAt) AS trained_at,
+RETURN m.version AS version,
        (datetime().epochSeconds - m.trainedAt.epochSeconds) / 86400.0 AS days, m.interactions AS told,
-       interactions, items, strange
+       interactions, later, items, strange, refused
 
 // name: store_gate
 // Keep a decision of the gate with its numbers.
-// params: candidate (str), live (str or null), publish (bool), reason (str), report (str, JSON), job (str or null)
+// params: candidate (str), live (str or null), publish (bool), reason (str), report (str, JSON), interactions (int or null)
 // returns: nothing
 MERGE (g:Gate {candidate: $candidate, live: coalesce($live, '')})
-SET g.publish = $publish, g.reason = $reason, g.report = $report, g.job = $job, g.at = datetime()
+SET g.publish = $publish, g.reason = $reason, g.report = $report, g.interactions = $interactions, g.at = datetime()
 
 // name: gates
 // The decisions about a candidate, the newest first.

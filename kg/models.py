@@ -48,6 +48,12 @@ def find(graph: Graph, version: str) -> Model:
     return found[0]
 
 
+def gates(graph: Graph, version: str) -> list[Row]:
+    """What the gate decided about a model, the newest decision first, with all figures."""
+    rows = graph.read(load("refresh").gates, candidate=version)
+    return [row | {"report": json.loads(row["report"])} for row in rows]
+
+
 def promote(
     graph: Graph, version: str, check: Callable[[neo4j.ManagedTransaction], None] | None = None
 ) -> Model:

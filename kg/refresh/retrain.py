@@ -9,6 +9,9 @@ from kg.refresh.job import Options
 _Q = load("refresh")
 
 
+_ENOUGH = 0.01  # part of the interactions that must be later than what a model knows, to start from it
+
+
 class Reason(NamedTuple):
     """Why the model is trained again, or why not."""
 
@@ -38,7 +41,9 @@ def reason(graph: Graph, options: Options) -> Reason:
         "share_of_items": round(strange, 4),
         "days": round(row["days"], 2),
     }
-    live, warm = row["version"], told is not None
+    live, warm = row["version"], told is not None and row["later"] >= _ENOUGH * row["interactions"]
+    if row["refused"] == row["interactions"]:
+        return Reason(True, "a model that was trained on these very interactions was refused", figures, live)
     if new is None:
         return Reason(False, "it is not known what the live model was trained on", figures, live, warm)
     if share is not None and share >= options.new_interactions:

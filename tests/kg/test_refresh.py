@@ -71,7 +71,7 @@ def rows(path: Path) -> list[list[Any]]:
 
 
 def change(folder: Path, *, texts: bool = True) -> None:
-    """A day later: sales that are new and some taken back, a price, a vanished product and perhaps a new one."""
+    """A day later: sales come and are taken back, a price, a product gone and perhaps a new one."""
     products, sales = rows(folder / "products.csv"), rows(folder / "sales.csv")
     products[3][3] = "99.5"
     products = [product for product in products if product[0] != "p7"]
