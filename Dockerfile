@@ -26,7 +26,7 @@ EXPOSE 8000
 CMD ["api", "serve", "--host", "0.0.0.0", "--port", "8000"]
 
 FROM base AS train
-RUN pip install --constraint constraints.txt '.[api,train]'
+RUN pip install --constraint constraints.txt '.[api,train,refresh]'
 USER shopgraph
 WORKDIR /home/shopgraph
 CMD ["--help"]

@@ -3,7 +3,7 @@
 // params:
 // returns: labels (list of str), properties (map)
 MATCH (n)
-WHERE NOT n:Refresh AND NOT n:Lease AND NOT n:Event
+WHERE NOT n:Refresh AND NOT n:Lease AND NOT n:Event AND NOT n:Source AND NOT n:Gate
 RETURN labels(n) AS labels, properties(n) AS properties
 
 // name: relationships

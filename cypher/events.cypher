@@ -101,5 +101,8 @@ CALL () {
   REMOVE e:Pending
   SET e = {eventId: e.eventId}
 }
+MERGE (l:Lease {name: 'ingest'})
+SET l.erased = coalesce(l.turns, 0)
+WITH DISTINCT l
 MATCH (u:User {userId: $user_id})
 DETACH DELETE u

@@ -113,6 +113,27 @@ MATCH (m:Model {slot: $slot})
 WHERE NOT EXISTS { (:Alias {name: 'live'})-[:POINTS_TO]->(m) }
 SET m.slot = null
 
+// name: trained
+// Note up to when a model knows the interactions, and how many there were.
+// params: version (str), until (int or null), interactions (int or null)
+// returns: nothing
+MERGE (m:Model {version: $version})
+SET m.until = $until, m.interactions = $interactions
+
+// name: hold
+// Create or renew the model's node; it is not promoted.
+// params: version (str), slot (str), trained_at (str), dim (int), temperature (float), metrics (str), config (str), serving (str), items (int)
+// returns: nothing
+MERGE (m:Model {version: $version})
+SET m.slot = $slot,
+    m.trainedAt = datetime($trained_at),
+    m.dim = $dim,
+    m.temperature = $temperature,
+    m.metrics = $metrics,
+    m.config = $config,
+    m.serving = $serving,
+    m.items = $items
+
 // name: promote
 // Create the model's node and let the alias live point to it, in one step.
 // params: version (str), slot (str), trained_at (str), dim (int), temperature (float), metrics (str), config (str), serving (str), items (int)

@@ -74,11 +74,21 @@ MATCH (r:Refresh {runId: $runId})
 SET r.endedAt = datetime(), r.counts = $counts
 
 // name: take_turn
-// Locks one node until the transaction ends, so that two loaders never write a batch at the same time.
+// Locks one node until the transaction ends, so that two loaders never write a batch at the same time, and
+// counts the turns: what a transaction marks with its turn was committed before any later turn began.
 // params: runId (str)
 // returns: nothing
 MERGE (l:Lease {name: 'ingest'})
-SET l.holder = $runId
+SET l.holder = $runId, l.turns = coalesce(l.turns, 0) + 1
+
+// name: mark_users
+// Mark users whose edges have changed with the present turn, by which counting finds them.
+// params: ids (list of str)
+// returns: nothing
+MATCH (l:Lease {name: 'ingest'})
+UNWIND $ids AS id
+MATCH (u:User {userId: id})
+SET u.turn = l.turns
 
 // name: existing_items
 // What was loaded of each item that is there already.

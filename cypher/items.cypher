@@ -31,11 +31,18 @@ MATCH (i:Item {itemId: id})
 SET i.revision = l.revision
 
 // name: remove
-// Delete items with all that they are tied to.
+// Delete items with all that they are tied to; their users and the removal itself are marked with the turn.
 // params: ids (list of str)
 // returns: item_id
+MERGE (l:Lease {name: 'ingest'})
+SET l.removed = coalesce(l.turns, 0)
+WITH l
 UNWIND $ids AS id
 MATCH (i:Item {itemId: id})
+CALL (i, l) {
+  MATCH (i)<-[:VIEWED|ADDED_TO_CART|BOUGHT|RATED]-(u:User)
+  SET u.turn = l.turns
+}
 DETACH DELETE i
 RETURN id AS item_id
 

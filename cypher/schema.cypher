@@ -68,6 +68,13 @@ FOR (r:Refresh) REQUIRE r.runId IS UNIQUE
 CREATE CONSTRAINT lease_key IF NOT EXISTS
 FOR (l:Lease) REQUIRE l.name IS UNIQUE
 
+// name: user_turn
+// Finds the users whose edges have changed since.
+// params:
+// returns: nothing
+CREATE RANGE INDEX user_turn IF NOT EXISTS
+FOR (u:User) ON (u.turn)
+
 // name: item_brand
 // Finds the items of a brand.
 // params:

@@ -50,6 +50,10 @@ def train(
     refit: Annotated[bool, typer.Option(help="Train again on all data for serving.")] = True,
     force: Annotated[bool, typer.Option("--force", help="Train again on data that has a model.")] = False,
     k: Ks = "10,20",
+    start: Annotated[
+        str | None,
+        typer.Option("--from", help="Version of a saved model to start from, judged on what came after it."),
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Train on the graph, judge on held-out interactions beside the rivals, and save the model.
@@ -65,6 +69,7 @@ def train(
     from gnn.config import TrainConfig
     from gnn.distributed import is_first, processes
     from gnn.pipeline import train_and_save
+    from gnn.store import load
     from kg.dataset import from_graph
     from kg.driver import connect
     from kg.settings import load_settings
@@ -73,8 +78,11 @@ def train(
     config = TrainConfig(relations=relations, max_epochs=max_epochs, seed=seed)
     with connect(settings) as graph:
         data = from_graph(graph)
+    first = load(settings.home, start) if start is not None else None
     with processes():
-        about = train_and_save(data, settings.home, config, split, refit=refit, force=force, ks=ks)
+        about = train_and_save(
+            data, settings.home, config, split, refit=refit, force=force, ks=ks, start=first
+        )
         if is_first():
             _report(about, as_json)
 
@@ -95,6 +103,9 @@ def evaluate(version: Version = None, as_json: Json = False) -> None:
 def write_back_(
     version: Version = None,
     force: Annotated[bool, typer.Option("--force", help="Write the live model again.")] = False,
+    hold: Annotated[
+        bool, typer.Option("--hold", help="Write it, but leave the live model live: model promote moves it.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Write a saved model's item vectors into the idle slot of the graph and make it the live model.
@@ -112,16 +123,39 @@ def write_back_(
         if not force and model.about.version == live_version(graph):
             say(f"{model.about.version} is live already; --force writes it again")
             return
-        done = write_back(graph, model)
+        done = write_back(graph, model, hold=hold)
     if as_json:
         emit_json(done._asdict())
         return
-    out.print(
-        f"{done.items:,} items and {done.edges:,} edges in slot {done.slot}; "
-        f"live is now {done.version} (before: {done.replaced})."
-    )
+    live = f"still {done.replaced}" if hold else f"now {done.version} (before: {done.replaced})"
+    out.print(f"{done.items:,} items and {done.edges:,} edges in slot {done.slot}; live is {live}.")
     if done.without:
         out.print(f"{done.without:,} items came after the training and have no vector yet.")
+
+
+@app.command()
+def gate(version: Version = None, as_json: Json = False) -> None:
+    """Compare a saved model with the live one on interactions that neither knows, and keep the verdict.
+
+    Overall and by segment (new items, users by activity, categories), with a paired bootstrap over users. It
+    may be published if it is better overall and clearly worse in no segment. Nothing is published here.
+
+    Example: shopgraph gnn gate 20261124-030000-000-ab12cd
+    """
+    from gnn.gate import as_frame
+    from gnn.gating import gated
+    from kg.driver import connect
+    from kg.settings import load_settings
+
+    settings = load_settings()
+    with connect(settings) as graph:
+        verdict = gated(graph, settings.home, version)
+    if as_json:
+        emit_json(verdict._asdict())
+        return
+    if verdict.overall:
+        out.print(as_frame(verdict).to_string(index=False), highlight=False)
+    out.print(f"{'may be published' if verdict.publish else 'refused'}: {verdict.reason}")
 
 
 @app.command("embed-new")

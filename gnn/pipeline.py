@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
+import pandas as pd
+
 from gnn.checkpoint import Checkpoint
 from gnn.config import TrainConfig
 from gnn.distributed import from_first
@@ -11,7 +13,7 @@ from gnn.evaluation.baselines import RIVALS
 from gnn.evaluation.evaluate import Table, evaluate
 from gnn.evaluation.judgements import pairs, test_judgement
 from gnn.evaluation.rivals import fit_for_test
-from gnn.split import Split, default_split, split
+from gnn.split import SINCE, Split, default_split, split
 from gnn.store import About, SavedModel, load, run_folder, save, serving
 from gnn.train import Fitted
 from gnn.train import refit as fit_again
@@ -32,35 +34,46 @@ def train_and_save(
     refit: bool = True,
     force: bool = False,
     ks: Sequence[int] = (10, 20),
+    start: SavedModel | None = None,
 ) -> About:
     """The whole of `gnn train`; a run with the same data and options is taken up where it stopped.
 
-    A finished one is not repeated, unless `force`. Of several processes (gnn.distributed) the first one
-    judges and writes; all of them must see its files.
+    With `start` training begins with that model's parameters, and is judged on what came after all that it
+    was trained on. A finished run is not repeated, unless `force`. Of several processes (gnn.distributed) the
+    first one judges and writes; all of them must see its files.
 
     Raises:
         ModelError: the split does not exist or leaves nothing to learn from.
     """
-    parts = split(data, split_name or default_split(data), with_test=True)
+    parts = split(data, split_name or _split_name(data, start), with_test=True)
     plan = {"config": config.model_dump(), "split": parts.name, "refit": refit}
+    if start is not None:
+        plan["from"] = start.about.version
     run = from_first(lambda: run_folder(home, data, plan, force=force))
     if run.finished:
         say(f"model {run.path.name} was trained on this very data; --force trains again")
         return load(home, run.path.name).about
     say(f"{'going on with' if run.resumed else 'model'} {run.path.name}: split {parts.name}, {_sizes(parts)}")
-    judged = fit_for_test(data, parts, config, folder=run.path)
+    judged = fit_for_test(data, parts, config, folder=run.path, start=start)
     metrics = from_first(lambda: _metrics(data, parts, judged, ks))
     served = judged
     if refit:
         say(f"serving: again on all {len(data.interactions):,} interactions for {judged.epochs} epochs")
         checkpoint = Checkpoint(run.path, "serving")
         served = fit_again(
-            data, data.interactions, config, judged, ordered=parts.ordered, checkpoint=checkpoint
+            data,
+            data.interactions,
+            config,
+            judged,
+            ordered=parts.ordered,
+            checkpoint=checkpoint,
+            start=start,
         )
 
     def finish() -> About:
         about = _about(run.path.name, data, parts, config, served, metrics, refit)
-        save(run.path, SavedModel(about, served.tensors, served.linear))
+        twin = SavedModel(about, judged.tensors, judged.linear) if refit else None
+        save(run.path, SavedModel(about, served.tensors, served.linear), twin)
         for stage in ("choosing", "judged", "serving"):
             Checkpoint(run.path, stage).remove()
         return about
@@ -101,7 +114,25 @@ def _about(
         relation_weights={name: list(pair) for name, pair in served.relation_weights.items()},
         serving=serving(config, served.blend),
         item_ids=[str(item_id) for item_id in data.items["item_id"]],
+        until=_newest(data, data.interactions if refit else parts.fitting),
+        judged_until=_newest(data, parts.fitting),
+        interactions=len(data.interactions),
     )
+
+
+def _split_name(data: ShopData, start: SavedModel | None) -> str:
+    if start is None:
+        return default_split(data)
+    if start.about.until is None:
+        raise ModelError(
+            f"Model {start.about.version} does not say what it was trained on, so nothing is known "
+            "that it has not seen: train without --from."
+        )
+    return f"{SINCE}{start.about.until}"
+
+
+def _newest(data: ShopData, rows: pd.DataFrame) -> int | None:
+    return int(rows["order"].max()) if data.has_time else None
 
 
 def _sizes(parts: Split) -> str:

@@ -15,6 +15,7 @@ from kg.dataset import ShopData
 from kg.errors import ModelError
 
 BUILT_IN = ("time", "leave-one-out", "random", "new-items", "new-users")
+SINCE = "since:"  # and seconds since 1970
 
 
 class Split(NamedTuple):
@@ -58,9 +59,10 @@ def split(
         name: "time" (the newest `share` of all interactions is the test part, the `share` before it the
             validation part), "leave-one-out" (each user's last item, and the one before), "random",
             "new-items" (`share` of the items lose all their interactions to the test part, and of the other
-            pairs a random `share` goes there too), "new-users" (`share` of the users are in no part but
-            test, but for their first `given` items), or the name of a column split_<name> that says train,
-            valid or test; the prefix may be left out. Where nothing else is said, the validation part is
+            pairs a random `share` goes there too), "since:SECONDS" (of what came after that time the first
+            half is the validation part, the second the test part), "new-users" (`share` of the users are in
+            no part but test, but for their first `given` items), or the name of a column split_<name> that
+            says train, valid or test; the prefix may be left out. Where nothing else is said, the validation part is
             taken from train at random within each user, the test part unseen.
         share: size of the validation and of the test part, where the split does not say it.
         given: how many items are told of a new user.
@@ -83,6 +85,8 @@ def split(
         part = _new_items(rows, share, seed)
     elif name == "new-users":
         part = _new_users(rows, share, seed, given)
+    elif name.startswith(SINCE):
+        part = _since(rows, int(name.removeprefix(SINCE)), data.has_time)
     elif column := next((c for c in (name, f"split_{name}") if c in columns), None):
         part = _by_column(rows[column])
         if not (part == "valid").any():
@@ -94,10 +98,10 @@ def split(
 
 def _parts(name: str, rows: pd.DataFrame, part: npt.NDArray[np.object_], with_test: bool) -> Split:
     train = rows[part == "train"]
-    valid = _new_pairs(rows[part == "valid"], train)
+    valid = new_pairs(rows[part == "valid"], train)
     told = rows[part == "given"]
     known = pd.concat([train, rows[part == "valid"], told])
-    test = _new_pairs(rows[part == "test"], known)
+    test = new_pairs(rows[part == "test"], known)
     for kind, frame in (("train", train), ("valid", valid), ("test", test)):
         if frame.empty:
             raise ModelError(
@@ -109,7 +113,8 @@ def _parts(name: str, rows: pd.DataFrame, part: npt.NDArray[np.object_], with_te
     return Split(name, train, valid, test if with_test else None, None if told.empty else told, repeats)
 
 
-def _new_pairs(rows: pd.DataFrame, known: pd.DataFrame) -> pd.DataFrame:
+def new_pairs(rows: pd.DataFrame, known: pd.DataFrame) -> pd.DataFrame:
+    """The first row of each pair of user and item that is not in `known`."""
     first = _first_pairs(rows)
     return first[~np.isin(_pair_keys(first), _pair_keys(known))]
 
@@ -130,6 +135,15 @@ def _by_time(rows: pd.DataFrame, share: float, has_time: bool) -> npt.NDArray[np
     order = rows["order"].to_numpy()
     valid_from, test_from = np.quantile(order, [1 - 2 * share, 1 - share])
     return np.select([order >= test_from, order >= valid_from], ["test", "valid"], "train").astype(object)
+
+
+def _since(rows: pd.DataFrame, seconds: int, has_time: bool) -> npt.NDArray[np.object_]:
+    if not has_time:
+        raise ModelError("Split 'since' needs times, and this shop gives positions: take 'leave-one-out'.")
+    order = rows["order"].to_numpy()
+    new = order[order > seconds]
+    test_from = np.median(new) if len(new) else np.inf
+    return np.select([order > test_from, order > seconds], ["test", "valid"], "train").astype(object)
 
 
 def _leave_one_out(rows: pd.DataFrame) -> npt.NDArray[np.object_]:

@@ -20,7 +20,7 @@ from gnn.histories import TYPE_WEIGHTS
 from kg.dataset import ShopData
 from kg.errors import ModelError
 
-_TENSORS, _ABOUT, _RUN = "model.safetensors", "model.json", "run.json"
+_TENSORS, _TWIN, _ABOUT, _RUN = "model.safetensors", "judged.safetensors", "model.json", "run.json"
 _CSR = ("data", "indices", "indptr")
 
 
@@ -38,6 +38,9 @@ class About(NamedTuple):
     relation_weights: dict[str, list[float]]
     serving: dict[str, Any]  # what the API needs to compute a user's vector
     item_ids: list[str]  # row order of the vectors
+    until: int | None = None  # time of the newest interaction that the vectors know, where there are times
+    judged_until: int | None = None  # of the newest one that the twin knows, whose metrics these are
+    interactions: int | None = None  # how many there were
 
 
 class SavedModel(NamedTuple):
@@ -79,17 +82,30 @@ def serving(config: TrainConfig, blend: Blend) -> dict[str, Any]:
     return {"temperature": config.temperature, "event_weights": weights, **blend._asdict()}
 
 
-def save(path: Path, model: SavedModel) -> None:
-    """Write the model; model.json comes last, and only a folder that has it is a model."""
-    linear = {f"linear.{part}": torch.from_numpy(getattr(model.linear, part)) for part in _CSR}
-    save_file({k: v.contiguous() for k, v in (model.tensors | linear).items()}, path / _TENSORS)
+def save(path: Path, model: SavedModel, twin: SavedModel | None = None) -> None:
+    """Write the model; model.json comes last, and only a folder that has it is a model.
+
+    Args:
+        twin: the model whose metrics these are, which does not know the test part; None: the model itself.
+    """
+    _save_tensors(path / _TENSORS, model)
+    if twin is not None:
+        _save_tensors(path / _TWIN, twin)
     written = path / "model.tmp"
     written.write_text(json.dumps(model.about._asdict(), indent=1, ensure_ascii=False), encoding="utf-8")
     written.replace(path / _ABOUT)
 
 
-def load(home: Path, version: str | None = None) -> SavedModel:
+def _save_tensors(file: Path, model: SavedModel) -> None:
+    linear = {f"linear.{part}": torch.from_numpy(getattr(model.linear, part)) for part in _CSR}
+    save_file({k: v.contiguous() for k, v in (model.tensors | linear).items()}, file)
+
+
+def load(home: Path, version: str | None = None, *, twin: bool = False) -> SavedModel:
     """A saved model; without a version the newest.
+
+    Args:
+        twin: the one that was judged instead, which does not know the test part.
 
     Raises:
         ModelError: there is none, or its files are broken.
@@ -103,7 +119,8 @@ def load(home: Path, version: str | None = None) -> SavedModel:
     path = folder / (version or known[-1])
     try:
         about = About(**json.loads((path / _ABOUT).read_text(encoding="utf-8")))
-        tensors = load_file(path / _TENSORS)
+        judged = twin and (path / _TWIN).exists()
+        tensors = load_file(path / (_TWIN if judged else _TENSORS))
         linear = tuple(tensors.pop(f"linear.{part}").numpy() for part in _CSR)
         n_items = len(about.item_ids)
         return SavedModel(about, tensors, sp.csr_matrix(linear, shape=(n_items, n_items)))

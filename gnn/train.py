@@ -26,6 +26,8 @@ from gnn.linear import item_weights
 from gnn.model import ItemGraphModel, spectral
 from gnn.newcomers import Newcomers, newcomers
 from gnn.propagation import Relations
+from gnn.store import SavedModel
+from gnn.warm import start_from
 from kg.console import say
 from kg.dataset import ShopData
 from kg.errors import ModelError
@@ -62,6 +64,7 @@ def fit(
     epochs: int | None = None,
     blend: Blend | None = None,
     checkpoint: Checkpoint | None = None,
+    start: SavedModel | None = None,
 ) -> Fitted:
     """Train on the interactions `train`.
 
@@ -72,6 +75,7 @@ def fit(
         epochs: without `judged`, the number of epochs to run.
         blend: without `judged`, how the vectors will be used; what an earlier fit chose.
         checkpoint: where each epoch is saved, and where an interrupted run goes on from.
+        start: the model whose parameters are the first ones.
 
     Raises:
         ModelError: no user has two items, or the loss is no longer a number.
@@ -86,6 +90,8 @@ def fit(
     relations = Relations(graph_for(data, train, config), device)
     torch.manual_seed(config.seed)
     model = _model(data, known.weight, new, len(relations.names), config).to(device)
+    if start is not None:
+        start_from(model, start, [str(item_id) for item_id in data.items["item_id"]], relations.names)
     optimiser = torch.optim.Adam(model.parameters(), lr=config.learning_rate)
     curve, best = checkpoint.restore(model, optimiser) if checkpoint else State([], None)
     division = _division(config, ordered)
@@ -152,10 +158,20 @@ def refit(
     *,
     ordered: bool,
     checkpoint: Checkpoint | None = None,
+    start: SavedModel | None = None,
 ) -> Fitted:
     """Train on more, with the epochs and the blend that were chosen on less."""
     epochs, blend = chosen.epochs, chosen.blend
-    return fit(data, train, config, ordered=ordered, epochs=epochs, blend=blend, checkpoint=checkpoint)
+    return fit(
+        data,
+        train,
+        config,
+        ordered=ordered,
+        epochs=epochs,
+        blend=blend,
+        checkpoint=checkpoint,
+        start=start,
+    )
 
 
 def vector_scorer(

@@ -30,8 +30,12 @@ class Written(NamedTuple):
     replaced: str | None  # the version that was live before
 
 
-def write_back(graph: Graph, model: SavedModel, *, timeout: float = 300) -> Written:
+def write_back(graph: Graph, model: SavedModel, *, timeout: float = 300, hold: bool = False) -> Written:
     """Write the vectors, wait for the slot's index, move the alias: readers see the old model or the new.
+
+    Args:
+        timeout: seconds that the index may take.
+        hold: leave the alias where it is; `shopgraph model promote` moves it.
 
     Raises:
         ModelError: the vectors do not fit the graph (nothing was written), or the index does not come online.
@@ -63,7 +67,7 @@ def write_back(graph: Graph, model: SavedModel, *, timeout: float = 300) -> Writ
         queries.index_blue if slot == "blue" else queries.index_green, options=vector_index(context.shape[1])
     )
     _wait_until_online(graph, f"item_gnn_{slot}", timeout)
-    _promote(graph, model, slot, context.shape[1])
+    _promote(graph, model, slot, context.shape[1], hold=hold)
     without = len(in_graph) - len(ids)
     return Written(model.about.version, slot, len(ids), edges, without, live["version"] if live else None)
 
@@ -152,10 +156,12 @@ def _wait_until_online(graph: Graph, index: str, timeout: float) -> None:
     )
 
 
-def _promote(graph: Graph, model: SavedModel, slot: str, dim: int) -> None:
-    about = model.about
+def _promote(graph: Graph, model: SavedModel, slot: str, dim: int, *, hold: bool) -> None:
+    about, queries = model.about, load("gnn")
+    counts = {"until": about.until, "interactions": about.interactions}
+    graph.write(queries.trained, version=about.version, **counts)
     graph.write(
-        load("gnn").promote,
+        queries.hold if hold else queries.promote,
         version=about.version,
         slot=slot,
         trained_at=about.trained_at,

@@ -1,18 +1,25 @@
 """The stage `build`: edges that follow from the data – text neighbours, bought together, viewed together."""
 
 from collections.abc import Callable, Iterator
-from typing import NamedTuple
+from pathlib import Path
+from typing import Any, NamedTuple
 
 import numpy as np
+import pandas as pd
 
+from kg import counts
 from kg.console import progress
+from kg.counts import EDGES, EVENTS, State
 from kg.driver import Graph, Row
-from kg.neighbours import Edges, co_occurrence, text_neighbours, windows
+from kg.neighbours import Edges, co_occurrence, renewed_neighbours, text_neighbours, windows
 from kg.queries import load
 from kg.runs import recorded
 
+_Q = load("build")
 _BATCH = 10_000
 _COUNTED = (("BOUGHT", "BOUGHT_WITH"), ("VIEWED", "VIEWED_WITH"))
+_TEXT_K = 10  # text neighbours of an item at most
+DEFAULTS: dict[str, Any] = {"k": 20, "window_days": 30.0, "least": 2}
 
 
 class Change(NamedTuple):
@@ -23,7 +30,15 @@ class Change(NamedTuple):
     deleted: int
 
 
-def build_edges(graph: Graph, *, k: int = 20, window_days: float = 30, least: int = 2) -> dict[str, Change]:
+def build_edges(
+    graph: Graph,
+    *,
+    k: int = 20,
+    window_days: float = 30,
+    least: int = 2,
+    home: Path | None = None,
+    changed: bool = False,
+) -> dict[str, Change]:
     """Bring SIMILAR_TO, BOUGHT_WITH and VIEWED_WITH in line with the data; the same data changes nothing.
 
     Args:
@@ -31,87 +46,161 @@ def build_edges(graph: Graph, *, k: int = 20, window_days: float = 30, least: in
         k: edges of each type an item keeps, the best ones.
         window_days: without baskets, a user's interactions within so many days count as one basket.
         least: item pairs seen together less often give no edge.
+        home: where what was read and made is kept for the next build; None keeps nothing.
+        changed: read only what has changed since, where the last build left its data there. The edges are the
+            same as without.
     """
-    queries = load("build")
-    ids = [row["itemId"] for row in graph.read(queries.item_ids)]
-    number = {item_id: n for n, item_id in enumerate(ids)}
+    params = {"k": k, "window_days": float(window_days), "least": least}
+    at = counts.now(graph)
+    old = counts.find(home, at, params) if home and changed else None
+    texts, vectors = _texts(graph, old)
+    ids = texts["itemId"].tolist()
+    events = {kind: _events(graph, kind, old, at) for kind, _ in _COUNTED}
+    made = {"SIMILAR_TO": _frame(ids, _similar(texts, vectors, old, min(k, _TEXT_K)))}
+    for interaction, kind in _COUNTED:
+        made[kind] = _together(ids, events[interaction], params)
     changes = {}
     with recorded(graph, "build") as run:
-        edges = _similar(graph, number, min(k, 10))
-        changes["SIMILAR_TO"] = _store(graph, run.run_id, "SIMILAR_TO", "text", ids, edges)
-        for interaction, kind in _COUNTED:
-            group, item = _groups(graph, interaction, number, window_days)
-            edges = co_occurrence(group, item, len(ids), k, least=least)
-            changes[kind] = _store(graph, run.run_id, kind, "counted", ids, edges)
+        if home:
+            counts.forget(home)
+        for kind, edges in made.items():
+            source = "text" if kind == "SIMILAR_TO" else "counted"
+            before = _before(graph, kind, source, old, at)
+            changes[kind] = _store(graph, run.run_id, kind, source, before, edges)
         run.counts = {kind: change._asdict() for kind, change in changes.items()}
+    if home:
+        counts.save(home, State(run.run_id, at.turns, at.revision, params, texts, vectors, events, made))
     return changes
 
 
-def _similar(graph: Graph, number: dict[str, int], k: int) -> Edges:
-    rows = list(graph.stream(load("build").text_vectors))
-    if not rows:
-        return text_neighbours(np.zeros((len(number), 1)), k)
-    vectors = np.zeros((len(number), len(rows[0]["vector"])), dtype=np.float32)
+def _texts(graph: Graph, old: State | None) -> tuple[pd.DataFrame, np.ndarray]:
+    """Every item, in the order that numbers them, and its text's vector, all-zero where it has none."""
+    texts = counts.texts(graph)
+    known = pd.DataFrame() if old is None else old.texts.reset_index().merge(texts)
+    number = {item_id: n for n, item_id in enumerate(texts["itemId"])}
+    if old is None:
+        rows = list(graph.stream(_Q.text_vectors))
+    else:
+        wanted = sorted(set(texts["itemId"]) - set(known["itemId"]))
+        rows = [
+            row
+            for start in range(0, len(wanted), _BATCH)
+            for row in graph.read(_Q.text_vectors_of, ids=wanted[start : start + _BATCH])
+        ]
+    size = len(rows[0]["vector"]) if rows else 1 if old is None else old.vectors.shape[1]
+    vectors = np.zeros((len(number), size), dtype=np.float32)
+    if old is not None and old.vectors.shape[1] == size and len(known):
+        vectors[[number[item_id] for item_id in known["itemId"]]] = old.vectors[known["index"]]
     for row in rows:
         vectors[number[row["itemId"]]] = row["vector"]
-    return text_neighbours(vectors, k)
+    return texts, vectors
 
 
-def _groups(
-    graph: Graph, interaction: str, number: dict[str, int], window_days: float
-) -> tuple[np.ndarray, np.ndarray]:
-    """Group and item numbers of every event: its basket, or the user's window in time where it has none."""
-    baskets: dict[tuple[int, str], int] = {}  # a basket is its user's: shops number them anew for each
-    grouped: list[tuple[int, int]] = []  # basket, item
-    loose: list[tuple[int, int, int]] = []  # user, time, item
-    for user, row in enumerate(graph.stream(load("build").baskets, type=interaction)):
-        for item_id, basket, time in _events(row):
-            item = number[item_id]
-            if basket is not None:
-                grouped.append((baskets.setdefault((user, basket), len(baskets)), item))
-            else:
-                loose.append((user, time, item))
-    in_baskets = np.array(grouped, dtype=np.int64).reshape(-1, 2)
-    alone = np.array(loose, dtype=np.int64).reshape(-1, 3)
-    window = windows(alone[:, 0], alone[:, 1], int(window_days * 86_400)) + len(baskets)
-    return np.concatenate([in_baskets[:, 0], window]), np.concatenate([in_baskets[:, 1], alone[:, 2]])
+def _similar(texts: pd.DataFrame, vectors: np.ndarray, old: State | None, k: int) -> Edges:
+    if old is None or old.vectors.shape[1] != vectors.shape[1]:
+        return text_neighbours(vectors, k)
+    same = texts.merge(old.texts, how="left", indicator=True)["_merge"].to_numpy() == "both"
+    number = pd.Series(np.arange(len(texts)), index=texts["itemId"])
+    edges = old.edges["SIMILAR_TO"]
+    source, target = (edges[end].map(number).fillna(-1).to_numpy(np.int64) for end in ("source", "target"))
+    return renewed_neighbours(vectors, ~same, source, target, edges["score"].to_numpy(), k)
 
 
-def _events(row: Row) -> Iterator[tuple[str, str | None, int]]:
-    for item_id, times, baskets in row["events"]:
-        n = max(len(times or ()), len(baskets or ()), 1)
-        for at, basket in zip(times or [0] * n, baskets or [None] * n, strict=True):
-            yield item_id, basket or None, at
+def _events(graph: Graph, interaction: str, old: State | None, at: counts.Now) -> pd.DataFrame:
+    """Every event of one way to interact, an event a row."""
+    if old is None or at.erased > old.turns:
+        return _table(graph.stream(_Q.baskets, type=interaction))
+    rows = list(graph.stream(_Q.baskets_since, type=interaction, since=old.turns))
+    before = old.events[interaction]
+    kept = before[~before["user"].isin([row["userId"] for row in rows])]
+    return pd.concat([kept, _table(rows)], ignore_index=True)
 
 
-def _store(graph: Graph, run_id: str, kind: str, source: str, ids: list[str], edges: Edges) -> Change:
-    queries = load("build")
-    before = {
-        (row["itemId"], target): (count, score)
-        for row in graph.stream(queries.counted_edges, type=kind, source=source)
-        for target, count, score in row["edges"]
-    }
-    written = []
-    columns = (edges.source, edges.target, edges.together, edges.lift, edges.score)
-    for s, t, count, lift, score in zip(*(c.tolist() for c in columns), strict=True):
-        old = before.pop((ids[s], ids[t]), None)
-        fresh = {"count": count, "lift": round(lift, 4), "score": round(score, 6)}
-        if old != (count, fresh["score"]):
-            written.append({"source": ids[s], "target": ids[t], **fresh})
-    gone = [{"source": s, "target": t} for s, t in before]
+def _table(rows: Iterator[Row] | list[Row]) -> pd.DataFrame:
+    columns: dict[str, list[Any]] = {name: [] for name in EVENTS}
+    for row in rows:
+        for item_id, times, baskets in row["events"]:
+            n = max(len(times or ()), len(baskets or ()), 1)
+            columns["user"].extend([row["userId"]] * n)
+            columns["item"].extend([item_id] * n)
+            columns["time"].extend(times or [0] * n)
+            columns["basket"].extend([basket or None for basket in baskets or [None] * n])
+    table = pd.DataFrame(columns)
+    return table.astype({"user": "str", "item": "str", "time": "int64", "basket": "str"})
+
+
+def _together(ids: list[str], events: pd.DataFrame, params: dict[str, Any]) -> pd.DataFrame:
+    """Edges counted over baskets, and over windows in time where there are none.
+
+    The lift's number of groups is rounded to a quarter power of two, so that a day's baskets do not change
+    the lift of every edge: it is at most a tenth off.
+    """
+    item = pd.Series(np.arange(len(ids)), index=pd.Index(ids, dtype="str"))[events["item"]].to_numpy()
+    user = pd.factorize(events["user"])[0]
+    named = events["basket"].notna().to_numpy()
+    # A basket is its user's: shops number them anew for each.
+    baskets = events[named].groupby(["user", "basket"], sort=False).ngroup().to_numpy()
+    n_baskets = int(baskets.max()) + 1 if len(baskets) else 0
+    alone = windows(user[~named], events["time"].to_numpy()[~named], int(params["window_days"] * 86_400))
+    group = np.concatenate([baskets, alone + n_baskets])
+    n_groups = len(np.unique(group))
+    edges = co_occurrence(
+        group, np.concatenate([item[named], item[~named]]), len(ids), params["k"], least=params["least"]
+    )
+    about = 2 ** (round(4 * np.log2(max(n_groups, 1))) / 4)
+    return _frame(ids, edges._replace(lift=edges.lift * np.float32(about / max(n_groups, 1))))
+
+
+def _frame(ids: list[str], edges: Edges) -> pd.DataFrame:
+    """As they are stored."""
+    names = np.array(ids, dtype=object)
+    columns = (
+        names[edges.source], names[edges.target], edges.together,
+        edges.lift.astype(np.float64).round(4), edges.score.astype(np.float64).round(6),
+    )  # fmt: skip
+    table = pd.DataFrame(dict(zip(EDGES, columns, strict=True)))
+    return table.astype({"source": "str", "target": "str", "count": "int64"})
+
+
+def _before(graph: Graph, kind: str, source: str, old: State | None, at: counts.Now) -> pd.DataFrame:
+    """The edges that are in the graph: those of the last build, unless something else has changed them."""
+    if old is None or at.removed > old.turns:
+        return _stored(graph.stream(_Q.counted_edges, type=kind, source=source))
+    edges = old.edges[kind]
+    if kind != "SIMILAR_TO" or at.revision == old.revision:
+        return edges
+    # Items that are written one by one get their text neighbours at once, from the API.
+    rows = list(graph.stream(_Q.written_edges, type=kind, source=source, revision=old.revision))
+    kept = edges[~edges["source"].isin([row["itemId"] for row in rows])]
+    return pd.concat([kept, _stored(rows)], ignore_index=True)
+
+
+def _stored(rows: Iterator[Row] | list[Row]) -> pd.DataFrame:
+    told = [(row["itemId"], *edge) for row in rows for edge in row["edges"]]
+    table = pd.DataFrame(told, columns=list(EDGES))
+    return table.astype({"source": "str", "target": "str", "lift": "float64", "score": "float64"})
+
+
+def _store(
+    graph: Graph, run_id: str, kind: str, source: str, before: pd.DataFrame, edges: pd.DataFrame
+) -> Change:
+    fresh = edges.merge(before, how="left", on=list(EDGES), indicator=True)
+    written = edges[(fresh["_merge"] == "left_only").to_numpy()].to_dict("records")
+    left = before.merge(edges, how="left", on=["source", "target"], indicator=True)
+    gone = before[(left["_merge"] == "left_only").to_numpy()][["source", "target"]].to_dict("records")
 
     def drop(rows: list[Row]) -> None:
-        graph.write(queries.drop_edges, type=kind, source=source, rows=rows)
+        graph.write(_Q.drop_edges, type=kind, source=source, rows=rows)
 
     def store(rows: list[Row]) -> None:
-        graph.write(queries.store_edges, type=kind, source=source, runId=run_id, rows=rows)
+        graph.write(_Q.store_edges, type=kind, source=source, runId=run_id, rows=rows)
 
     _in_batches(f"drop {kind}", gone, drop)
     _in_batches(f"write {kind}", written, store)
-    return Change(len(edges.source), len(written), len(gone))
+    return Change(len(edges), len(written), len(gone))
 
 
-def _in_batches(label: str, rows: list[Row], write: Callable[[list[Row]], None]) -> None:
+def _in_batches(label: str, rows: list[Any], write: Callable[[list[Row]], None]) -> None:
     if not rows:
         return
     with progress(label, len(rows)) as advance:

@@ -14,7 +14,7 @@ from kg.driver import Graph
 from kg.queries import load
 
 BOOKKEEPING = frozenset(
-    {"runId", "loadedAt", "updatedAt", "revision"}
+    {"runId", "loadedAt", "updatedAt", "revision", "turn"}
 )  # differ between two loads of the same data
 
 
@@ -27,7 +27,7 @@ class GraphSum(NamedTuple):
 
 
 def checksum(graph: Graph) -> str:
-    """The checksum of everything but Refresh, Lease and Event nodes and the properties in BOOKKEEPING."""
+    """The checksum of all but Refresh, Lease, Source, Gate and Event nodes and what is in BOOKKEEPING."""
     return measure(graph).checksum
 
 

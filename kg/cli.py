@@ -54,6 +54,10 @@ def build(
         float, typer.Option(help="Without baskets, a user's interactions within so many days count as one.")
     ] = 30,
     least: Annotated[int, typer.Option(help="Pairs seen together less often give no edge.", min=1)] = 2,
+    changed: Annotated[
+        bool,
+        typer.Option("--changed/--all", help="Read only what has changed since the last build; same result."),
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Make the edges that follow from the data: SIMILAR_TO, BOUGHT_WITH, VIEWED_WITH.
@@ -67,8 +71,11 @@ def build(
     from kg.driver import connect
     from kg.settings import load_settings
 
-    with connect(load_settings()) as graph:
-        changes = build_edges(graph, k=k, window_days=window_days, least=least)
+    settings = load_settings()
+    with connect(settings) as graph:
+        changes = build_edges(
+            graph, k=k, window_days=window_days, least=least, home=settings.home, changed=changed
+        )
     if as_json:
         emit_json({kind: change._asdict() for kind, change in changes.items()})
         return

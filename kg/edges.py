@@ -29,7 +29,7 @@ def united(old: dict[str, Any], row: dict[str, Any], splits: list[str]) -> dict[
     weight or split arrive. Else only its new events are added.
     """
     new = properties_of(row, splits)
-    before, said = _events(old), _events(new)
+    before, said = events_of(old), events_of(new)
     added = [
         (event, weight) for event, weight in zip(said, row["weights"], strict=True) if event not in before
     ]
@@ -40,6 +40,25 @@ def united(old: dict[str, Any], row: dict[str, Any], splits: list[str]) -> dict[
     else:
         result = _with(old, new, before, added, splits)
     return result if any(old.get(name) != value for name, value in result.items()) else None
+
+
+def without(old: dict[str, Any], lost: dict[Event, float]) -> dict[str, Any] | None:
+    """All properties of an edge that has `old`, less the events in `lost`, which have these weights.
+
+    None when no event is left. What else the edge has stays: splits and position are of all events.
+    """
+    before = events_of(old)
+    kept = [event for event in before if event not in lost]
+    if not kept:
+        return None
+    times, baskets = [time for time, _ in kept], [basket for _, basket in kept]
+    gone = sum(lost[event] for event in before if event in lost)
+    return old | {
+        "count": len(kept),
+        "weight": round(old["weight"] - gone, 6),
+        "times": times if any(time != -1 for time in times) else None,
+        "baskets": baskets if any(baskets) else None,
+    }
 
 
 def ends(times: list[int] | None) -> tuple[int | None, int | None]:
@@ -67,7 +86,8 @@ def _with(
     }
 
 
-def _events(properties: dict[str, Any]) -> list[Event]:
+def events_of(properties: dict[str, Any]) -> list[Event]:
+    """An edge's events, in order."""
     count = properties["count"]
     times = properties.get("times") or [-1] * count
     baskets = properties.get("baskets") or [""] * count

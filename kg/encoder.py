@@ -1,8 +1,8 @@
 """The text encoder: any BERT that sentence-transformers loads."""
 
 import hashlib
-from collections import Counter
-from collections.abc import Sequence
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Sequence
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -75,19 +75,31 @@ class Encoder:
         `advance` is told how many of `texts` are done.
         """
         uses = Counter(texts)
-        unique = sorted(uses, key=len)  # batches of similar length waste little on padding
-        row = {text: i for i, text in enumerate(unique)}
-        vectors = np.zeros((len(unique), self.dim), dtype=np.float32)
+        row = {text: i for i, text in enumerate(uses)}
+        vectors = np.zeros((len(row), self.dim), dtype=np.float32)
         import torch
 
         with torch.autocast("cpu", dtype=torch.bfloat16, enabled=self._bf16):
-            for start in range(0, len(unique), _BATCH):
-                batch = unique[start : start + _BATCH]
+            for batch in self._batches(list(row)):
                 found = self.model.encode(batch, normalize_embeddings=True, show_progress_bar=False)
-                vectors[start : start + len(batch)] = found.astype(np.float32)
+                vectors[[row[text] for text in batch]] = found.astype(np.float32)
                 if advance:
                     advance(sum(uses[text] for text in batch))
         return vectors[[row[text] for text in texts]]
+
+    def _batches(self, texts: list[str]) -> Iterator[list[str]]:
+        """Texts of one number of tokens each: nothing is padded, so a text's vector does not depend on which
+        others are encoded with it, to the last bit, and no time is lost on padding.
+        """
+        by_length: dict[int, list[str]] = defaultdict(list)
+        for start in range(0, len(texts), 1_000):
+            some = texts[start : start + 1_000]
+            tokens = self.model.tokenizer(some, truncation=True, max_length=self.max_tokens)["input_ids"]
+            for text, ids in zip(some, tokens, strict=True):
+                by_length[len(ids)].append(text)
+        for _, alike in sorted(by_length.items()):
+            for start in range(0, len(alike), _BATCH):
+                yield alike[start : start + _BATCH]
 
 
 def cached_vectors(encoder_name: str, texts: Sequence[str], folder: Path) -> npt.NDArray[np.float32]:

@@ -8,7 +8,10 @@
     ├── ManifestError        shop.toml is wrong
     ├── IngestError          the data cannot be loaded (too many rejects, missing file)
     ├── EncoderError         the text encoder cannot be loaded or is not the expected one
-    └── ModelError           no model, a broken model file, or vectors that do not fit
+    ├── ModelError           no model, a broken model file, or vectors that do not fit
+    └── RefreshError         a refresh cannot go on
+        ├── BusyError        another refresh holds the lease (exit code 75)
+        └── ShrinkError      the source lost more than may be lost unasked (exit code 3)
 
 Each message names the thing, the bad value and what to do. Only the command line and the API turn an
 error into words or a status.
@@ -17,6 +20,8 @@ error into words or a status.
 
 class ShopgraphError(Exception):
     """Base of all errors raised on purpose; its text is meant for the person at the keyboard."""
+
+    exit_code = 1  # of the command that it ends
 
 
 class SettingsError(ShopgraphError): ...
@@ -41,3 +46,14 @@ class EncoderError(ShopgraphError): ...
 
 
 class ModelError(ShopgraphError): ...
+
+
+class RefreshError(ShopgraphError): ...
+
+
+class BusyError(RefreshError):
+    exit_code = 75  # EX_TEMPFAIL of sysexits.h: try again later
+
+
+class ShrinkError(RefreshError):
+    exit_code = 3

@@ -6,14 +6,16 @@ batch looks at what is there before it writes, one applied twice would change no
 
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from secrets import token_hex
 from typing import Any
 
 import neo4j
+import pyarrow as pa
 
 from kg.console import progress, say
 from kg.driver import Graph
@@ -32,6 +34,9 @@ ANALYZERS = {
     "tr": "turkish", "uk": "ukrainian", "zh": "cjk", "ja": "cjk", "ko": "cjk",
 }  # fmt: skip
 OTHER_ANALYZER = "standard-no-stop-words"  # for languages that Lucene has no analyzer of
+
+
+Rows = Callable[[str, int, int], Iterator[pa.RecordBatch]]  # table, first row, rows of a batch
 
 
 @dataclass
@@ -105,8 +110,9 @@ def ingest(
     staged.check_rejects(max_rejects)
     prepare(graph, staged.language)
     report = _report(staged, rejects)
-    _load(graph, staged, last if not force else None, report)
-    remove_others(staged)
+    load_staged(graph, staged, last if not force else None, report)
+    if not any(row["name"] == staged.name for row in graph.read(load("refresh").sources)):
+        remove_others(staged)  # a refresh needs them, to know what the source once had
     return report
 
 
@@ -144,35 +150,56 @@ def _report(staged: Staged, rejects: Path | None) -> Report:
     return Report(staged.name, staged.fingerprint, where, staged.counts, {}, staged.seconds)
 
 
-def _load(graph: Graph, staged: Staged, last: dict[str, Any] | None, report: Report) -> None:
-    """Write all steps and report them, going on where an unfinished run of the same staging stopped."""
+def load_staged(
+    graph: Graph,
+    staged: Staged,
+    last: dict[str, Any] | None,
+    report: Report,
+    *,
+    base: str = "",
+    rows: Rows | None = None,
+) -> None:
+    """Write all steps and report them, going on where an unfinished run of the same rows stopped.
+
+    Args:
+        last: the newest ingest run of the shop; None to begin anew.
+        base: fingerprint of the data that `rows` is told apart from; "" where they are all of the staging.
+        rows: the rows of a table from one on, so many at a time; by default those of the staging.
+    """
     queries = load("ingest")
-    done: dict[str, int] = {}
+    mark: dict[str, Any] = {}
     if last and not last["ended"] and last["fingerprint"] == staged.fingerprint and not staged.needs_graph:
-        run_id, done = last["runId"], json.loads(last["watermark"])
-        say(f"going on with run {run_id}, which stopped at {done}.")
+        mark = json.loads(last["watermark"])
+    if last and mark and mark.get("base", "") == base:
+        run_id = last["runId"]
+        say(f"going on with run {run_id}, which stopped at {mark}.")
     else:
+        mark = {"base": base} if base else {}
         run_id = f"{datetime.now(UTC):%Y%m%dT%H%M%S%f}-ingest-{token_hex(2)}"
         graph.write(
             queries.start_run, runId=run_id, source=staged.name, fingerprint=staged.fingerprint,
-            language=staged.language, watermark="{}",
+            language=staged.language, watermark=json.dumps(mark),
         )  # fmt: skip
     for step in steps(staged.splits):
         started = time.monotonic()
-        report.changes[step.name] = _load_step(graph, staged, step, run_id, done)
+        report.changes[step.name] = _load_step(
+            graph, step, run_id, mark, rows or partial(_staged_rows, staged)
+        )
         report.step_seconds[step.name] = time.monotonic() - started
     attach_all(graph)
     counts = json.dumps({name: change._asdict() for name, change in report.changes.items()})
     graph.write(queries.end_run, runId=run_id, counts=counts)
 
 
-def _load_step(graph: Graph, staged: Staged, step: Step, run_id: str, done: dict[str, int]) -> Change:
+def _staged_rows(staged: Staged, table: str, start: int, rows: int) -> Iterator[pa.RecordBatch]:
+    return staged.batches(f"SELECT * FROM {table} WHERE rowid >= {start}", rows)
+
+
+def _load_step(graph: Graph, step: Step, run_id: str, done: dict[str, Any], rows: Rows) -> Change:
     queries = load("ingest")
-    start = done.get(step.table, 0)
     total = Change()
-    batches = staged.batches(f"SELECT * FROM {step.table} WHERE rowid >= {start}", step.rows)
     with progress(f"loading {step.name}", None) as advance:
-        for batch in batches:
+        for batch in rows(step.table, done.get(step.table, 0), step.rows):
             mark = {**done, step.table: done.get(step.table, 0) + len(batch)}
 
             def work(tx: neo4j.ManagedTransaction, batch: Any = batch, mark: Any = mark) -> Change:

@@ -134,6 +134,9 @@ def _edges(tx: neo4j.ManagedTransaction, batch: pa.RecordBatch, splits: list[str
     created = sum(_create_edges(tx, kind, columns, places, splits) for kind, places in fresh.items())
     if updates:
         _run(tx, queries.update_edges, rows=updates)
+    touched = {keys[n][0] for places in fresh.values() for n in places} | {row["user"] for row in updates}
+    if touched:
+        _run(tx, queries.mark_users, ids=sorted(touched))
     return Change(created, len(updates))
 
 

@@ -8,6 +8,7 @@ import typer
 
 from kg.console import err
 from kg.errors import ShopgraphError
+from kg.parent import end_with_parent
 
 app = typer.Typer(
     name="shopgraph",
@@ -20,7 +21,7 @@ app = typer.Typer(
 
 def register() -> None:
     """Mount the groups, graph first; heavy libraries are not imported by it."""
-    order = {"graph": 0, "gnn": 1, "model": 2, "scenario": 3, "api": 4}
+    order = {"graph": 0, "gnn": 1, "model": 2, "refresh": 3, "scenario": 4, "api": 5}
     for point in sorted(entry_points(group="shopgraph.commands"), key=lambda p: order.get(p.name, 9)):
         group = point.load()
         if isinstance(group, typer.Typer):
@@ -34,9 +35,14 @@ def run() -> None:
     # What libraries say of each other's habits is for us, in the tests, not for the person at the keyboard.
     warnings.filterwarnings("ignore", module="torch")
     warnings.filterwarnings("ignore", message="Sparse CSR tensor support is in beta")
+    end_with_parent()
     register()
     try:
         app()
     except ShopgraphError as error:
         err.print(f"[bold red]error:[/] {error}", highlight=False)
-        sys.exit(1)
+        sys.exit(error.exit_code)
+
+
+if __name__ == "__main__":
+    run()

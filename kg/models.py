@@ -1,7 +1,10 @@
 """The published models: which there are, which answers, and how another one is let answer."""
 
 import json
+from collections.abc import Callable
 from typing import Any, NamedTuple
+
+import neo4j
 
 from kg.driver import Graph, Row
 from kg.errors import ModelError
@@ -45,14 +48,31 @@ def find(graph: Graph, version: str) -> Model:
     return found[0]
 
 
-def promote(graph: Graph, version: str) -> Model:
+def gates(graph: Graph, version: str) -> list[Row]:
+    """What the gate decided about a model, the newest decision first, with all figures."""
+    rows = graph.read(load("refresh").gates, candidate=version)
+    return [row | {"report": json.loads(row["report"])} for row in rows]
+
+
+def promote(
+    graph: Graph, version: str, check: Callable[[neo4j.ManagedTransaction], None] | None = None
+) -> Model:
     """Let a model answer whose vectors are still in the graph; readers see the old one or the new.
+
+    Args:
+        check: called in the very transaction that moves the alias; what it raises leaves the alias alone.
 
     Raises:
         ModelError: there is no such model, or its vectors are gone.
     """
     model = find(graph, version)
-    if model.slot is None or not graph.write_rows(_Q.promote, version=model.version):
+
+    def move(tx: neo4j.ManagedTransaction) -> list[Row]:
+        if check is not None:
+            check(tx)
+        return tx.run(_Q.promote.text, version=model.version).data()
+
+    if model.slot is None or not graph.transact("promotion", move):
         raise ModelError(
             f"The vectors of {model.version} are no longer in the graph. Write them again: "
             f"shopgraph gnn write-back --version {model.version}"
@@ -66,7 +86,7 @@ def rollback(graph: Graph) -> Model:
     Raises:
         ModelError: there is none.
     """
-    before = [m for m in published(graph) if m.slot is not None and not m.live]
+    before = [m for m in published(graph) if m.slot is not None and m.promoted_at and not m.live]
     if not before:
         raise ModelError("There is no model to go back to: no other one has its vectors in the graph.")
     return promote(graph, before[0].version)

@@ -1,7 +1,8 @@
 """The commands `shopgraph model …`."""
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Annotated, TypeVar
+from functools import partial
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
@@ -48,9 +49,13 @@ def show(version: Version) -> None:
 
     Example: shopgraph model show 20261124
     """
-    from kg.models import find
+    from kg.models import find, gates
 
-    emit_json(_on_graph(lambda graph: find(graph, version))._asdict())
+    def all_of(graph: "Graph") -> dict[str, Any]:
+        model = find(graph, version)
+        return {**model._asdict(), "gate": gates(graph, model.version)}
+
+    emit_json(_on_graph(all_of))
 
 
 @app.command()
@@ -61,7 +66,7 @@ def compare(first: Version, second: Version, as_json: Json = False) -> None:
     """
     from rich.table import Table
 
-    from kg.models import find
+    from kg.models import find, gates
 
     models = _on_graph(lambda graph: (find(graph, first), find(graph, second)))
     figures = [m.metrics.get("gnn", {}) for m in models]
@@ -74,6 +79,12 @@ def compare(first: Version, second: Version, as_json: Json = False) -> None:
         one, other = (100 * f[name] for f in figures)
         table.add_row(name, f"{one:.2f}", f"{other:.2f}", f"{other - one:+.2f}")
     out.print(table)
+    for model in models:
+        for gate in _on_graph(partial(gates, version=model.version)):
+            may = "may be published" if gate["publish"] else "refused"
+            out.print(
+                f"gate, {model.version} against {gate['live']}: {may}: {gate['reason']}", highlight=False
+            )
 
 
 @app.command()

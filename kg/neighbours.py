@@ -4,6 +4,7 @@
 so that no held-out purchase is ever counted.
 """
 
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -14,6 +15,9 @@ Ints = npt.NDArray[np.integer]
 Floats = npt.NDArray[np.floating]
 
 _ROWS = 1024  # item rows handled at once: bounds memory at _ROWS x n_items
+_PAIRS = 2**16  # pairs of vectors multiplied in double precision at once
+_LEAST = 1e-6  # cosines up to it are no likeness
+_DOUBT = 1e-5  # by which products in single precision may be wrong
 
 
 class Edges(NamedTuple):
@@ -39,17 +43,101 @@ def text_neighbours(vectors: Floats, k: int, least: float = 0.0) -> Edges:
     k = min(k, n - 1)
     if k < 1:
         return _edges([])
-    parts = []
-    for start in range(0, n, _ROWS):
-        rows = np.arange(start, min(start + _ROWS, n))
-        scores = vectors[rows] @ vectors.T
-        scores[np.arange(len(rows)), rows] = -np.inf
-        best = np.argpartition(-scores, k - 1, axis=1)[:, :k]
-        score = np.take_along_axis(scores, best, axis=1)
-        keep = (score > max(least, 1e-6)).ravel()
-        source = np.repeat(rows, k)[keep]
-        parts.append(_ordered(source, best.ravel()[keep], np.minimum(score.ravel()[keep], 1.0), k))
-    return _edges(parts)
+    return _edges([_nearest(vectors, rows, k, max(least, _LEAST)) for rows in _blocks(np.arange(n))])
+
+
+def renewed_neighbours(
+    vectors: Floats, changed: npt.NDArray[np.bool_], source: Ints, target: Ints, score: Floats, k: int
+) -> Edges:
+    """What `text_neighbours` gives, from what it gave before some vectors changed.
+
+    An item's list can only lose the changed items and win some of them, unless it lost more than it won: then
+    one that it did not hold before may come in, and the list is made anew.
+
+    Args:
+        vectors: unit-length rows as they are now, [n_items, d].
+        changed: which of them are new or other than before, [n_items].
+        source, target, score: the edges as they were, ordered, in the present numbers; -1: gone.
+        k: edges per item.
+    """
+    n = len(vectors)
+    k = min(k, n - 1)
+    if k < 1 or changed.sum() > n / 4:
+        return text_neighbours(vectors, k)
+    lists = np.flatnonzero(source >= 0)
+    source, target, score = source[lists], target[lists], score[lists].astype(np.float64)
+    worst = np.full(n, -1)  # place of each item's last edge; -1 where its list held all that is alike at all
+    worst[source] = np.arange(len(source))
+    worst[np.bincount(source, minlength=n) < k] = -1
+    floor = np.where(worst < 0, _LEAST, score[worst]) if len(score) else np.full(n, _LEAST)
+    kept = ~changed[source] & (target >= 0) & ~changed[np.maximum(target, 0)]
+    won = _won(vectors, np.flatnonzero(~changed), np.flatnonzero(changed), floor)
+    all_source, all_target, all_score = (
+        np.concatenate([a[kept], b]) for a, b in zip((source, target, score), won, strict=True)
+    )
+    merged = _ordered(all_source, all_target, all_score, k)
+    last = np.full(n, -1)
+    last[merged.source] = np.arange(len(merged.source))
+    anew = changed | ((worst >= 0) & (np.bincount(merged.source, minlength=n) < k))
+    full = np.flatnonzero(~anew & (worst >= 0))
+    was, now = worst[full], last[full]
+    score_now = merged.score[now].astype(np.float64).round(6)
+    lost = (score_now < score[was]) | ((score_now == score[was]) & (merged.target[now] > target[was]))
+    anew[full[lost]] = True
+    parts = [_nearest(vectors, rows, k, _LEAST) for rows in _blocks(np.flatnonzero(anew))]
+    rest = _some(merged, ~anew[merged.source])
+    edges = _edges([rest, *parts])
+    return _some(edges, np.argsort(edges.source, kind="stable"))
+
+
+def _some(edges: Edges, which: npt.NDArray[np.bool_] | npt.NDArray[np.intp]) -> Edges:
+    source, target, score, together, lift = edges
+    return Edges(source[which], target[which], score[which], together[which], lift[which])
+
+
+def _won(vectors: Floats, rows: Ints, columns: Ints, floor: Floats) -> tuple[Ints, Ints, Floats]:
+    """Pairs of the rows and columns that are at least as alike as the row's floor."""
+    found = []
+    for some in _blocks(rows):
+        scores = vectors[some] @ vectors[columns].T
+        place, column = np.nonzero(scores >= (floor[some] - _DOUBT)[:, None])
+        source, target = some[place], columns[column]
+        exact = _cosines(vectors, source, target)
+        keep = (exact > _LEAST) & (exact >= floor[source])
+        found.append((source[keep], target[keep], exact[keep]))
+    empty = (np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0))
+    source, target, exact = (np.concatenate(column) for column in zip(empty, *found, strict=True))
+    return source, target, exact
+
+
+def _nearest(vectors: Floats, rows: Ints, k: int, least: float) -> Edges:
+    """The neighbours of some items.
+
+    Products of matrices differ in their last bits with the shape of the matrices. So they only choose who may
+    be among the first; the order is by cosines that depend on the two vectors alone, equal ones by number.
+    """
+    scores = vectors[rows] @ vectors.T
+    scores[np.arange(len(rows)), rows] = -np.inf
+    kth = np.partition(scores, -k, axis=1)[:, -k]
+    place, target = np.nonzero(scores >= np.maximum(kth, least)[:, None] - _DOUBT)
+    source = rows[place]
+    exact = _cosines(vectors, source, target)
+    keep = exact > least
+    return _ordered(source[keep], target[keep], exact[keep], k)
+
+
+def _cosines(vectors: Floats, source: Ints, target: Ints) -> npt.NDArray[np.float64]:
+    """Of unit vectors, to six decimals, at most 1."""
+    parts = [
+        np.einsum("ij,ij->i", vectors[source[at]].astype(np.float64), vectors[target[at]].astype(np.float64))
+        for at in (slice(start, start + _PAIRS) for start in range(0, len(source), _PAIRS))
+    ]
+    cosines: npt.NDArray[np.float64] = np.minimum(np.concatenate([*parts, np.zeros(0)]), 1.0).round(6)
+    return cosines
+
+
+def _blocks(rows: Ints) -> Iterator[Ints]:
+    return (rows[start : start + _ROWS] for start in range(0, len(rows), _ROWS))
 
 
 def co_occurrence(

@@ -159,6 +159,12 @@ def fingerprint_of(folder: Path, manifest: Manifest) -> str:
     return digest.hexdigest()
 
 
+def finished(home: Path, name: str) -> list[Staged]:
+    """The finished stagings of a shop that are on disk."""
+    found = [_load(path) for path in sorted((home / "staging").glob(f"{name}-*"))]
+    return [staged for staged in found if staged is not None and staged.name == name]
+
+
 def remove_others(staged: Staged) -> None:
     """Delete the shop's other stagings, also unfinished ones of processes that are gone."""
     for path in staged.folder.parent.iterdir():

@@ -72,7 +72,7 @@ def test_runs_the_neo4j_of_the_lock(services: dict[str, Service]) -> None:
     assert services["neo4j"]["image"] == f"neo4j:{neo4j_version()}-community"
 
 
-def test_services_are_checked_and_the_job_ends(services: dict[str, Service]) -> None:
+def test_services_are_checked_and_come_back(services: dict[str, Service]) -> None:
     tests = {name: service["healthcheck"].get("test") for name, service in services.items()}
     assert tests == {
         "neo4j": ["CMD", "wget", "--quiet", "--spider", "http://127.0.0.1:7474"],
@@ -87,7 +87,7 @@ def test_services_are_checked_and_the_job_ends(services: dict[str, Service]) -> 
     assert {name: service["restart"] for name, service in services.items()} == {
         "neo4j": "unless-stopped",
         "api": "unless-stopped",
-        "refresh": "no",
+        "refresh": "unless-stopped",
     }
     waits = {name: service.get("depends_on") for name, service in services.items()}
     healthy = {"neo4j": {"condition": "service_healthy"}}
@@ -132,10 +132,13 @@ def test_publishes_the_api_and_to_this_machine_alone_neo4j(services: dict[str, S
 
 def test_volumes_are_declared_and_kept_where_the_image_writes(compose: dict[str, Any]) -> None:
     mounts = {
-        tuple(volume.split(":")) for service in compose["services"].values() for volume in service["volumes"]
+        tuple(volume.rsplit(":", 2 if volume.endswith(":ro") else 1))
+        for service in compose["services"].values()
+        for volume in service["volumes"]
     }
-    assert {name for name, _ in mounts} == set(compose["volumes"])
+    assert {mount[0] for mount in mounts if not mount[0].startswith("$")} == set(compose["volumes"])
     assert mounts == {
+        ("${SHOPGRAPH_SHOP:-./shop}", "/shop", "ro"),
         ("neo4j-data", "/data"),
         ("neo4j-logs", "/logs"),
         ("shopgraph-home", "/var/lib/shopgraph"),
@@ -150,7 +153,7 @@ def test_builds_targets_of_the_dockerfile(services: dict[str, Service]) -> None:
     extras = re.findall(
         r"^RUN pip install --constraint constraints.txt '\.\[(.*)\]'$", dockerfile(), re.MULTILINE
     )
-    assert extras == ["api", "api,train"]
+    assert extras == ["api", "api,train,refresh"]
 
 
 def test_dockerfile_copies_what_is_there() -> None:
@@ -165,17 +168,18 @@ def test_dockerfile_copies_what_is_there() -> None:
 def commands() -> list[str]:
     """Every shopgraph command that a container runs, and the one that the head of the file tells people."""
     services = yaml.safe_load(COMPOSE.read_text(encoding="utf-8"))["services"]
-    chain = services["refresh"]["command"][0].splitlines()
-    told = re.findall(
-        r"--entrypoint shopgraph refresh (.*)$", COMPOSE.read_text(encoding="utf-8"), re.MULTILINE
-    )
-    return [shlex.join(services["api"]["command"]), *(c.removeprefix("shopgraph ") for c in chain), *told]
+    job = shlex.join(services["refresh"]["command"]).replace("${SHOPGRAPH_REFRESH:-0 3 * * *}", "0 3 * * *")
+    told = re.findall(r"compose run --rm refresh (.*?)  ", COMPOSE.read_text(encoding="utf-8"))
+    return [shlex.join(services["api"]["command"]), job, *told]
 
 
 @pytest.mark.parametrize("command", commands())
 def test_commands_exist_with_their_options(command: str) -> None:
     result = subprocess.run(
-        [SHOPGRAPH, *shlex.split(command), "--help"], capture_output=True, text=True, check=False
+        [SHOPGRAPH, *shlex.split(command.replace("/shop", "/tmp")), "--help"],
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert result.returncode == 0, result.stdout + result.stderr
 

@@ -25,6 +25,7 @@ from gnn.evaluation.params import (
 )
 from gnn.evaluation.rivals_learned import Learned, bpr, ials, lightgcn
 from gnn.split import Split
+from gnn.store import SavedModel
 from gnn.train import Fitted, fit, refit
 from kg.console import say
 from kg.dataset import ShopData
@@ -90,9 +91,15 @@ def parameters(name: str) -> type[BaseModel]:
     return RIVALS[name].params
 
 
-def fit_for_test(data: ShopData, parts: Split, config: TrainConfig, folder: Path | None = None) -> Fitted:
+def fit_for_test(
+    data: ShopData,
+    parts: Split,
+    config: TrainConfig,
+    folder: Path | None = None,
+    start: SavedModel | None = None,
+) -> Fitted:
     """Choose the epochs on valid, then train on train and valid for as many; `folder` keeps checkpoints."""
-    return _gnn_twice(data, parts, config, folder)[1]
+    return _gnn_twice(data, parts, config, folder, start)[1]
 
 
 def fit_model(
@@ -143,15 +150,20 @@ def _valid(data: ShopData, parts: Split, n_users: int) -> Judgement:
 
 
 def _gnn_twice(
-    data: ShopData, parts: Split, config: TrainConfig, folder: Path | None
+    data: ShopData,
+    parts: Split,
+    config: TrainConfig,
+    folder: Path | None,
+    start: SavedModel | None = None,
 ) -> tuple[Fitted, Fitted]:
     choosing, judged = (Checkpoint(folder, name) if folder else None for name in ("choosing", "judged"))
     valid = _valid(data, parts, config.valid_users)
-    chosen = fit(data, parts.train, config, judged=valid, ordered=parts.ordered, checkpoint=choosing)
+    ordered = parts.ordered
+    chosen = fit(data, parts.train, config, judged=valid, ordered=ordered, checkpoint=choosing, start=start)
     if not config.fit_valid:
         return chosen, chosen
     say(f"best epoch {chosen.epochs}, {chosen.blend}; again on train and validation together")
-    return chosen, refit(data, parts.fitting, config, chosen, ordered=parts.ordered, checkpoint=judged)
+    return chosen, refit(data, parts.fitting, config, chosen, ordered=ordered, checkpoint=judged, start=start)
 
 
 def _curve(fitted: Fitted) -> Curve:

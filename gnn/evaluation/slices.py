@@ -50,25 +50,26 @@ def slices(data: ShopData, parts: Split, asked: dict[str, Judgement]) -> list[Sl
     if AMONG_NEW in asked:
         rows = np.arange(asked[AMONG_NEW].targets.shape[0])
         found.insert(1, Slice("items: new among new", rows, None, AMONG_NEW))
-    return [one for one in found if len(_targets(one, asked)[0])]
+    return [one for one in found if len(targets(one, asked)[0])]
 
 
 def figures(
     one: Slice, asked: dict[str, Judgement], rankings: dict[str, npt.NDArray[np.int32]], ks: Sequence[int]
 ) -> dict[str, Any]:
     """Users of the slice, and recall and NDCG at each k over them."""
-    rows, targets = _targets(one, asked)
-    values = per_user(rankings[one.of][rows], targets, ks)
+    rows, wanted = targets(one, asked)
+    values = per_user(rankings[one.of][rows], wanted, ks)
     shown = {name: float(v.mean()) for name, v in values.items() if name.split("@")[0] in SHOWN}
-    return {"users": len(rows), "targets": int(targets.nnz), **shown}
+    return {"users": len(rows), "targets": int(wanted.nnz), **shown}
 
 
-def _targets(one: Slice, asked: dict[str, Judgement]) -> tuple[Ints, Any]:
-    targets = asked[one.of].targets[one.rows]
+def targets(one: Slice, asked: dict[str, Judgement]) -> tuple[Ints, Any]:
+    """The rows of its judgement that count, and what is to be found for them."""
+    wanted = asked[one.of].targets[one.rows]
     if one.items is None:
-        return one.rows, targets
-    rows, targets = item_targets(targets, one.items)
-    return one.rows[rows], targets
+        return one.rows, wanted
+    rows, wanted = item_targets(wanted, one.items)
+    return one.rows[rows], wanted
 
 
 def _by_item(data: ShopData, parts: Split, every: Ints) -> Iterator[Slice]:

@@ -1,0 +1,166 @@
+"""The gate: whether a candidate may take the live model's place.
+
+Both are asked about the newest interactions, later than all that either was trained on. What serves was
+trained on those too, so the candidate's figures are those of its twin that stopped before them, which
+training keeps; and the vectors that would serve must be at least as good as the twin's, or they were damaged.
+"""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import scipy.sparse as sp
+
+from gnn.blend import Blend
+from gnn.embed_new import forward
+from gnn.evaluation.baselines import RIVALS
+from gnn.evaluation.evaluate import Judgement, Scorer, judgement, per_user, rank
+from gnn.evaluation.judgements import MAIN, pairs
+from gnn.evaluation.significance import Comparison, paired_bootstrap
+from gnn.evaluation.slices import Slice, slices
+from gnn.evaluation.slices import targets as targets_of
+from gnn.histories import histories
+from gnn.split import Split, new_pairs
+from gnn.store import SavedModel
+from gnn.train import vector_scorer
+from kg.dataset import ShopData
+
+METRIC, K = "ndcg@20", 20
+LEAST_USERS = 30  # fewer say nothing, overall or of a segment
+_ALPHA = 0.05
+_RESAMPLES = 5_000
+
+Ranking = npt.NDArray[np.int32]
+
+
+class Verdict(NamedTuple):
+    """What the gate decided, and by which numbers."""
+
+    candidate: str
+    live: str | None  # None: there was none, and popularity stood in for it
+    publish: bool
+    reason: str
+    since: int | None  # seconds since 1970: later interactions were asked for
+    users: int
+    overall: dict[str, float]  # candidate, live, difference, low, high, p
+    segments: dict[str, dict[str, float]]  # the same and users, by segment
+    served: dict[str, float]  # vectors that would serve less their twin's: difference, low, high, p
+
+
+def refused(candidate: str, live: str | None, reason: str) -> Verdict:
+    """A verdict without figures."""
+    return Verdict(candidate, live, False, reason, None, 0, {}, {}, {})
+
+
+def judge(data: ShopData, candidate: SavedModel, twin: SavedModel, live: SavedModel | None) -> Verdict:
+    """Compare; nothing is written."""
+    name, other = candidate.about.version, live.about.version if live else None
+    known_until = [twin.about.judged_until, *([live.about.until] if live else [])]
+    if not data.has_time or any(until is None for until in known_until):
+        return refused(name, other, "it is not known which interactions neither of the models has seen")
+    since = max(until for until in known_until if until is not None)
+    order = data.interactions["order"]
+    known, held = data.interactions[order <= since], data.interactions[order > since]
+    parts = Split("gate", known, known.iloc[:0], new_pairs(held, known))
+    judged = _judgement(data, parts)
+    n_users = len(judged.asked.users) if judged else 0
+    if judged is None or n_users < LEAST_USERS:
+        why = f"only {n_users} users did something new since {since} that neither model has seen"
+        return refused(name, other, why)
+    past = data._replace(interactions=known)
+    rankings = [
+        rank(_scorer(past, twin), judged, K),
+        rank(_scorer(past, live) if live else RIVALS["popularity"](pairs(data, known)), judged, K),
+        rank(_scorer(past, candidate), judged, K),
+    ]
+    segments = slices(data, parts, {MAIN: judged})
+    whole = Slice("overall", np.arange(n_users), None)
+    overall = _compare(whole, judged, rankings[0], rankings[1])
+    figures = {s.name: _compare(s, judged, rankings[0], rankings[1]) for s in segments}
+    figures = {segment: row for segment, row in figures.items() if row["users"] >= LEAST_USERS}
+    served = {s.name: _compare(s, judged, rankings[2], rankings[0]) for s in [whole, *segments]}
+    served = {segment: row for segment, row in served.items() if row["users"] >= LEAST_USERS}
+    reason = _reason(overall, figures, served)
+    publish = reason is None
+    told = (
+        reason
+        or f"{METRIC} {overall['candidate']:.4f} against {overall['live']:.4f}, no segment clearly worse"
+    )
+    return Verdict(name, other, publish, told, since, n_users, overall, figures, served["overall"])
+
+
+def _reason(
+    overall: dict[str, float], segments: dict[str, dict[str, float]], served: dict[str, dict[str, float]]
+) -> str | None:
+    """Why not to publish; None where nothing speaks against it."""
+    for segment in _clearly_worse(served):
+        row = served[segment]
+        return (
+            f"the vectors that would serve are worse than those that were judged ({segment}: {METRIC} "
+            f"{row['candidate']:.4f} against {row['live']:.4f}): they were damaged"
+        )
+    if overall["difference"] <= 0:
+        return f"not better overall: {METRIC} {overall['candidate']:.4f} against {overall['live']:.4f}"
+    for segment in _clearly_worse(segments):
+        row = segments[segment]
+        return (
+            f"clearly worse in {segment}: {METRIC} {row['candidate']:.4f} against {row['live']:.4f}, "
+            f"p {row['p']:.4f}"
+        )
+    return None
+
+
+def _clearly_worse(rows: dict[str, dict[str, float]]) -> list[str]:
+    """The rows whose fall is significant when all of them are looked at (Holm, 1979), the surest first."""
+    worse = []
+    for place, name in enumerate(sorted(rows, key=lambda name: (rows[name]["p"], name))):
+        if rows[name]["p"] > _ALPHA / (len(rows) - place):
+            break
+        if rows[name]["difference"] < 0:
+            worse.append(name)
+    return worse
+
+
+def _judgement(data: ShopData, parts: Split) -> Judgement | None:
+    assert parts.test is not None
+    if parts.test.empty or parts.train.empty:
+        return None
+    past = histories(parts.train, len(data.users), len(data.items))
+    return judgement(past, pairs(data, parts.test))
+
+
+def _compare(one: Slice, judged: Judgement, first: Ranking, second: Ranking) -> dict[str, float]:
+    rows, targets = targets_of(one, {MAIN: judged})
+    values = [per_user(ranking[rows], targets, [K])[METRIC] for ranking in (first, second)]
+    difference: Comparison = paired_bootstrap((values[0] - values[1])[:, None], _RESAMPLES)[0]
+    means = {"candidate": float(values[0].mean()), "live": float(values[1].mean())}
+    told: dict[str, Any] = means | difference._asdict()
+    return {name: round(value, 6) for name, value in told.items()} | {"users": len(rows)}
+
+
+def _scorer(past: ShopData, model: SavedModel) -> Scorer:
+    """A model as it serves: its own vectors, and one pass over the graph for items that it does not know."""
+    vectors = forward(model, past)
+    number = {item_id: n for n, item_id in enumerate(past.items["item_id"])}
+    old = [n for n, item_id in enumerate(model.about.item_ids) if item_id in number]
+    place = [number[model.about.item_ids[n]] for n in old]
+    context, target = vectors.context.copy(), vectors.target.copy()
+    context[place] = model.tensors["context"].numpy()[old]
+    target[place] = model.tensors["target"].numpy()[old]
+    n_items = len(past.items)
+    move = sp.csr_matrix((np.ones(len(old), np.float32), (old, place)), (len(model.about.item_ids), n_items))
+    fresh = np.ones(n_items, dtype=np.float32)
+    fresh[place] = 0
+    linear = move.T @ model.linear @ move + vectors.leads_to @ sp.diags_array(fresh)
+    blend = Blend(
+        **{name: model.about.serving[name] for name in Blend._fields if name in model.about.serving}
+    )
+    return vector_scorer(context, target, sp.csr_matrix(linear), blend)
+
+
+def as_frame(verdict: Verdict) -> pd.DataFrame:
+    """The segments, a row each, overall first."""
+    return pd.DataFrame([{"segment": "overall", **verdict.overall}] + [
+        {"segment": name, **row} for name, row in verdict.segments.items()
+    ])  # fmt: skip

@@ -1,0 +1,48 @@
+"""`gnn gate`: a saved model before the gate, its verdict in the graph."""
+
+import json
+from pathlib import Path
+
+from gnn.gate import Verdict, judge, refused
+from gnn.store import SavedModel, load
+from gnn.write_back import checked, live_version
+from kg.dataset import from_graph
+from kg.driver import Graph
+from kg.errors import ModelError
+from kg.queries import load as queries
+
+
+def gated(graph: Graph, home: Path, version: str | None) -> Verdict:
+    """Judge a saved model against the live one and store the verdict as a (:Gate).
+
+    A model that is broken is refused with the reason; nothing else is written for it.
+
+    Raises:
+        ModelError: there is no saved model of that name, or the live one's files are not here.
+    """
+    name, live = version or load(home).about.version, live_version(graph)
+    if not (home / "models" / name / "model.json").is_file():
+        raise ModelError(f"No model {name!r} in {home / 'models'}. Train one: shopgraph gnn train")
+    other = load(home, live) if live else None
+    try:
+        candidate, twin = load(home, name), load(home, name, twin=True)
+        ids = [row["itemId"] for row in graph.read(queries("gnn").item_ids)]
+        for model in (candidate, twin):
+            checked(model, ids)
+        verdict = judge(from_graph(graph), candidate, twin, other)
+    except ModelError as error:
+        verdict, candidate = refused(name, live, str(error)), None
+    _store(graph, verdict, candidate)
+    return verdict
+
+
+def _store(graph: Graph, verdict: Verdict, candidate: SavedModel | None) -> None:
+    graph.write(
+        queries("refresh").store_gate,
+        candidate=verdict.candidate,
+        live=verdict.live,
+        publish=verdict.publish,
+        reason=verdict.reason,
+        report=json.dumps(verdict._asdict()),
+        interactions=candidate.about.interactions if candidate else None,
+    )

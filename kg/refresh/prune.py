@@ -1,0 +1,114 @@
+"""Deletes what a source once had and no longer has; what it never had is not touched.
+
+What it once had is known from the stagings of earlier loads. Every batch looks at what is there, so one that
+is done twice changes nothing.
+"""
+
+from collections import Counter
+from collections.abc import Callable
+from typing import Any
+
+import neo4j
+
+from kg.columns import RELATIONSHIP_OF
+from kg.driver import Graph, Row
+from kg.edges import Event, ends, events_of, united, without
+from kg.items import remove
+from kg.queries import load
+from kg.refresh.delta import lost
+from kg.staging import Staged
+
+_Q, _INGEST = load("refresh"), load("ingest")
+_BATCH = 5_000
+_FEW = 500  # items a transaction: each takes its edges with it
+
+
+def prune(graph: Graph, new: Staged, old: Staged) -> Counter[str]:
+    """Delete what `old` has and `new` has not; returns how much, by table."""
+    gone: Counter[str] = Counter()
+
+    def each(table: str, size: int, work: Callable[[neo4j.ManagedTransaction, list[Row]], int]) -> None:
+        for rows in lost(new, old, table, size):
+
+            def turn(tx: neo4j.ManagedTransaction, rows: list[Row] = rows) -> int:
+                tx.run(_INGEST.take_turn.text, runId="prune").consume()
+                return work(tx, rows)
+
+            gone[table] += graph.transact(f"prune {table}", turn)
+
+    each("edges", _BATCH, lambda tx, rows: _edges(tx, rows, new.splits))
+    each("relations", _BATCH, _relations)
+    each("queries", _BATCH, _queries)
+    each("intents", _BATCH, _intents)
+    each("items", _FEW, lambda tx, rows: len(remove(tx, [row["item_id"] for row in rows])))
+    each("users", _BATCH, _users)
+    gone["brands"] = graph.write(_Q.drop_brands).nodes_deleted
+    while level := graph.write(_Q.drop_categories).nodes_deleted:
+        gone["categories"] += level
+    return +gone
+
+
+def _edges(tx: neo4j.ManagedTransaction, rows: list[Row], splits: list[str]) -> int:
+    users = sorted({row["user_id"] for row in rows})
+    found = {
+        (record["userId"], kind, item): properties
+        for record in tx.run(_INGEST.existing_edges.text, users=users)
+        for kind, item, properties in record["edges"]
+    }
+    gone, updates = [], []
+    for row in rows:
+        user, kind, item = row["user_id"], RELATIONSHIP_OF[row["type"]], row["item_id"]
+        old = found.get((user, kind, item))
+        if old is None:
+            continue
+        result = _left(old, row, splits)
+        if result is None:
+            gone.append({"user": user, "item": item, "type": kind})
+        elif result != old:
+            first, last = ends(result["times"])
+            edge = {"user": user, "item": item, "type": kind, "first": first, "last": last}
+            updates.append(edge | {"properties": _own(result)})
+    tx.run(_Q.drop_user_edges.text, rows=gone).consume()
+    tx.run(_INGEST.update_edges.text, rows=updates).consume()
+    touched = sorted({row["user"] for row in [*gone, *updates]})
+    tx.run(_INGEST.mark_users.text, ids=touched).consume()
+    return len(gone) + len(updates)
+
+
+def _left(old: dict[str, Any], row: Row, splits: list[str]) -> dict[str, Any] | None:
+    """The edge without the events that its source took back; None where nothing is left of it."""
+    now = row["now"]
+    kept = set(events_of(now)) if now else set()
+    weights = dict(zip(events_of(row), row["weights"], strict=True))
+    taken: dict[Event, float] = {event: weight for event, weight in weights.items() if event not in kept}
+    left = without(old, taken)
+    if left is None or now is None:
+        return left
+    return left | (united(left, now, splits) or {})
+
+
+def _own(properties: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in properties.items() if name not in ("firstAt", "lastAt")}
+
+
+def _relations(tx: neo4j.ManagedTransaction, rows: list[Row]) -> int:
+    told = [
+        {"kind": r["kind"], "relation": r["relation"], "source": r["source_id"], "target": r["target_id"]}
+        for r in rows
+    ]
+    return int(tx.run(_Q.drop_relations.text, rows=told).consume().counters.relationships_deleted)
+
+
+def _queries(tx: neo4j.ManagedTransaction, rows: list[Row]) -> int:
+    told = [{"query": row["query"], "item": row["item_id"]} for row in rows]
+    return int(tx.run(_Q.drop_queries.text, rows=told).consume().counters.relationships_deleted)
+
+
+def _intents(tx: neo4j.ManagedTransaction, rows: list[Row]) -> int:
+    told = [{"intent": row["intent_id"], "item": row["item_id"]} for row in rows]
+    return int(tx.run(_Q.drop_intents.text, rows=told).consume().counters.relationships_deleted)
+
+
+def _users(tx: neo4j.ManagedTransaction, rows: list[Row]) -> int:
+    ids = [row["user_id"] for row in rows]
+    return int(tx.run(_Q.drop_users.text, ids=ids).consume().counters.nodes_deleted)

@@ -1,0 +1,131 @@
+"""One refresh from its first stage to its last, or on from where an earlier one was stopped."""
+
+import json
+import time
+from datetime import UTC, datetime
+from secrets import token_hex
+from typing import Any, NamedTuple
+
+from neo4j.exceptions import DriverError, Neo4jError
+
+from kg.console import say
+from kg.driver import Graph
+from kg.errors import GraphError, RefreshError, SettingsError
+from kg.queries import load
+from kg.refresh.job import Done, Job, Options
+from kg.refresh.lease import Lease
+from kg.refresh.source import fingerprint, remembered
+from kg.refresh.stages import STAGES, Stage
+from kg.schema import make_keys
+from kg.settings import Settings
+
+_Q = load("refresh")
+
+
+class Outcome(NamedTuple):
+    """What a refresh did."""
+
+    run_id: str
+    resumed: bool
+    changed: bool
+    seconds: float
+    stages: dict[str, dict[str, Any]]  # name -> seconds, counts; those of this process
+
+
+def refresh(graph: Graph, settings: Settings, options: Options) -> Outcome:
+    """Run the stages; a run that was stopped is taken up at its stage, unless its sources have changed.
+
+    Raises:
+        BusyError: another refresh is running; nothing was done.
+        ShrinkError: a source lost too much.
+        ShopgraphError: a stage failed; the next refresh goes on with it.
+    """
+    names = [stage.name for stage in STAGES]
+    if options.until is not None and options.until not in names:
+        raise SettingsError(f"--until {options.until!r} is no stage; there are: {', '.join(names)}.")
+    make_keys(graph)
+    began = time.monotonic()
+    new_id = f"{datetime.now(UTC):%Y%m%dT%H%M%S}-refresh-{token_hex(2)}"
+    with Lease(graph, new_id, options.lease_seconds) as lease:
+        sources = remembered(graph)
+        if not sources:
+            raise RefreshError(
+                "No source is known. Name a shop's folder once: shopgraph refresh --source FOLDER"
+            )
+        mode = "full" if options.full else "incremental"
+        mark = " ".join(fingerprint(source) for source in sources)
+        run_id, resumed = _taken_up(graph, new_id, mode, mark)
+        job = Job(graph, settings, options, run_id, lease, sources, resumed)
+        if resumed:
+            job.done = _done(graph, run_id)
+        graph.write(
+            _Q.start_job, runId=run_id, mode=mode, until=options.until, fingerprint=mark, holder=lease.holder
+        )
+        try:
+            report = _run(job)
+        except BaseException as error:
+            if not lease.lost:
+                _note(graph, run_id, error)
+            raise
+        graph.write(_Q.end_job, runId=run_id, status="done", error=None)
+    return Outcome(run_id, resumed, job.changed, round(time.monotonic() - began, 3), report)
+
+
+def _run(job: Job) -> dict[str, dict[str, Any]]:
+    report: dict[str, dict[str, Any]] = {}
+    for stage in STAGES:
+        if stage.name in job.done:
+            say(f"{stage.name}: done before")
+        else:
+            seconds = _one(job, stage)
+            report[stage.name] = {"seconds": seconds, **job.done[stage.name].counts}
+        if stage.name == job.options.until:
+            break
+    return report
+
+
+def _one(job: Job, stage: Stage) -> float:
+    job.lease.check()
+    job.graph.write(_Q.start_stage, job=job.run_id, stage=stage.name)
+    began = time.monotonic()
+    done = stage.work(job)
+    seconds = round(time.monotonic() - began, 3)
+    counts = json.dumps(done.counts | {"changed": done.changed}, default=str)
+
+    def end(tx: Any) -> None:
+        job.lease.check(tx)
+        params = {"job": job.run_id, "stage": stage.name, "watermark": done.watermark}
+        tx.run(_Q.end_stage.text, {**params, "counts": counts, "seconds": seconds}).consume()
+
+    job.graph.transact(f"end of {stage.name}", end)
+    job.done[stage.name] = done
+    say(f"{stage.name}: {seconds:.1f} s {json.dumps(done.counts, default=str)}")
+    return seconds
+
+
+def _taken_up(graph: Graph, new_id: str, mode: str, mark: str) -> tuple[str, bool]:
+    """The run to go on with, and whether it is an earlier one."""
+    for row in graph.read(_Q.unfinished):
+        if row["fingerprint"] == mark and row["mode"] == mode:
+            say(f"going on with {row['runId']}, which was stopped")
+            return row["runId"], True
+        graph.write(_Q.end_job, runId=row["runId"], status="superseded", error=None)
+    return new_id, False
+
+
+def _done(graph: Graph, run_id: str) -> dict[str, Done]:
+    """What the stages did that an earlier process finished."""
+    found = {}
+    for row in graph.read(_Q.stages_of, job=run_id):
+        if row["finished_at"] is not None:
+            counts = json.loads(row["counts"])
+            found[row["stage"]] = Done(counts, row["watermark"], bool(counts.pop("changed")))
+    return found
+
+
+def _note(graph: Graph, run_id: str, error: BaseException) -> None:
+    """Say in the graph why a run stopped, where the graph still answers."""
+    try:
+        graph.write(_Q.end_job, runId=run_id, status="stopped", error=str(error) or type(error).__name__)
+    except (GraphError, Neo4jError, DriverError) as other:  # what stopped the run is what is to be told
+        say(f"the reason could not be noted in the graph: {other}")

@@ -1,0 +1,114 @@
+"""Where a shop's files are, what was loaded from them before, and what they may not lose unasked."""
+
+from pathlib import Path
+
+from kg.driver import Graph
+from kg.errors import RefreshError, ShrinkError
+from kg.ingest import Report, load_staged, prepare
+from kg.manifest import find_manifest, read_manifest
+from kg.queries import load
+from kg.refresh.delta import changed, rows_of
+from kg.refresh.job import Job, Source
+from kg.staging import Staged, fingerprint_of, finished, stage
+
+_Q = load("refresh")
+_LEAST = 0.8  # part of what was there that must be there again
+
+
+def remember(graph: Graph, folder: Path, manifest: Path | None) -> None:
+    """Refresh from this folder from now on.
+
+    Raises:
+        ManifestError: there is no manifest for it.
+    """
+    path = find_manifest(folder.resolve(), manifest)
+    name = read_manifest(path).name
+    graph.write(_Q.remember, name=name, folder=str(folder.resolve()), manifest=str(path.resolve()))
+
+
+def remembered(graph: Graph) -> list[Source]:
+    """The folders that are refreshed from.
+
+    Raises:
+        RefreshError: one is gone.
+    """
+    found = []
+    for row in graph.read(_Q.sources):
+        folder = Path(row.pop("folder"))
+        manifest = Path(row.pop("manifest")) if row["manifest"] else None
+        if not folder.is_dir():
+            raise RefreshError(
+                f"The folder {folder} of {row['name']} is gone; nothing was pruned. If it has moved: "
+                "shopgraph refresh --source NEW_FOLDER"
+            )
+        found.append(Source(folder=folder, manifest=manifest, **row))
+    return found
+
+
+def fingerprint(source: Source) -> str:
+    """Of all its files as they are now."""
+    return fingerprint_of(source.folder, read_manifest(_manifest(source)))
+
+
+def staged_now(job: Job, source: Source) -> Staged:
+    """All rows of a source, checked; found on disk where these very files were checked before."""
+    known = load("ingest").item_ids
+    return stage(
+        source.folder,
+        _manifest(source),
+        job.settings.home,
+        lambda: (r["itemId"] for r in job.graph.stream(known)),
+    )
+
+
+def earlier(job: Job, new: Staged) -> list[Staged]:
+    """The shop's other stagings: all that it had since the last prune."""
+    return [s for s in finished(job.settings.home, new.name) if s.fingerprint != new.fingerprint]
+
+
+def guard(source: Source, new: Staged, *, allow: bool) -> None:
+    """Refuse a source that lost much of what it had, before anything is written.
+
+    Raises:
+        ShrinkError: more than a fifth of its items or interactions are gone.
+    """
+    for kind, before in (("items", source.items), ("interactions", source.interactions)):
+        now = new.counts[kind].kept
+        if before and now < _LEAST * before and not allow:
+            raise ShrinkError(
+                f"{source.name} has {now:,} {kind}, it had {before:,}: {1 - now / before:.0%} are gone. "
+                f"Nothing was written or pruned. Is {source.folder} complete? If this is right: "
+                "shopgraph refresh --allow-shrink"
+            )
+
+
+def load_changes(job: Job, new: Staged, *, full: bool) -> Report:
+    """Load the rows that the last whole load had not; all rows where that is not known, or with `full`."""
+    graph = job.graph
+    last = next(iter(graph.read(load("ingest").last_run, source=new.name)), None)
+    report = Report(new.name, new.fingerprint, new.rejects, new.counts, {}, new.seconds)
+    if last and last["ended"] and last["fingerprint"] == new.fingerprint and not full:
+        report.already_loaded = True
+        return report
+    prepare(graph, new.language)
+    base = None if full else _base(job, new)
+    path = changed(new, base) if base else None
+    if base is None or path is None:
+        load_staged(graph, new, last, report)
+    else:
+        load_staged(graph, new, last, report, base=base.fingerprint, rows=lambda *what: rows_of(path, *what))
+    return report
+
+
+def _base(job: Job, new: Staged) -> Staged | None:
+    """The staging that is in the graph as a whole, if it is on disk and no other came half-way since."""
+    runs = job.graph.read(_Q.ingests, source=new.name)
+    if runs and not runs[0]["ended"] and runs[0]["fingerprint"] == new.fingerprint:
+        runs = [run for run in runs if run["fingerprint"] != new.fingerprint or run["ended"]]
+    if not runs or not runs[0]["ended"]:
+        return None
+    return next((s for s in earlier(job, new) if s.fingerprint == runs[0]["fingerprint"]), None)
+
+
+def _manifest(source: Source) -> Path:
+    return find_manifest(source.folder, source.manifest)

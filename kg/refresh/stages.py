@@ -1,0 +1,169 @@
+"""The stages of a refresh, in their order. Each can be done again: what is done already changes nothing.
+
+Pruning comes before counting, so that what is gone is not counted. There is no stage for trends: the API
+computes them from the times of the events, of which each counts less the older it is (docs/refresh.md).
+"""
+
+from collections import Counter
+from collections.abc import Callable
+from typing import Any, Final, NamedTuple
+
+from kg import counts as counted
+from kg.build import DEFAULTS
+from kg.check import check as violations_of
+from kg.errors import RefreshError
+from kg.ingest import Report
+from kg.models import promote
+from kg.queries import load
+from kg.refresh import retrain
+from kg.refresh.job import Done, Job
+from kg.refresh.prune import prune as prune_source
+from kg.refresh.source import earlier, guard, load_changes, staged_now
+from kg.staging import remove_others
+from kg.text import compose, text_hash
+
+_Q = load("refresh")
+
+
+class Stage(NamedTuple):
+    """One step of a refresh."""
+
+    name: str
+    work: Callable[[Job], Done]
+
+
+def ingest(job: Job) -> Done:
+    """New and changed rows of the sources."""
+    counts: dict[str, Any] = {}
+    for source in job.sources:
+        staged = staged_now(job, source)
+        staged.check_rejects(job.options.max_rejects)
+        guard(source, staged, allow=job.options.allow_shrink)
+        report = load_changes(job, staged, full=job.options.full)
+        counts[source.name] = {"read": sum(c.read for c in staged.counts.values()), **_changes(report)}
+    changed = any(n for of in counts.values() for name, n in of.items() if name != "read")
+    return Done(counts, _fingerprints(job), changed)
+
+
+def prune(job: Job) -> Done:
+    """What the sources once had and no longer have; only after all of them were loaded."""
+    counts: dict[str, Any] = {}
+    for source in job.sources:
+        staged = staged_now(job, source)
+        gone: Counter[str] = Counter()
+        for old in earlier(job, staged):
+            gone += prune_source(job.graph, staged, old)
+        job.lease.check()
+        sizes = {kind: staged.counts[kind].kept for kind in ("items", "interactions")}
+        job.graph.write(_Q.loaded, name=source.name, **sizes)
+        remove_others(staged)
+        counts[source.name] = dict(gone)
+    return Done(counts, _fingerprints(job), any(counts.values()))
+
+
+def encode(job: Job) -> Done:
+    """Vectors of new and changed texts."""
+    waiting = 0
+    models = set()
+    for row in job.graph.stream(load("encode").items):
+        text = compose(row)
+        models.add(row["textModel"])
+        waiting += row["textHash"] != (text_hash(text) if text else None)
+    other = any(m is not None and not m.startswith(_short(job.settings.encoder)) for m in models)
+    if not waiting and not other:
+        return Done({"encoded": 0})
+    done = job.command("graph", "encode")
+    return Done({name: done[name] for name in ("encoded", "texts", "without_text")}, done["encoder"], True)
+
+
+def count(job: Job) -> Done:
+    """Edges that follow from texts and events, where those have changed."""
+    if not job.options.full and counted.settled(job.graph, job.settings.home, DEFAULTS):
+        return Done({})
+    mode = "--all" if job.options.full else "--changed"
+    done = job.command("graph", "build", mode)
+    return Done(
+        done, str(counted.now(job.graph).turns), any(c["written"] + c["deleted"] for c in done.values())
+    )
+
+
+def train(job: Job) -> Done:
+    """A new model, where the graph has moved enough since the live one was trained."""
+    why = retrain.reason(job.graph, job.options)
+    if why.skip:
+        return Done({"trained": False, "reason": why.text, **why.figures})
+    start = ("--from", why.live) if why.warm and why.live else ()
+    about = job.command("gnn", "train", *start)
+    return Done(
+        {"trained": True, "reason": why.text, **why.figures, "version": about["version"]}, about["version"]
+    )
+
+
+def evaluate(job: Job) -> Done:
+    """Candidate against live model, on what neither has seen."""
+    version = job.done["train"].watermark
+    if version is None or version == retrain.live_version(job.graph):
+        return Done({"judged": False})
+    gate = job.command("gnn", "gate", version)
+    shown = {name: gate[name] for name in ("publish", "reason", "live", "users", "overall")}
+    return Done({"judged": True, **shown}, version if gate["publish"] else None)
+
+
+def publish(job: Job) -> Done:
+    """Vectors into the idle slot, then the alias: the transaction that moves it holds the lease."""
+    version = job.done["evaluate"].watermark
+    if version is None or version == retrain.live_version(job.graph):
+        return Done({"published": None})
+    written = job.command("gnn", "write-back", version, "--hold")
+    promote(job.graph, version, check=job.lease.check)
+    return Done(
+        {"published": version, "slot": written["slot"], "replaced": written["replaced"]}, version, True
+    )
+
+
+def embed(job: Job) -> Done:
+    """Vectors of the live model for items that it has none of."""
+    if not retrain.strangers(job.graph):
+        return Done({"items": 0})
+    done = job.command("gnn", "embed-new")
+    return Done(
+        {name: done[name] for name in ("items", "edges", "without")}, done["version"], bool(done["items"])
+    )
+
+
+def check(job: Job) -> Done:
+    """The graph's invariants, where anything changed."""
+    if not job.changed:
+        return Done({"checked": False})
+    broken = violations_of(job.graph)
+    if broken:
+        told = "; ".join(f"{v.invariant} ({v.total:,}, for example {v.examples[0]})" for v in broken)
+        raise RefreshError(f"The graph is not sound: {told}. See: shopgraph graph check")
+    return Done({"checked": True})
+
+
+STAGES: Final = tuple(
+    Stage(work.__name__, work)
+    for work in (ingest, prune, encode, count, train, evaluate, publish, embed, check)
+)
+
+
+def _changes(report: Report) -> dict[str, int]:
+    return {
+        f"{table} {what}": n
+        for table, change in report.changes.items()
+        for what, n in change._asdict().items()
+        if n
+    }
+
+
+def _fingerprints(job: Job) -> str:
+    return " ".join(staged_now(job, source).fingerprint[:12] for source in job.sources)
+
+
+def _short(encoder: str) -> str:
+    return (
+        encoder.rstrip("/").rpartition("/")[2]
+        if encoder.startswith(("/", ".", "~"))
+        else encoder.replace("/", "--")
+    )

@@ -1,0 +1,293 @@
+"""`shopgraph refresh` on a real Neo4j: what is loaded, pruned, counted, and what is refused."""
+
+import csv
+import os
+import signal
+import subprocess
+import sys
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from kg.build import build_edges
+from kg.checksum import measure
+from kg.driver import Graph
+from kg.encode import encode_items
+from kg.errors import BusyError, RefreshError, ShrinkError
+from kg.events import Event
+from kg.events import store as tell
+from kg.ingest import ingest
+from kg.queries import parse
+from kg.refresh.history import jobs, last
+from kg.refresh.job import Options
+from kg.refresh.lease import Lease, holder
+from kg.refresh.run import Outcome, refresh
+from kg.refresh.source import remember
+from kg.schema import make_keys
+from kg.settings import Settings
+from tests.conftest import PROJECT, empty
+from tests.kg.made_up import PRODUCTS, SALES, write_csv, write_shop
+
+NO_TRAINING = Options(retrain=False)
+Q = parse(
+    "test",
+    """
+// name: edges
+// Edges between users and items.
+// params:
+// returns: user, type, item, count
+MATCH (u:User)-[r:VIEWED|BOUGHT]->(i:Item)
+RETURN u.userId AS user, type(r) AS type, i.itemId AS item, r.count AS count
+
+// name: items
+// Items.
+// params:
+// returns: id, brand
+MATCH (i:Item)
+RETURN i.itemId AS id, i.brand AS brand
+""",
+)
+
+
+def settings(graph: Graph, home: Path) -> Settings:
+    c = graph.connection
+    return Settings(home=home, neo4j_uri=c.uri, neo4j_user=c.user, neo4j_password=c.password)
+
+
+def environment(graph: Graph, home: Path) -> dict[str, str]:
+    c = graph.connection
+    return {
+        **os.environ, "SHOPGRAPH_HOME": str(home), "SHOPGRAPH_NEO4J_URI": c.uri,
+        "SHOPGRAPH_NEO4J_USER": c.user, "SHOPGRAPH_NEO4J_PASSWORD": c.password,
+    }  # fmt: skip
+
+
+def rows(path: Path) -> list[list[Any]]:
+    with path.open(newline="", encoding="utf-8") as file:
+        return list(csv.reader(file))[1:]
+
+
+def change(folder: Path, *, texts: bool = True) -> None:
+    """A day later: sales come and are taken back, a price, a product gone and perhaps a new one."""
+    products, sales = rows(folder / "products.csv"), rows(folder / "sales.csv")
+    products[3][3] = "99.5"
+    products = [product for product in products if product[0] != "p7"]
+    sales = [s for s in sales if s[1] != "p7" and s[0] != "u40"][:-6]
+    for n in range(12):
+        sales.append(
+            [f"u{n}", f"p{(3 * n) % 7}", "purchase", 1_700_900_000 + n, 1, f"late-{n // 2}", "train"]
+        )
+    if texts:
+        products.append(["p99", "Brand new", "Maker new", "5", "All/New shelf"])
+        sales.append(["newcomer", "p99", "purchase", 1_700_900_100, 1, "r-new", "train"])
+    pairs = [row for row in rows(folder / "together.csv") if "p7" not in row]
+    write_csv(folder / "products.csv", PRODUCTS, products)
+    write_csv(folder / "sales.csv", SALES, sales)
+    write_csv(folder / "together.csv", ["how", "one", "other"], pairs)
+
+
+def run(graph: Graph, home: Path, options: Options = NO_TRAINING) -> Outcome:
+    return refresh(graph, settings(graph, home), options)
+
+
+def rebuilt(graph: Graph, folder: Path, home: Path) -> Any:
+    """The graph as it is when all is made anew from the files."""
+    empty(graph)
+    ingest(graph, folder, home)
+    encode_items(graph, settings(graph, home))
+    build_edges(graph)
+    return measure(graph)
+
+
+@pytest.fixture
+def loaded(graph: Graph, shop: Path, home: Path) -> Path:
+    """The shop's folder, its files loaded and encoded in this process, which has torch in memory."""
+    ingest(graph, shop, home)
+    encode_items(graph, settings(graph, home))
+    run(graph, home)
+    return shop
+
+
+@pytest.fixture
+def shop(tmp_path: Path, graph: Graph) -> Path:
+    folder = write_shop(tmp_path / "shop", users=60, items=30)
+    make_keys(graph)
+    remember(graph, folder, None)
+    return folder
+
+
+@pytest.fixture
+def home(encoder_home: Path, tmp_path: Path) -> Path:
+    """A home of its own whose encoder is exported already."""
+    folder = tmp_path / "home"
+    folder.mkdir()
+    for path in encoder_home.iterdir():
+        (folder / path.name).symlink_to(path)
+    return folder
+
+
+def test_a_refresh_ends_in_the_graph_of_a_full_rebuild_and_again_changes_nothing(
+    graph: Graph, shop: Path, home: Path, tmp_path: Path
+) -> None:
+    first = run(graph, home)
+    assert first.stages["ingest"]["madeup"]["items created"] == 30
+    assert first.stages["encode"]["encoded"] == 30
+    again = run(graph, home)
+    assert not again.changed
+    assert again.stages["ingest"]["madeup"].keys() == {"read"}
+    before = measure(graph)
+    change(shop)
+    second = run(graph, home)
+    assert second.changed
+    assert second.stages["ingest"]["madeup"]["items created"] == 1
+    assert second.stages["ingest"]["madeup"]["interactions created"] <= 13
+    assert second.stages["encode"]["encoded"] == 1
+    assert second.stages["prune"]["madeup"]["items"] == 1
+    assert second.stages["prune"]["madeup"]["users"] == 1
+    found = measure(graph)
+    assert found != before
+    assert found == rebuilt(graph, shop, tmp_path / "other")
+
+
+def test_what_was_told_live_is_not_pruned(graph: Graph, shop: Path, home: Path) -> None:
+    run(graph, home, Options(until="prune", retrain=False))
+    event = Event("e1", "purchase", "live", "p1", datetime(2026, 1, 2, tzinfo=UTC))
+    graph.transact("event", lambda tx: tell(tx, [event]))
+    change(shop)
+    run(graph, home, Options(until="prune", retrain=False))
+    edges = {(row["user"], row["type"], row["item"]): row["count"] for row in graph.read(Q["edges"])}
+    assert edges["live", "BOUGHT", "p1"] == 1
+    assert not any(user == "u40" or item == "p7" for user, _, item in edges)
+
+
+@pytest.mark.usefixtures("loaded")
+def test_counting_what_changed_equals_counting_all_with_live_events(graph: Graph, home: Path) -> None:
+    events = [
+        Event(f"e{n}", "purchase", f"u{n % 9}", f"p{n % 5}", datetime(2026, 1, 2, tzinfo=UTC), f"b{n % 3}")
+        for n in range(40)
+    ]
+    graph.transact("events", lambda tx: tell(tx, events))
+    done = run(graph, home)
+    assert done.stages["count"]["BOUGHT_WITH"]["written"] > 0
+    found = measure(graph)
+    assert all(change.written == change.deleted == 0 for change in build_edges(graph).values())
+    assert measure(graph) == found
+
+
+def test_a_source_that_shrinks_stops_before_anything_is_written(graph: Graph, shop: Path, home: Path) -> None:
+    until = Options(until="prune", retrain=False)
+    run(graph, home, until)
+    before = measure(graph)
+    write_csv(shop / "sales.csv", SALES, rows(shop / "sales.csv")[:400])
+    with pytest.raises(
+        ShrinkError, match=r"madeup has 400 interactions, it had 720: 44% are gone.*--allow-shrink"
+    ):
+        run(graph, home, until)
+    assert measure(graph) == before
+    assert jobs(graph, 1)[0]["status"] == "stopped"
+    done = run(graph, home, until.model_copy(update={"allow_shrink": True}))
+    assert done.stages["prune"]["madeup"]["edges"] > 0
+    assert sum(row["count"] for row in graph.read(Q["edges"])) == 400
+
+
+def test_a_failed_load_never_prunes(graph: Graph, shop: Path, home: Path) -> None:
+    run(graph, home, Options(until="prune", retrain=False))
+    before = measure(graph)
+    change(shop)
+    sales = rows(shop / "sales.csv")
+    write_csv(shop / "sales.csv", SALES, [[*row[:3], "no time", *row[4:]] if n % 5 == 0 else row
+                                          for n, row in enumerate(sales)])  # fmt: skip
+    with pytest.raises(Exception, match="were rejected"):
+        run(graph, home)
+    assert measure(graph) == before
+
+
+def test_without_a_source_it_says_what_to_do(graph: Graph, home: Path) -> None:
+    with pytest.raises(RefreshError, match="shopgraph refresh --source FOLDER"):
+        run(graph, home)
+    assert holder(graph) is None
+
+
+def test_one_lease_at_a_time_and_a_number_that_grows(graph: Graph) -> None:
+    make_keys(graph)
+    with Lease(graph, "one", seconds=30) as first:
+        with (
+            pytest.raises(BusyError, match="one holds the lease until") as caught,
+            Lease(graph, "two", seconds=30),
+        ):
+            pass
+        assert caught.value.exit_code == 75
+        first.check()
+    assert holder(graph) is None
+    with Lease(graph, "three", seconds=30) as third:
+        assert third.token == first.token + 1
+        with pytest.raises(RefreshError, match="another refresh has taken it"):
+            first.check()
+
+
+def test_the_lease_of_a_dead_holder_frees_itself_and_the_dead_writes_no_more(graph: Graph) -> None:
+    make_keys(graph)
+    dead = Lease(graph, "dead", seconds=1)
+    dead._renew = lambda: None  # type: ignore[method-assign]  # as if it were stopped
+    dead._thread = type(dead._thread)(target=dead._renew)
+    dead.__enter__()
+    with pytest.raises(BusyError), Lease(graph, "too early", seconds=30):
+        pass
+    time.sleep(1.2)
+    with Lease(graph, "next", seconds=30) as lease:
+        assert lease.token == dead.token + 1
+        with pytest.raises(RefreshError):
+            graph.transact("publication", dead.check)
+
+
+@pytest.mark.usefixtures("shop")
+def test_two_started_together_one_runs(graph: Graph, home: Path) -> None:
+    command = [sys.executable, "-m", "kg.main", "refresh", "--until", "prune", "--json"]
+    pair = [
+        subprocess.Popen(
+            command, env=environment(graph, home), cwd=PROJECT, text=True, stdout=-1, stderr=-1
+        )
+        for _ in range(2)
+    ]  # fmt: skip
+    told = [child.communicate() for child in pair]
+    codes = sorted(child.returncode for child in pair)
+    assert codes == [0, 75], told
+    assert any("holds the lease until" in words for _, words in told)
+    assert len(jobs(graph, 9)) == 1
+
+
+@pytest.mark.parametrize(
+    ("stage", "after"),
+    [
+        ("ingest", "1w"),
+        ("ingest", "6w"),
+        ("prune", "0w"),
+        ("prune", "2w"),
+        ("encode", "4s"),
+        ("count", "2.5s"),
+    ],
+)
+def test_killed_in_a_stage_the_next_run_ends_in_the_same_graph(
+    graph: Graph, loaded: Path, home: Path, tmp_path: Path, stage: str, after: str
+) -> None:
+    change(loaded, texts=stage == "encode")
+    arguments = ["--no-retrain", "--lease-seconds", "4"]
+    killed = subprocess.run(
+        [sys.executable, "-m", "tests.kg.killed", stage, after, *arguments],
+        env=environment(graph, home), cwd=PROJECT, check=False, capture_output=True, text=True,
+    )  # fmt: skip
+    assert killed.returncode == -signal.SIGKILL, killed.stderr
+    stopped = last(graph)["job"]
+    assert stopped["status"] == "running"
+    until = time.monotonic() + 10
+    while holder(graph) is not None and time.monotonic() < until:
+        time.sleep(0.2)
+    done = run(graph, home)
+    assert (done.run_id, done.resumed) == (stopped["run_id"], True)
+    assert stage in done.stages
+    assert last(graph)["job"]["status"] == "done"
+    found = measure(graph)
+    assert found == rebuilt(graph, loaded, tmp_path / "other")
