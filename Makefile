@@ -49,7 +49,7 @@ lock: $(STAMP) ## Resolve pyproject.toml again into requirements.lock
 bench: $(STAMP) ## Measure the bars on real data; writes build/bench/main.json
 	$(BIN)/python -m tests.bench.main
 
-bench-api: $(STAMP) ## Measure words and search; BARS=1,2 picks some; writes build/bench/api.json
+bench-api: $(STAMP) ## Measure words, search, reasons, sessions; BARS=1,2 picks some; writes build/bench/api.json
 	$(BIN)/python -m tests.bench.bench_words $(if $(BARS),--bars $(BARS))
 
 bench-model: $(STAMP) ## Measure the bars of the model (hours); BARS=1,2 picks some; writes build/bench/model.json
