@@ -1,7 +1,7 @@
 """Training examples: each user's items, divided into those shown and those to be found."""
 
 from collections.abc import Iterator
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -13,8 +13,6 @@ from gnn.histories import Histories
 from gnn.model import Examples
 
 Rows = tuple[Tensor, Tensor, Tensor]
-
-_ITEMS_A_USER: Final = 14  # beyond this on average, a step has fewer users
 
 
 class Division(NamedTuple):
@@ -39,13 +37,10 @@ def batches(
 
     Args:
         known: of all users.
-        size: users a batch at most. Small shops get smaller batches, for at least 20 steps an epoch; so do
-            shops whose users have many items, so that a batch has at most about 14 · `size` of them.
+        size: users a batch at most; small shops get smaller batches, for at least 20 steps an epoch.
     """
-    degree = np.diff(known.weight.indptr)
-    users = np.flatnonzero(degree >= 2)
-    most = int(size * min(1.0, _ITEMS_A_USER / max(degree[users].mean(), 1))) if len(users) else size
-    size = max(1, min(most, -(-len(users) // 20)))
+    users = np.flatnonzero(np.diff(known.weight.indptr) >= 2)
+    size = max(1, min(size, -(-len(users) // 20)))
     users = rng.permutation(users)
     for start in range(0, len(users), size):
         some = users[start : start + size]

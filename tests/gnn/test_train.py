@@ -194,18 +194,6 @@ def test_the_next_items_are_asked_for_and_only_older_ones_are_shown() -> None:
             assert all(w == pytest.approx(weight[n, item]) for item, w in asked.items())
 
 
-def test_batches_are_smaller_where_users_have_many_items() -> None:
-    def sizes(items: int) -> list[int]:
-        n_users = 400
-        weight = sp.csr_matrix(np.ones((n_users, items), np.float32))
-        known = Histories(weight, weight)
-        return [len(b.users) for b in batches(known, 10, HALF, np.random.default_rng(0), CPU)]
-
-    assert set(sizes(14)) == {10}
-    assert set(sizes(28)) == {5}
-    assert sum(sizes(56)) == 400
-
-
 def test_items_that_nobody_has_are_no_negatives_and_have_nothing_learned() -> None:
     data = fake_shop()
     gone = data.interactions["item"].unique()[:3]
