@@ -13,7 +13,7 @@ from kg.queries import load
 
 REPLAYED = timedelta(hours=24)  # how long an answer can be replayed
 REPORTED = timedelta(days=90)  # how long its items and their places are kept for reports
-_UNDER_WAY = timedelta(minutes=1)  # an answer is in the graph, or lost, by then
+_UNDER_WAY = timedelta(minutes=10)  # an answer is in the graph, or lost, by then
 _BATCH = 5_000  # answers that are shortened or deleted in one transaction
 _LEVEL = 1  # of compression: a fifth of the size, a tenth of a millisecond
 
@@ -35,7 +35,7 @@ class Answer(NamedTuple):
 
 
 def keep(tx: neo4j.ManagedTransaction, answers: Sequence[Answer]) -> None:
-    """Take answers into the graph; none of a user who was erased within the last minute.
+    """Take answers into the graph; none of a user who was erased within the last ten minutes.
 
     Args:
         tx: waits for an erasure under way, so that neither misses the other's work.

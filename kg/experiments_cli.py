@@ -32,11 +32,11 @@ def start(
     from kg.schema import make_keys
     from kg.settings import load_settings
 
-    sides = {"a": scenario_of(a, "--a"), "b": scenario_of(b, "--b")}
+    one, other = scenario_of(a, "--a"), scenario_of(b, "--b")
     with connect(load_settings()) as graph:
         make_keys(graph)
-        graph.transact("an experiment", partial(begin, name=name, share=share, **sides))
-    say(f"{name} runs: {share:.0%} of the shoppers of {sides['a']} get {sides['b']}.")
+        graph.transact("an experiment", partial(begin, name=name, a=one, b=other, share=share))
+    say(f"{name} runs: {share:.0%} of the shoppers of {one} get {other}.")
 
 
 @app.command()
