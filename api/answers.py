@@ -6,6 +6,7 @@ from pydantic import BaseModel, Field
 
 from api.intent_schemas import Intent
 
+Arm = Literal["a", "b"]
 Source = Literal["history", "items", "edges", "words", "intents"]
 
 
@@ -98,6 +99,12 @@ class RecommendationResponse(BaseModel):
     scenario: str | None = Field(
         None, description="The scenario whose weights, filters and rules hold.", examples=["home"]
     )
+    experiment: str | None = Field(
+        None, description="The experiment that the request takes part in, if one.", examples=["new-home"]
+    )
+    arm: Arm | None = Field(
+        None, description="The side of the experiment that this shopper is on.", examples=["a"]
+    )
     intent: Intent = Field(description="How the request was read.", examples=[{"query": None}])
     items: list[Recommendation] = Field(description="Best first.", examples=[[]])
     fallback_used: Fallback | None = Field(
@@ -180,3 +187,6 @@ class Ready(BaseModel):
     graph_version: str = Field(description="The last finished refresh.", examples=["run-42"])
     items: int = Field(description="Items in memory.", examples=[12101])
     encoder: str | None = Field(description="The text encoder.", examples=["all-MiniLM-L6-v2"])
+    answers_dropped: int = Field(
+        0, description="Answers of this process that could not be kept for replays and reports.", examples=[0]
+    )

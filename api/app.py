@@ -10,7 +10,9 @@ from fastapi import FastAPI
 from api.audience_routes import router as audiences
 from api.event_routes import events
 from api.item_routes import items
+from api.ledger import Ledger
 from api.problems import install
+from api.replay_routes import replays
 from api.routes import health, v1
 from api.scenario_routes import scenarios
 from api.search import router as searches
@@ -42,8 +44,10 @@ def create_app(settings: Settings) -> FastAPI:
     app.state.keeper = Keeper(settings)
     app.state.audience_turn = asyncio.Lock()
     app.state.writer = Writer(app.state.keeper)
+    app.state.ledger = Ledger(app.state.keeper, app.state.writer)
     for router in (
         v1,
+        replays,
         searches,
         suggestions,
         audiences,
@@ -67,14 +71,18 @@ def from_environment() -> FastAPI:
 @asynccontextmanager
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     keeper: Keeper = app.state.keeper
+    ledger: Ledger = app.state.ledger
     watcher = asyncio.create_task(keeper.run(), name="follow the graph")
+    scribe = asyncio.create_task(ledger.run(), name="write answers")
     with suppress(TimeoutError):
         await asyncio.wait_for(keeper.stepped.wait(), _PATIENCE)
     try:
         yield
     finally:
-        watcher.cancel()
-        with suppress(asyncio.CancelledError):
-            await watcher
+        for task in (scribe, watcher):
+            task.cancel()
+            with suppress(asyncio.CancelledError):
+                await task
+        await ledger.close()
         app.state.writer.close()
         await keeper.close()

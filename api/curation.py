@@ -1,7 +1,8 @@
-"""Follows what people set in the graph for the API to obey: scenarios with their rules, and intents."""
+"""Follows what people set in the graph for the API to obey: scenarios with rules, experiments, intents."""
 
 import logging
 
+from api.experiments import Experiments, running
 from api.needs import Needs
 from api.reads import Reads
 from api.scenarios import Scenarios, scenarios_from
@@ -11,6 +12,7 @@ from kg.queries import load
 
 log = logging.getLogger("shopgraph.api")
 _SCENARIOS = load("scenarios")
+_EXPERIMENTS = load("experiments")
 
 
 class Curation:
@@ -19,6 +21,7 @@ class Curation:
     def __init__(self) -> None:
         self.scenarios = Scenarios()
         self.needs = Needs()
+        self.experiments = Experiments()
         self._rows: list[Row] | None = None  # the scenarios as the graph had them
         self._seen: tuple[frozenset[str], str | None] | None = None  # the graph's mark, and the encoder
 
@@ -32,6 +35,7 @@ class Curation:
             GraphError: the graph does not answer; what was read before stays.
         """
         seen = (await self.follow_scenarios(reads), text_model)
+        self.experiments = running(await reads.rows(_EXPERIMENTS.every))
         if seen != self._seen:
             self.needs = await self.needs.newer(reads, text_model)
             self._seen = seen
@@ -52,4 +56,4 @@ class Curation:
         try:
             await self.follow(reads, text_model)
         except GraphError as error:
-            log.warning("Scenarios and intents stay as they were: %s", error)
+            log.warning("Scenarios, experiments and intents stay as they were: %s", error)

@@ -9,6 +9,7 @@ import numpy as np
 from api.activity import newest
 from api.columns import Bools
 from api.diversity import diversified
+from api.experiments import Part
 from api.filters import LiveItem, allowed, refusals
 from api.gather import Gathered
 from api.plan import Plan
@@ -42,6 +43,7 @@ class Work(NamedTuple):
     taken: Collection[str]  # ids of the items that other answers show
     understood: Understood
     placement: Placement
+    part: Part  # in an experiment
 
 
 class Pinned(NamedTuple):

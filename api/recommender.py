@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Collection
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import uuid4
 
 import numpy as np
@@ -18,7 +18,7 @@ from api.plan import plan_for
 from api.ranking import split
 from api.reads import Reads
 from api.rules import boosts
-from api.schemas import RecommendationRequest
+from api.schemas import RecommendationRequest, shopper_of
 from api.served import Serving
 from api.signals import Floats
 from api.understand import intent_of, understand
@@ -28,6 +28,14 @@ from kg.queries import load
 _Q = load("api")
 
 
+class Given(NamedTuple):
+    """An answer, and what is kept beside it."""
+
+    response: RecommendationResponse
+    kind: str  # as the scenario completed the request
+    shopper: str | None  # who asked, as events name them
+
+
 async def recommend(
     request: RecommendationRequest,
     serving: Serving,
@@ -35,6 +43,17 @@ async def recommend(
     weights: RankingWeights = DEFAULT,
     taken: Collection[str] = (),
 ) -> RecommendationResponse:
+    """The answer to a request alone; see `give`."""
+    return (await give(request, serving, reads, weights, taken)).response
+
+
+async def give(
+    request: RecommendationRequest,
+    serving: Serving,
+    reads: Reads,
+    weights: RankingWeights = DEFAULT,
+    taken: Collection[str] = (),
+) -> Given:
     """Answer a request from one snapshot and the graph's current edges.
 
     Args:
@@ -51,11 +70,13 @@ async def recommend(
     items = await _items(work, picked)
     encoder = serving.encoder.name if serving.encoder else None
     intent = intent_of(request.query, work.understood, work.gathered, serving.snapshot, encoder)
-    return RecommendationResponse.model_construct(
+    response = RecommendationResponse.model_construct(
         recommendation_id=uuid4().hex,
         model_version=serving.snapshot.version.model,
         graph_version=serving.snapshot.version.graph,
         scenario=work.placement.name,
+        experiment=work.part.experiment,
+        arm=work.part.arm,
         intent=intent.model_copy(update={"signals": plan.going_by}),
         items=items,
         fallback_used=plan.fallback,
@@ -64,10 +85,17 @@ async def recommend(
             SourceLeftOut.model_construct(source=source, reason=reason)
             for source, reason in work.gathered.left_out.items()
         ],
-        notes=[*work.placement.notes, *work.understood.notes, *work.gathered.notes, *picked.notes],
+        notes=[
+            *work.part.notes,
+            *work.placement.notes,
+            *work.understood.notes,
+            *work.gathered.notes,
+            *picked.notes,
+        ],
         next_page_token=token_of([*work.shown, *taken, *(i.item_id for i in items)]) if picked.more else None,
         took_ms=round(1000 * (time.perf_counter() - started), 2),
     )
+    return Given(response, work.request.kind, shopper_of(request.user_id, request.session_id))
 
 
 async def prepare(
@@ -80,7 +108,8 @@ async def prepare(
     """Find the placement, understand the words, look up what the graph knows, choose the weights."""
     snapshot = serving.snapshot
     shown = shown_by(request.page_token)
-    placement = serving.scenarios.at(request.scenario)
+    part = serving.part_of(request.scenario, request.user_id, request.session_id)
+    placement = serving.scenarios.at(part.scenario)
     understood = understand(placement.completed(request), snapshot, placement.conditions)
     asked = understood.request
     weights = placement.weighed(weights, asked.kind)
@@ -88,7 +117,7 @@ async def prepare(
     added = boosts(snapshot.table, placement.rules, snapshot.categories)
     gathered = gathered._replace(signals=gathered.signals._replace(boosts=added))
     plan = plan_for(asked, gathered, snapshot, weights)
-    return Work(asked, snapshot, reads, weights, gathered, plan, shown, taken, understood, placement)
+    return Work(asked, snapshot, reads, weights, gathered, plan, shown, taken, understood, placement, part)
 
 
 async def _items(work: Work, picked: Picked) -> list[Recommendation]:

@@ -6,12 +6,12 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Path, Query, Request, Response
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
-from pydantic import BaseModel
 
 from api.answers import BatchResponse, Health, ModelInfo, ModelList, Problem, Ready, RecommendationResponse
 from api.batch import recommend_each
+from api.ledger import Ledger, ledger_of
 from api.problems import ApiError
-from api.recommender import recommend
+from api.recommender import Given, give
 from api.schemas import BatchRequest, Options, RecommendationRequest, RelatedOptions
 from api.serving import Keeper
 from api.snapshot import check_model
@@ -55,22 +55,24 @@ def authorised(
 
 
 KeeperOf = Annotated[Keeper, Depends(keeper_of)]
+LedgerOf = Annotated[Ledger, Depends(ledger_of)]
 guarded: dict[str, Any] = {"prefix": "/v1", "dependencies": [Depends(authorised)], "responses": PROBLEMS}
 v1 = APIRouter(**guarded)
 health = APIRouter(tags=["health"], responses={500: PROBLEMS[500]})
 
 
 @v1.post("/recommendations", tags=["recommendations"], response_model=RecommendationResponse)
-async def recommendations(body: RecommendationRequest, keeper: KeeperOf) -> Response:
+async def recommendations(body: RecommendationRequest, keeper: KeeperOf, ledger: LedgerOf) -> Response:
     """Items for a user, a session, an item, words, or any of these together."""
-    return await _answer(body, keeper)
+    return await _answer(body, keeper, ledger)
 
 
 @v1.post("/recommendations:batch", tags=["recommendations"], response_model=BatchResponse)
-async def batch(request: Request, body: BatchRequest, keeper: KeeperOf) -> Response:
+async def batch(request: Request, body: BatchRequest, keeper: KeeperOf, ledger: LedgerOf) -> Response:
     """Several recommendations in one call, without an item twice; one that fails does so by itself."""
-    answer = await recommend_each(body, keeper.serving, keeper.reads, request.url.path)
-    return _as_it_is(answer)
+    answers = await recommend_each(body, keeper.serving, keeper.reads, request.url.path)
+    bodies = (kept(a, ledger) if isinstance(a, Given) else a.model_dump_json() for a in answers)
+    return Response(f'{{"answers":[{",".join(bodies)}]}}', media_type="application/json")
 
 
 @v1.get("/users/{user_id}/recommendations", tags=["recommendations"], response_model=RecommendationResponse)
@@ -78,9 +80,10 @@ async def for_user(
     user_id: Annotated[str, Path(description="The shopper.", examples=["A1YJEY40YUW4SE"], max_length=512)],
     options: Annotated[Options, Query()],
     keeper: KeeperOf,
+    ledger: LedgerOf,
 ) -> Response:
     """Items for a user."""
-    return await _answer(options.request(None, user_id, []), keeper)
+    return await _answer(options.request(None, user_id, []), keeper, ledger)
 
 
 @v1.get("/items/{item_id}/related", tags=["recommendations"], response_model=RecommendationResponse)
@@ -88,11 +91,15 @@ async def related(
     item_id: Annotated[str, Path(description="The item looked at.", examples=["B004ZT0SSG"], max_length=512)],
     options: Annotated[RelatedOptions, Query()],
     keeper: KeeperOf,
+    ledger: LedgerOf,
 ) -> Response:
     """Items similar to an item, bought with it, going with it or able to replace it."""
-    placement = keeper.serving.scenarios.at(options.scenario)
+    serving = keeper.serving
+    part = serving.part_of(options.scenario, options.user_id, options.session_id)
+    placement = serving.scenarios.at(part.scenario)
     own = placement.scenario.kind if placement.scenario and "kind" not in options.model_fields_set else None
-    return await _answer(options.request(own or options.kind, options.user_id, [item_id]), keeper)
+    request = options.request(own or options.kind, options.user_id, [item_id])
+    return await _answer(request, keeper, ledger)
 
 
 @v1.get("/models", tags=["models"])
@@ -122,7 +129,7 @@ async def healthz() -> Health:
 
 
 @health.get("/readyz", responses={503: PROBLEMS[503]})
-async def readyz(keeper: KeeperOf) -> Ready:
+async def readyz(keeper: KeeperOf, ledger: LedgerOf) -> Ready:
     """Whether the API can answer: the graph answers, a model is live and in memory, words can be read."""
     await keeper.reads.rows(_Q.ping)
     serving = keeper.serving
@@ -135,13 +142,18 @@ async def readyz(keeper: KeeperOf) -> Ready:
         graph_version=version.graph,
         items=len(serving.snapshot.ids),
         encoder=serving.encoder.name,
+        answers_dropped=ledger.dropped,
     )
 
 
-async def _answer(body: RecommendationRequest, keeper: Keeper) -> Response:
-    return _as_it_is(await recommend(body, keeper.serving, keeper.reads))
-
-
-def _as_it_is(answer: BaseModel) -> Response:
+def kept(given: Given, ledger: Ledger) -> str:
+    """The JSON of an answer, which the ledger keeps."""
     # serialised here: checking our own answer against the schema once more would double the time
-    return Response(answer.model_dump_json(), media_type="application/json")
+    body = given.response.model_dump_json()
+    ledger.add(given, body)
+    return body
+
+
+async def _answer(body: RecommendationRequest, keeper: Keeper, ledger: Ledger) -> Response:
+    given = await give(body, keeper.serving, keeper.reads)
+    return Response(kept(given, ledger), media_type="application/json")

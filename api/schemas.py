@@ -30,6 +30,12 @@ class RecommendationRequest(Strict):
     """Who asks, what they look at and what they say. Each part may be missing."""
 
     user_id: Id | None = Field(None, description="The shopper.", examples=["A1YJEY40YUW4SE"])
+    session_id: Id | None = Field(
+        None,
+        description="Names an anonymous shopper, as in events: for experiments and for who erases answers; "
+        "it does not rank.",
+        examples=["order-17"],
+    )
     session_items: list[Id] = Field(
         default_factory=list,
         max_length=200,
@@ -101,6 +107,11 @@ class RecommendationRequest(Strict):
     )
 
 
+def shopper_of(user_id: str | None, session_id: str | None) -> str | None:
+    """Who asks, as events name them; None where nobody is named."""
+    return user_id or (f"session:{session_id}" if session_id else None)
+
+
 class BatchRequest(Strict):
     """Several requests, such as the widgets of one page."""
 
@@ -127,6 +138,9 @@ class Options(Strict):
         max_length=LONGEST_TOKEN,
         description="The next_page_token of the answer before.",
         examples=["eJyLVnJyMjE1UNJRcooKcTQzBjGMwIxQMCPcLCTXE0y7lnvlK8UCAO9ACeE="],
+    )
+    session_id: Id | None = Field(
+        None, description="Names an anonymous shopper, for experiments.", examples=["order-17"]
     )
     session: list[Id] = Field(
         default_factory=list,
@@ -171,6 +185,7 @@ class Options(Strict):
         return RecommendationRequest(
             **named,
             user_id=user_id,
+            session_id=self.session_id,
             session_items=self.session,
             item_ids=item_ids,
             query=self.query,

@@ -3,12 +3,12 @@
 from collections import Counter
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Query
+from fastapi import APIRouter, Depends, Query, Response
 from pydantic import BaseModel, Field
 
 from api.answers import Recommendation, RecommendationResponse
-from api.recommender import recommend
-from api.routes import PROBLEMS, KeeperOf, authorised
+from api.recommender import give
+from api.routes import PROBLEMS, KeeperOf, LedgerOf, authorised, kept
 from api.schemas import Options
 
 COUNTED = 100  # results that facets are counted over
@@ -47,19 +47,21 @@ class SearchResponse(RecommendationResponse):
     facets: Facets = Field(description="Counted over the best results.", examples=[{"counted": 100}])
 
 
-@router.get("/search")
-async def search(options: Annotated[SearchOptions, Query()], keeper: KeeperOf) -> SearchResponse:
+@router.get("/search", response_model=SearchResponse)
+async def search(options: Annotated[SearchOptions, Query()], keeper: KeeperOf, ledger: LedgerOf) -> Response:
     """Items for words alone: by what they mean and by how they are written."""
     wanted = options.request("search", None, [])
     shown = {*options.fields, "brand", "categories", "price"}
     deep = wanted.model_copy(update={"limit": max(COUNTED, wanted.limit), "fields": sorted(shown)})
-    answer = await recommend(deep, keeper.serving, keeper.reads)
+    given = await give(deep, keeper.serving, keeper.reads)
+    answer = given.response
     facets = facets_of(answer.items[:COUNTED])
     items = answer.items[: wanted.limit]
     for item in items:
         item.fields = {name: item.fields.get(name) for name in options.fields}
     update = {"items": items, "next_page_token": None}
-    return SearchResponse.model_construct(**answer.model_copy(update=update).__dict__, facets=facets)
+    response = SearchResponse.model_construct(**answer.model_copy(update=update).__dict__, facets=facets)
+    return Response(kept(given._replace(response=response), ledger), media_type="application/json")
 
 
 def facets_of(items: list[Recommendation]) -> Facets:

@@ -3,8 +3,10 @@
 from typing import NamedTuple
 
 from api.encoder import QueryEncoder
+from api.experiments import Experiments, Part
 from api.needs import Needs, read_needs
 from api.scenarios import Scenarios, read_scenarios
+from api.schemas import shopper_of
 from api.snapshot import Snapshot, load_snapshot
 from api.sources import Timeouts, timeouts_of
 from kg.driver import Graph
@@ -22,6 +24,11 @@ class Serving(NamedTuple):
     scenarios: Scenarios = Scenarios()
     needs: Needs = Needs()
     timeouts: Timeouts = Timeouts()
+    experiments: Experiments = Experiments()
+
+    def part_of(self, scenario: str | None, user_id: str | None, session_id: str | None) -> Part:
+        """Which scenario answers a request, by the experiments that run."""
+        return self.experiments.part_of(scenario, shopper_of(user_id, session_id), self.scenarios)
 
 
 def load_serving(graph: Graph, settings: Settings) -> Serving:

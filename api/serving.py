@@ -66,7 +66,10 @@ class Keeper:
             raise self._problem
         curation = self.curation
         return self._serving._replace(
-            scenarios=curation.scenarios, needs=curation.needs, timeouts=self._timeouts
+            scenarios=curation.scenarios,
+            needs=curation.needs,
+            timeouts=self._timeouts,
+            experiments=curation.experiments,
         )
 
     @property

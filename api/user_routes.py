@@ -8,7 +8,7 @@ from pydantic import Field
 
 from api.conditions import Strict
 from api.event_schemas import Key
-from api.routes import guarded
+from api.routes import LedgerOf, guarded
 from api.writer import WriterOf
 from kg.events import erase
 
@@ -21,21 +21,24 @@ class Erased(Strict):
     user_id: str = Field(description="As given.", examples=["A1YJEY40YUW4SE"])
     deleted: dict[str, int] = Field(
         description="What there was, by label or relationship type.",
-        examples=[{"User": 1, "Event": 3, "BOUGHT": 2}],
+        examples=[{"User": 1, "Event": 3, "Answer": 12, "BOUGHT": 2}],
     )
     left: dict[str, int] = Field(
         description="What there is now, looked up in the same transaction.",
-        examples=[{"User": 0, "Event": 0}],
+        examples=[{"User": 0, "Event": 0, "Answer": 0}],
     )
 
 
 @users.delete("/users/{user_id}")
 async def delete(
-    user_id: Annotated[Key, Path(description="The shopper.", examples=["A1YJEY40YUW4SE"])], writer: WriterOf
+    user_id: Annotated[Key, Path(description="The shopper.", examples=["A1YJEY40YUW4SE"])],
+    writer: WriterOf,
+    ledger: LedgerOf,
 ) -> Erased:
-    """Erase a shopper: node, edges, events. Counts such as BOUGHT_WITH follow at the next build.
+    """Erase a shopper: node, edges, events, answers. Counts such as BOUGHT_WITH follow at the next build.
 
     An anonymous session is the user session:<its id>.
     """
+    ledger.forget(user_id)
     deleted, left = await writer.transact("erasure", partial(erase, user_id=user_id))
     return Erased(user_id=user_id, deleted=deleted, left=left)

@@ -1,9 +1,10 @@
 // name: nodes
-// Every node that is not bookkeeping; events are counted where they are on an edge.
+// Every node that is not bookkeeping; events are counted where they are on an edge, answers change nothing.
 // params:
 // returns: labels (list of str), properties (map)
 MATCH (n)
-WHERE NOT n:Refresh AND NOT n:Lease AND NOT n:Event AND NOT n:Source AND NOT n:Gate
+WHERE NOT n:Refresh AND NOT n:Lease AND NOT n:Source AND NOT n:Gate
+  AND NOT n:Event AND NOT n:Answer AND NOT n:Erasure AND NOT n:Experiment
 RETURN labels(n) AS labels, properties(n) AS properties
 
 // name: relationships

@@ -144,3 +144,52 @@ FOR (s:Scenario) REQUIRE s.name IS UNIQUE
 // returns: nothing
 CREATE CONSTRAINT rule_key IF NOT EXISTS
 FOR (r:Rule) REQUIRE r.name IS UNIQUE
+
+// name: answer_key
+// One node an answer.
+// params:
+// returns: nothing
+CREATE CONSTRAINT answer_key IF NOT EXISTS
+FOR (a:Answer) REQUIRE a.recommendationId IS UNIQUE
+
+// name: answer_user
+// Finds the answers of a user.
+// params:
+// returns: nothing
+CREATE RANGE INDEX answer_user IF NOT EXISTS
+FOR (a:Answer) ON (a.userId)
+
+// name: answer_time
+// Finds the answers of some days.
+// params:
+// returns: nothing
+CREATE RANGE INDEX answer_time IF NOT EXISTS
+FOR (a:Answer) ON (a.at)
+
+// name: answer_experiment
+// Finds the answers of an experiment.
+// params:
+// returns: nothing
+CREATE RANGE INDEX answer_experiment IF NOT EXISTS
+FOR (a:Answer) ON (a.experiment)
+
+// name: replayable_time
+// Finds the answers that are too old to be replayed.
+// params:
+// returns: nothing
+CREATE RANGE INDEX replayable_time IF NOT EXISTS
+FOR (a:Replayable) ON (a.at)
+
+// name: erasure_key
+// One node an erased user, by a digest, for ten minutes.
+// params:
+// returns: nothing
+CREATE CONSTRAINT erasure_key IF NOT EXISTS
+FOR (e:Erasure) REQUIRE e.userKey IS UNIQUE
+
+// name: experiment_key
+// One node an experiment.
+// params:
+// returns: nothing
+CREATE CONSTRAINT experiment_key IF NOT EXISTS
+FOR (e:Experiment) REQUIRE e.name IS UNIQUE

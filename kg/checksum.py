@@ -27,7 +27,7 @@ class GraphSum(NamedTuple):
 
 
 def checksum(graph: Graph) -> str:
-    """The checksum of all but Refresh, Lease, Source, Gate and Event nodes and what is in BOOKKEEPING."""
+    """The checksum of all but what the API logs, bookkeeping nodes and the properties in BOOKKEEPING."""
     return measure(graph).checksum
 
 

@@ -13,6 +13,7 @@ from typing import Any, Literal, NamedTuple
 import neo4j
 import pyarrow as pa
 
+from kg import answers
 from kg.columns import RELATIONSHIP_OF
 from kg.driver import Graph
 from kg.loading import steps
@@ -101,12 +102,14 @@ def erase(tx: neo4j.ManagedTransaction, user_id: str) -> tuple[dict[str, int], d
     tx.run(load("ingest").take_turn.text, runId="erasure").consume()
     before = _known_of(tx, user_id)
     tx.run(load("events").erase.text, user_id=user_id).consume()
+    answers.erase(tx, user_id)
     return before, _known_of(tx, user_id)
 
 
 def _known_of(tx: neo4j.ManagedTransaction, user_id: str) -> dict[str, int]:
     found = tx.run(load("events").user_edges.text, user_id=user_id).single(strict=True)
-    return {"User": found["users"], "Event": found["events"], **dict(found["edges"])}
+    told = {"User": found["users"], "Event": found["events"], "Answer": answers.count(tx, user_id)}
+    return told | dict(found["edges"])
 
 
 def _attach(tx: neo4j.ManagedTransaction, rows: list[dict[str, Any]]) -> Counter[str]:

@@ -56,6 +56,11 @@ class Client:
         answer = self._send("POST", "/v1/recommendations", json=_body(request))
         return RecommendationResponse.model_validate_json(answer.content)
 
+    def replay(self, recommendation_id: str) -> RecommendationResponse:
+        """An answer of the last 24 hours as it was given."""
+        answer = self._send("GET", f"/v1/recommendations/{recommendation_id}")
+        return RecommendationResponse.model_validate_json(answer.content)
+
     def for_user(self, user_id: str, options: Options | None = None) -> RecommendationResponse:
         """Items for a user."""
         return self.recommendations((options or Options()).request("for_you", user_id, []))

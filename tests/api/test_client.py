@@ -24,7 +24,9 @@ def shop(client: TestClient) -> Client:
 def test_every_method_answers_with_its_model(shop: Client) -> None:
     request = RecommendationRequest(user_id="ann", limit=2, filters=Filters(category=["Tea"]))
     assert {i.item_id for i in shop.recommendations(request).items} <= {"tea-3", "tea-4", "tea-5"}
-    assert len(shop.for_user("ann").items) == 10
+    answer = shop.for_user("ann")
+    assert len(answer.items) == 10
+    assert shop.replay(answer.recommendation_id) == answer
     assert len(shop.for_user("ann", Options(limit=1, in_stock=True, category=["Tea", "Coffee"])).items) == 1
     together = shop.related("tea-0", RelatedOptions(kind="bought_together", limit=1))
     assert [i.item_id for i in together.items] == ["coffee-1"]

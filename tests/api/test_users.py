@@ -30,12 +30,12 @@ def test_an_erased_user_is_gone_and_a_late_delivery_brings_nobody_back(
 
     assert answer == {
         "user_id": "ann",
-        "deleted": {"User": 1, "Event": 2, "BOUGHT": 4, "VIEWED": 1},
-        "left": {"User": 0, "Event": 0},
+        "deleted": {"User": 1, "Event": 2, "Answer": 0, "BOUGHT": 4, "VIEWED": 1},
+        "left": {"User": 0, "Event": 0, "Answer": 0},
     }
     assert filled.read(LEFT["naming"], user_id="ann") == [{"n": 0}]
     assert (
         send(client, told("1", user="ann"), told("2", item="later", user="ann")) == [("duplicate", None)] * 2
     )
     assert "not in the graph" in ask(client, user_id="ann")["fallback_used"]["reason"]
-    assert client.delete("/v1/users/ann").json()["deleted"] == {"User": 0, "Event": 0}
+    assert client.delete("/v1/users/ann").json()["deleted"] == {"User": 0, "Event": 0, "Answer": 0}

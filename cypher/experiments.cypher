@@ -1,0 +1,59 @@
+// Experiments: two scenarios that share the shoppers of requests for the first.
+
+// name: every
+// All experiments, the last one first.
+// params:
+// returns: name (str), a (str, scenario), b (str, scenario), share (float), started_at (datetime), stopped_at (datetime or null)
+MATCH (e:Experiment)
+RETURN e.name AS name, e.a AS a, e.b AS b, e.share AS share, e.startedAt AS started_at,
+       e.stoppedAt AS stopped_at
+ORDER BY e.startedAt DESC, name
+
+// name: scenarios
+// The names of all scenarios.
+// params:
+// returns: name (str)
+MATCH (s:Scenario)
+RETURN s.name AS name
+ORDER BY name
+
+// name: start
+// A new experiment.
+// params: name (str), a (str), b (str), share (float)
+// returns: nothing
+CREATE (:Experiment {name: $name, a: $a, b: $b, share: $share, startedAt: datetime()})
+
+// name: stop
+// End an experiment; one that has ended keeps its time.
+// params: name (str)
+// returns: nothing
+MATCH (e:Experiment {name: $name})
+SET e.stoppedAt = coalesce(e.stoppedAt, datetime())
+
+// name: shown
+// By shopper, what an experiment showed. Anonymous answers without any key are not counted.
+// params: name (str)
+// returns: shopper (str), arm (str), answers (int), shown (int)
+MATCH (a:Answer {experiment: $name})
+WHERE a.userId IS NOT NULL
+RETURN a.userId AS shopper, a.arm AS arm, count(a) AS answers, sum(size(a.items)) AS shown
+ORDER BY shopper, arm
+
+// name: credited
+// By shopper and currency, what an experiment led to: places that were viewed, places that were bought from, money.
+// params: name (str)
+// returns: shopper (str), arm (str), currency (str, '' where the item has no price), clicks (int), purchases (int), revenue (float)
+MATCH (a:Answer {experiment: $name})
+WHERE a.userId IS NOT NULL
+MATCH (e:Event {recommendationId: a.recommendationId})
+WHERE e.type IN ['view', 'purchase'] AND e.itemId IN a.items
+WITH a, e.itemId AS item, collect(e) AS events
+OPTIONAL MATCH (i:Item {itemId: item})
+WITH a, i.price AS price, CASE WHEN i.price IS NULL THEN '' ELSE coalesce(i.currency, '?') END AS currency,
+     any(e IN events WHERE e.type = 'view') AS viewed,
+     [e IN events WHERE e.type = 'purchase' | e.weight] AS quantities
+RETURN a.userId AS shopper, a.arm AS arm, currency,
+       sum(CASE WHEN viewed THEN 1 ELSE 0 END) AS clicks,
+       sum(CASE WHEN size(quantities) > 0 THEN 1 ELSE 0 END) AS purchases,
+       coalesce(sum(price * reduce(n = 0.0, q IN quantities | n + q)), 0.0) AS revenue
+ORDER BY shopper, arm, currency
