@@ -61,7 +61,8 @@ def split(
             "new-items" (`share` of the items lose all their interactions to the test part, and of the other
             pairs a random `share` goes there too), "since:SECONDS" (of what came after that time the first
             half is the validation part, the second the test part), "new-users" (`share` of the users are in
-            no part but test, but for their first `given` items), or the name of a column split_<name> that says train,
+            no part but test, but for their first `given` items), or the name of a column split_<name> that
+            says train,
             valid or test; the prefix may be left out. Where nothing else is said, the validation part is
             taken from train at random within each user, the test part unseen.
         share: size of the validation and of the test part, where the split does not say it.
