@@ -84,6 +84,7 @@ def home(data: ShopData, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_without_a_live_model_it_must_beat_popularity(data: ShopData, home: Path) -> None:
     candidate, twin = load(home), load(home, twin=True)
+    assert not torch.equal(candidate.tensors["context"], twin.tensors["context"])
     assert candidate.about.until == int(data.interactions["order"].max())
     assert twin.about.judged_until is not None
     assert twin.about.judged_until < candidate.about.until
@@ -146,7 +147,7 @@ def test_broken_files_are_refused_with_the_reason(
     good = load(home)
     folder = tmp_path / "models" / good.about.version
     folder.mkdir(parents=True)
-    for name in ("model.json", "judged.safetensors", "model.safetensors"):
+    for name in ("model.json", "twin.safetensors", "model.safetensors"):
         (folder / name).write_bytes((home / "models" / good.about.version / name).read_bytes())
     file = folder / "model.safetensors"
     tensors = load_file(file)
