@@ -9,7 +9,7 @@ LOCK := $(UV) pip compile --quiet --universal --python-version 3.11 --generate-h
 export SHOPGRAPH_HOME ?= $(CURDIR)/.demo
 
 .DEFAULT_GOAL := help
-.PHONY: help demo serve stop test lint bench bench-api bench-model lock clean
+.PHONY: help demo serve stop test lint bench bench-api bench-model bench-refresh lock clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -55,6 +55,9 @@ bench-api: $(STAMP) ## Measure words, search, reasons, sessions; BARS=1,2 picks 
 bench-model: $(STAMP) ## Measure the bars of the model (hours); BARS=1,2 picks some; writes build/bench/model.json
 	$(UV) pip install --quiet --no-deps --require-hashes --requirement examples/journey/requirements.lock
 	$(BIN)/python -m tests.bench.bench_model $(if $(BARS),--bars $(BARS))
+
+bench-refresh: $(STAMP) ## Measure the refresh job; BARS=2,3 picks some; writes build/bench/refresh.json
+	$(BIN)/python -m tests.bench.bench_refresh $(if $(BARS),--bars $(BARS))
 
 clean: ## Stop the demo's Neo4j and remove its data, the virtual environment and all that was built
 	@test ! -d .demo || SHOPGRAPH_HOME=$(CURDIR)/.demo $(BIN)/shopgraph graph server stop

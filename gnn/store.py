@@ -20,7 +20,7 @@ from gnn.histories import TYPE_WEIGHTS
 from kg.dataset import ShopData
 from kg.errors import ModelError
 
-_TENSORS, _TWIN, _ABOUT, _RUN = "model.safetensors", "judged.safetensors", "model.json", "run.json"
+_TENSORS, _TWIN, _ABOUT, _RUN = "model.safetensors", "twin.safetensors", "model.json", "run.json"
 _CSR = ("data", "indices", "indptr")
 
 
@@ -119,7 +119,7 @@ def load(home: Path, version: str | None = None, *, twin: bool = False) -> Saved
     path = folder / (version or known[-1])
     try:
         about = About(**json.loads((path / _ABOUT).read_text(encoding="utf-8")))
-        judged = twin and (path / _TWIN).exists()
+        judged = twin and about.refitted  # else it is the model itself that was judged
         tensors = load_file(path / (_TWIN if judged else _TENSORS))
         linear = tuple(tensors.pop(f"linear.{part}").numpy() for part in _CSR)
         n_items = len(about.item_ids)

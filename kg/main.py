@@ -19,9 +19,12 @@ app = typer.Typer(
 )
 
 
+_ORDER = ("graph", "gnn", "model", "refresh", "scenario", "experiment", "feedback", "api")
+
+
 def register() -> None:
     """Mount the groups, graph first; heavy libraries are not imported by it."""
-    order = {"graph": 0, "gnn": 1, "model": 2, "refresh": 3, "scenario": 4, "experiment": 5, "feedback": 6, "api": 7}
+    order = {name: n for n, name in enumerate(_ORDER)}
     for point in sorted(entry_points(group="shopgraph.commands"), key=lambda p: order.get(p.name, 9)):
         group = point.load()
         if isinstance(group, typer.Typer):

@@ -42,6 +42,12 @@ def write_csv(path: Path, header: list[str], rows: list[list[object]]) -> None:
         csv.writer(file, lineterminator="\n").writerows([header, *rows])
 
 
+def read_csv(path: Path) -> list[list[str]]:
+    """The rows of a CSV file, without its header."""
+    with path.open(newline="", encoding="utf-8") as file:
+        return list(csv.reader(file))[1:]
+
+
 def write_shop(folder: Path, users: int = 40, items: int = 20, seed: int = 1) -> Path:
     """A whole shop of a few products and customers, the same for the same seed."""
     chance = random.Random(seed)

@@ -1,6 +1,5 @@
 """`shopgraph refresh` on a real Neo4j: what is loaded, pruned, counted, and what is refused."""
 
-import csv
 import os
 import signal
 import subprocess
@@ -8,6 +7,7 @@ import sys
 import time
 from datetime import UTC, datetime
 from pathlib import Path
+from threading import Barrier, Thread
 from typing import Any
 
 import pytest
@@ -29,7 +29,7 @@ from kg.refresh.source import remember
 from kg.schema import make_keys
 from kg.settings import Settings
 from tests.conftest import PROJECT, empty
-from tests.kg.made_up import PRODUCTS, SALES, write_csv, write_shop
+from tests.kg.made_up import PRODUCTS, SALES, read_csv, write_csv, write_shop
 
 NO_TRAINING = Options(retrain=False)
 Q = parse(
@@ -65,14 +65,9 @@ def environment(graph: Graph, home: Path) -> dict[str, str]:
     }  # fmt: skip
 
 
-def rows(path: Path) -> list[list[Any]]:
-    with path.open(newline="", encoding="utf-8") as file:
-        return list(csv.reader(file))[1:]
-
-
 def change(folder: Path, *, texts: bool = True) -> None:
     """A day later: sales come and are taken back, a price, a product gone and perhaps a new one."""
-    products, sales = rows(folder / "products.csv"), rows(folder / "sales.csv")
+    products, sales = read_csv(folder / "products.csv"), read_csv(folder / "sales.csv")
     products[3][3] = "99.5"
     products = [product for product in products if product[0] != "p7"]
     sales = [s for s in sales if s[1] != "p7" and s[0] != "u40"][:-6]
@@ -83,7 +78,7 @@ def change(folder: Path, *, texts: bool = True) -> None:
     if texts:
         products.append(["p99", "Brand new", "Maker new", "5", "All/New shelf"])
         sales.append(["newcomer", "p99", "purchase", 1_700_900_100, 1, "r-new", "train"])
-    pairs = [row for row in rows(folder / "together.csv") if "p7" not in row]
+    pairs = [row for row in read_csv(folder / "together.csv") if "p7" not in row]
     write_csv(folder / "products.csv", PRODUCTS, products)
     write_csv(folder / "sales.csv", SALES, sales)
     write_csv(folder / "together.csv", ["how", "one", "other"], pairs)
@@ -181,7 +176,7 @@ def test_a_source_that_shrinks_stops_before_anything_is_written(graph: Graph, sh
     until = Options(until="prune", retrain=False)
     run(graph, home, until)
     before = measure(graph)
-    write_csv(shop / "sales.csv", SALES, rows(shop / "sales.csv")[:400])
+    write_csv(shop / "sales.csv", SALES, read_csv(shop / "sales.csv")[:400])
     with pytest.raises(
         ShrinkError, match=r"madeup has 400 interactions, it had 720: 44% are gone.*--allow-shrink"
     ):
@@ -197,7 +192,7 @@ def test_a_failed_load_never_prunes(graph: Graph, shop: Path, home: Path) -> Non
     run(graph, home, Options(until="prune", retrain=False))
     before = measure(graph)
     change(shop)
-    sales = rows(shop / "sales.csv")
+    sales = read_csv(shop / "sales.csv")
     write_csv(shop / "sales.csv", SALES, [[*row[:3], "no time", *row[4:]] if n % 5 == 0 else row
                                           for n, row in enumerate(sales)])  # fmt: skip
     with pytest.raises(Exception, match="were rejected"):
@@ -243,20 +238,39 @@ def test_the_lease_of_a_dead_holder_frees_itself_and_the_dead_writes_no_more(gra
             graph.transact("publication", dead.check)
 
 
+def test_of_two_that_ask_for_the_lease_together_one_gets_it(graph: Graph) -> None:
+    make_keys(graph)
+    for trial in range(20):
+        barrier, got = Barrier(2), []
+
+        def ask(name: str, barrier: Barrier = barrier, got: list[str] = got) -> None:
+            barrier.wait()
+            try:
+                with Lease(graph, name, seconds=30):
+                    got.append(name)
+                    barrier.wait()
+            except BusyError:
+                barrier.wait()
+
+        pair = [Thread(target=ask, args=(f"{trial}-{n}",)) for n in range(2)]
+        for thread in pair:
+            thread.start()
+        for thread in pair:
+            thread.join()
+        assert len(got) == 1
+    assert holder(graph) is None
+
+
 @pytest.mark.usefixtures("shop")
-def test_two_started_together_one_runs(graph: Graph, home: Path) -> None:
+def test_a_second_refresh_exits_at_once_and_says_who_runs(graph: Graph, home: Path) -> None:
     command = [sys.executable, "-m", "kg.main", "refresh", "--until", "prune", "--json"]
-    pair = [
-        subprocess.Popen(
-            command, env=environment(graph, home), cwd=PROJECT, text=True, stdout=-1, stderr=-1
+    with Lease(graph, "the first", seconds=60):
+        second = subprocess.run(
+            command, env=environment(graph, home), cwd=PROJECT, text=True, capture_output=True, check=False
         )
-        for _ in range(2)
-    ]  # fmt: skip
-    told = [child.communicate() for child in pair]
-    codes = sorted(child.returncode for child in pair)
-    assert codes == [0, 75], told
-    assert any("holds the lease until" in words for _, words in told)
-    assert len(jobs(graph, 9)) == 1
+    assert second.returncode == 75, second.stderr
+    assert "the first holds the lease until" in second.stderr
+    assert jobs(graph, 9) == []
 
 
 @pytest.mark.parametrize(

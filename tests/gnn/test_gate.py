@@ -1,0 +1,192 @@
+"""The gate lets better models through and none that is broken; training starts from an earlier one."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+
+from gnn.config import TrainConfig
+from gnn.fake import fake_shop
+from gnn.gate import judge
+from gnn.gating import gated
+from gnn.model import ItemGraphModel
+from gnn.pipeline import train_and_save
+from gnn.store import SavedModel, load
+from gnn.warm import start_from
+from kg.dataset import ShopData
+from kg.driver import Graph
+from kg.errors import ModelError
+from kg.models import gates
+from kg.queries import parse
+
+CONFIG = TrainConfig(dim=16, max_epochs=6, precision="float32")
+ITEMS = parse(
+    "gate",
+    """
+// name: items
+// Some items.
+// params: ids (list of str)
+// returns: nothing
+UNWIND $ids AS id
+CREATE (:Item {itemId: id})
+""",
+)["items"]
+
+
+def shop(n_users: int = 400, n_items: int = 60) -> ShopData:
+    """Two kinds of people and two halves of the catalogue, over one stretch of time."""
+    rng = np.random.default_rng(3)
+    half, rows = n_items // 2, []
+    for user in range(n_users):
+        bought = rng.choice(half, size=8, replace=False) + half * (user % 2)
+        rows += [
+            (user, int(item), int(time))
+            for item, time in zip(bought, rng.integers(1_000_000, size=8), strict=True)
+        ]
+    events = pd.DataFrame(rows, columns=["user", "item", "order"]).assign(
+        basket=None, type="purchase", weight=np.float32(1)
+    )
+    items = pd.DataFrame(
+        {
+            "item_id": [f"i{n}" for n in range(n_items)], "text": "", "brand": None, "price": 1.0,
+            "categories": [["left"] if n < half else ["right"] for n in range(n_items)],
+        }
+    )  # fmt: skip
+    events = events.astype({"user": np.int32, "item": np.int32, "type": "category", "basket": object})
+    events = events.sort_values(["user", "order", "item"], ignore_index=True)
+    users = np.array([f"u{n}" for n in range(n_users)])
+    return ShopData(items, users, events, True, fake_shop().relations.iloc[:0], None)
+
+
+def until(data: ShopData, time: int) -> ShopData:
+    return data._replace(interactions=data.interactions[data.interactions["order"] <= time])
+
+
+def vectors(model: SavedModel, **changes: torch.Tensor) -> SavedModel:
+    return model._replace(tensors=model.tensors | changes)
+
+
+@pytest.fixture(scope="module")
+def data() -> ShopData:
+    return shop()
+
+
+@pytest.fixture(scope="module")
+def home(data: ShopData, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One model, trained on all but the newest tenth and then on everything."""
+    folder = tmp_path_factory.mktemp("home")
+    train_and_save(data, folder, CONFIG, "time", ks=(20,))
+    return folder
+
+
+def test_without_a_live_model_it_must_beat_popularity(data: ShopData, home: Path) -> None:
+    candidate, twin = load(home), load(home, twin=True)
+    assert not torch.equal(candidate.tensors["context"], twin.tensors["context"])
+    assert candidate.about.until == int(data.interactions["order"].max())
+    assert twin.about.judged_until is not None
+    assert twin.about.judged_until < candidate.about.until
+    verdict = judge(data, candidate, twin, None)
+    assert verdict.publish, verdict.reason
+    assert verdict.overall["difference"] > 0
+    assert verdict.users > 100
+
+
+def test_damaged_vectors_are_refused(data: ShopData, home: Path) -> None:
+    candidate, twin = load(home), load(home, twin=True)
+    order = torch.from_numpy(np.random.default_rng(1).permutation(len(data.items)))
+    shuffled = {"target": candidate.tensors["target"][order]}
+    served = judge(data, vectors(candidate, **shuffled), twin, None)
+    assert not served.publish
+    assert "they were damaged" in served.reason
+    both = judge(
+        data, vectors(candidate, **shuffled), vectors(twin, target=twin.tensors["target"][order]), None
+    )
+    assert not both.publish
+    left = candidate.tensors["target"].clone()
+    left[:30] = -left[:30]
+    one = judge(data, vectors(candidate, target=left), twin, None)
+    assert not one.publish
+
+
+def test_against_a_live_model_only_what_neither_has_seen_counts(
+    data: ShopData, home: Path, tmp_path: Path
+) -> None:
+    early = until(data, 800_000)
+    train_and_save(early, tmp_path, TrainConfig(dim=16, max_epochs=1, precision="float32"), "time", ks=(20,))
+    live = load(tmp_path)
+    candidate, twin = load(home), load(home, twin=True)
+    verdict = judge(data, candidate, twin, live)
+    assert verdict.since == max(live.about.until or 0, twin.about.judged_until or 0)
+    assert set(verdict.segments) >= {"category: left", "category: right"}
+    # The same model against itself, which has seen it all: nothing is left to judge by.
+    same = judge(data, candidate, twin, candidate)
+    assert not same.publish
+    assert "only 0 users" in same.reason
+
+
+def test_worse_in_one_category_alone_is_refused_by_name(data: ShopData, home: Path) -> None:
+    candidate, twin = load(home), load(home, twin=True)
+    weak = load(home, twin=True)
+    worse = weak.tensors["target"].clone()
+    worse[30:] = worse[30:][torch.randperm(30, generator=torch.Generator().manual_seed(0))]
+    live = weak._replace(about=weak.about._replace(until=weak.about.judged_until, version="live"))
+    broken = vectors(twin, target=worse)
+    verdict = judge(data, vectors(candidate, target=worse), broken, live)
+    assert not verdict.publish
+
+
+@pytest.mark.parametrize(
+    ("damage", "reason"), [("nan", "is not finite"), ("size", "all must be"), ("cut", "is broken")]
+)
+def test_broken_files_are_refused_with_the_reason(
+    graph: Graph, home: Path, tmp_path: Path, damage: str, reason: str
+) -> None:
+    good = load(home)
+    folder = tmp_path / "models" / good.about.version
+    folder.mkdir(parents=True)
+    for name in ("model.json", "twin.safetensors", "model.safetensors"):
+        (folder / name).write_bytes((home / "models" / good.about.version / name).read_bytes())
+    file = folder / "model.safetensors"
+    tensors = load_file(file)
+    if damage == "nan":
+        tensors["context"][3, 0] = torch.nan
+        save_file(tensors, file)
+    elif damage == "size":
+        tensors["target"] = tensors["target"][:, :5].contiguous()
+        save_file(tensors, file)
+    else:
+        file.write_bytes(file.read_bytes()[:5_000])
+    graph.write(ITEMS, ids=good.about.item_ids)
+    verdict = gated(graph, tmp_path, None)
+    assert not verdict.publish
+    assert reason in verdict.reason
+    stored = gates(graph, good.about.version)
+    assert [(row["publish"], row["reason"]) for row in stored] == [(False, verdict.reason)]
+
+
+def test_training_starts_from_an_earlier_model_and_is_judged_on_what_it_has_not_seen(
+    data: ShopData, tmp_path: Path
+) -> None:
+    train_and_save(until(data, 800_000), tmp_path, CONFIG, "time", ks=(20,))
+    first = load(tmp_path)
+    about = train_and_save(data, tmp_path, CONFIG, ks=(20,), start=first)
+    assert about.split == f"since:{first.about.until}"
+    assert first.about.until is not None
+    assert about.judged_until is not None
+    assert first.about.until < about.judged_until < (about.until or 0)
+    with pytest.raises(ModelError, match="does not say what it was trained on"):
+        train_and_save(data, tmp_path, CONFIG, start=first._replace(about=first.about._replace(until=None)))
+
+
+def test_parameters_are_copied_by_id_and_new_items_start_from_text(home: Path) -> None:
+    saved = load(home)
+    ids = ["new", *reversed(saved.about.item_ids)]
+    model = ItemGraphModel(torch.rand(len(ids), 16), None, 1)
+    start_from(model, saved, ids, list(saved.about.relation_weights)[:1])
+    assert not model.id[0].any()
+    assert torch.equal(model.id[1:].detach(), saved.tensors["id"].flip(0))
+    with pytest.raises(ModelError, match="has other sizes"):
+        start_from(ItemGraphModel(torch.rand(len(ids), 8), None, 1), saved, ids, [])
