@@ -10,8 +10,7 @@ def compose(item: Mapping[str, Any]) -> str:
     """One text from an item's properties, the most telling parts first, since encoders cut at the end.
 
     `attributes` is a JSON object as text, and speaks only for an item without a description: lists of figures
-    blur the vector of a text that says what the item is. A brand that the title names is not said again;
-    missing properties leave no trace.
+    blur the vector of a text that says what the item is. Missing properties leave no trace.
 
     >>> compose({"title": "Oat rings", "brand": "Acme", "categories": ["Food", "Cereal"]})
     'Oat rings. Acme. Food, Cereal'
@@ -19,10 +18,9 @@ def compose(item: Mapping[str, Any]) -> str:
     attributes = item.get("attributes")
     known = json.loads(attributes) if isinstance(attributes, str) else {}
     facts = ", ".join(f"{key.replace('_', ' ')} {value}" for key, value in sorted(known.items()))
-    title, brand = _plain(item.get("title")), _plain(item.get("brand"))
     parts = [
-        title,
-        "" if brand.casefold() in title.casefold() else brand,
+        _plain(item.get("title")),
+        _plain(item.get("brand")),
         _plain(", ".join(_distinct(item.get("categories")))),
         _plain(item.get("description")) or _plain(facts),
     ]

@@ -17,10 +17,6 @@ def test_attributes_stand_in_for_a_description():
     assert compose(item | {"description": " "}) == compose(item) == "Oat rings. pack size 500 g"
 
 
-def test_a_brand_is_said_once():
-    assert compose({"title": "ACME oat rings", "brand": "Acme"}) == "ACME oat rings"
-
-
 def test_missing_parts_leave_no_trace():
     assert compose({"title": None, "brand": float("nan"), "categories": None, "description": " "}) == ""
 
