@@ -19,7 +19,7 @@ from tests.api.test_search import explain
 
 NO_TEA = [rule("no-tea", "hide", {"category": ["Tea"]})]
 GONE = parse(
-    "gone", "// name: gone\n// x\n// params:\n// returns:\nMATCH (s:Scenario {name: 'other'}) DELETE s"
+    "gone", "// name: gone\n// x\n// params:\n// returns:\nMATCH (s:Scenario {name: 'other'}) DETACH DELETE s"
 )
 
 
@@ -35,7 +35,7 @@ def test_a_life_of_an_experiment(filled: Graph, client: TestClient, run) -> None
     put(client, "home")
     put(client, "other", kind="trending", rules=NO_TEA)
     run("start", "test", "--a", "scenario:home", "--b", "scenario:other")
-    wait_for(lambda: ask(client, user_id="x", scenario="home", limit=1)["experiment"] == "test", seconds=2)
+    wait_for(lambda: ask(client, user_id="x", scenario="home", limit=1)["experiment"] == "test", seconds=8)
 
     arms = {}
     for n in range(12):
@@ -60,7 +60,7 @@ def test_a_life_of_an_experiment(filled: Graph, client: TestClient, run) -> None
     of = {"item": item, "user": f"session:{shopper}", "recommendation_id": bought["recommendation_id"]}
     send(client, told("1", "view", **of), told("2", "purchase", weight=3, **of))
     wait_for(
-        lambda: bought["recommendation_id"] in {row["id"] for row in filled.read(KEPT["answers"])}, seconds=2
+        lambda: bought["recommendation_id"] in {row["id"] for row in filled.read(KEPT["answers"])}, seconds=10
     )
     result = json.loads(run("report", "test", "--json").stdout)
     a, b = result["arms"]
@@ -74,10 +74,10 @@ def test_a_life_of_an_experiment(filled: Graph, client: TestClient, run) -> None
     assert "(may be chance)" in shown
 
     filled.write(GONE["gone"])
-    wait_for(lambda: ask(client, user_id="x", scenario="home", limit=1)["experiment"] is None, seconds=2)
+    wait_for(lambda: ask(client, user_id="x", scenario="home", limit=1)["experiment"] is None, seconds=8)
     assert "is gone" in ask(client, user_id="x", scenario="home", limit=1)["notes"][0]
     run("stop", "test")
-    wait_for(lambda: ask(client, scenario="home", limit=1)["notes"] == [], seconds=2)
+    wait_for(lambda: ask(client, scenario="home", limit=1)["notes"] == [], seconds=8)
     assert json.loads(run("report", "test", "--json").stdout)["experiment"]["stopped_at"]
 
 
