@@ -96,6 +96,22 @@ def save(path: Path, model: SavedModel, twin: SavedModel | None = None) -> None:
     written.replace(path / _ABOUT)
 
 
+def newest(home: Path) -> str:
+    """The version that was trained last.
+
+    Raises:
+        ModelError: there is none.
+    """
+    return _versions(home)[-1]
+
+
+def _versions(home: Path) -> list[str]:
+    known = sorted(path.parent.name for path in (home / "models").glob(f"*/{_ABOUT}"))
+    if not known:
+        raise ModelError(f"No model in {home / 'models'}. Train one: shopgraph gnn train")
+    return known
+
+
 def _save_tensors(file: Path, model: SavedModel) -> None:
     linear = {f"linear.{part}": torch.from_numpy(getattr(model.linear, part)) for part in _CSR}
     save_file({k: v.contiguous() for k, v in (model.tensors | linear).items()}, file)
@@ -110,10 +126,7 @@ def load(home: Path, version: str | None = None, *, twin: bool = False) -> Saved
     Raises:
         ModelError: there is none, or its files are broken.
     """
-    folder = home / "models"
-    known = sorted(path.parent.name for path in folder.glob(f"*/{_ABOUT}"))
-    if not known:
-        raise ModelError(f"No model in {folder}. Train one: shopgraph gnn train")
+    folder, known = home / "models", _versions(home)
     if version is not None and version not in known:
         raise ModelError(f"No model {version!r} in {folder}; there are: {', '.join(known)}.")
     path = folder / (version or known[-1])

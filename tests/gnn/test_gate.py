@@ -10,7 +10,7 @@ from safetensors.torch import load_file, save_file
 
 from gnn.config import TrainConfig
 from gnn.fake import fake_shop
-from gnn.gate import judge
+from gnn.gate import _reason, judge
 from gnn.gating import gated
 from gnn.model import ItemGraphModel
 from gnn.pipeline import train_and_save
@@ -127,15 +127,33 @@ def test_against_a_live_model_only_what_neither_has_seen_counts(
     assert "only 0 users" in same.reason
 
 
-def test_worse_in_one_category_alone_is_refused_by_name(data: ShopData, home: Path) -> None:
+def test_a_model_against_one_that_is_better_in_half_of_the_shop(data: ShopData, home: Path) -> None:
     candidate, twin = load(home), load(home, twin=True)
-    weak = load(home, twin=True)
-    worse = weak.tensors["target"].clone()
-    worse[30:] = worse[30:][torch.randperm(30, generator=torch.Generator().manual_seed(0))]
-    live = weak._replace(about=weak.about._replace(until=weak.about.judged_until, version="live"))
-    broken = vectors(twin, target=worse)
-    verdict = judge(data, vectors(candidate, target=worse), broken, live)
+    live = twin._replace(about=twin.about._replace(until=twin.about.judged_until, version="live"))
+    worse = twin.tensors["target"].clone()
+    worse[30:] = -worse[30:]
+    verdict = judge(data, vectors(candidate, target=worse), vectors(twin, target=worse), live)
     assert not verdict.publish
+    assert verdict.reason.startswith("not better overall")
+    right, left = verdict.segments["category: right"], verdict.segments["category: left"]
+    assert right["candidate"] < right["live"] / 2
+    assert right["high"] < 0
+    assert left["difference"] == 0
+
+
+def test_one_segment_that_is_clearly_worse_refuses_what_is_better_overall() -> None:
+    better = {"candidate": 0.1, "live": 0.09, "difference": 0.01, "p": 0.001}
+    worse = {"candidate": 0.1, "live": 0.2, "difference": -0.1, "p": 0.012}
+    luck = {"candidate": 0.1, "live": 0.11, "difference": -0.01, "p": 0.02}
+    fine = {"overall": better}
+    assert _reason(better, {"a": better, "b": better}, fine) is None
+    # Holm, three segments: 0.001 < 0.05 / 3, then 0.012 < 0.05 / 2; 0.02 among four is no longer sure.
+    told = _reason(better, {"a": better, "b": worse, "c": better | {"p": 0.9}}, fine)
+    assert told == "clearly worse in b: ndcg@20 0.1000 against 0.2000, p 0.0120"
+    assert _reason(better, {"a": luck, "b": better | {"p": 0.9}, "c": better | {"p": 0.8}}, fine) is None
+    damaged = _reason(better, {}, {"overall": better, "a": worse})
+    assert damaged is not None
+    assert "they were damaged" in damaged
 
 
 @pytest.mark.parametrize(
