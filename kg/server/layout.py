@@ -55,7 +55,8 @@ class Layout:
 
     def new_password(self) -> str:
         """Make a random password that only the owner can read."""
-        password = secrets.token_urlsafe(24)
+        # Hexadecimal: one that began with a dash would be an option to neo4j-admin.
+        password = secrets.token_hex(16)
         write_private(self.password, password)
         return password
 

@@ -33,7 +33,7 @@ def test_a_trained_model_is_saved_with_all_that_made_it(tmp_path: Path) -> None:
     assert saved.linear.shape == (len(data.items), len(data.items))
     assert saved.linear.nnz
     names = {path.name for path in (tmp_path / "models" / about.version).iterdir()}
-    assert names == {"run.json", "model.json", "model.safetensors"}
+    assert names == {"run.json", "model.json", "model.safetensors", "twin.safetensors"}
 
 
 def test_a_killed_run_is_taken_up_again_and_a_finished_one_is_found(tmp_path: Path) -> None:
