@@ -48,8 +48,11 @@ def read_csv(path: Path) -> list[list[str]]:
         return list(csv.reader(file))[1:]
 
 
-def write_shop(folder: Path, users: int = 40, items: int = 20, seed: int = 1) -> Path:
-    """A whole shop of a few products and customers, the same for the same seed."""
+def write_shop(folder: Path, users: int = 40, items: int = 20, seed: int = 1, tastes: int = 1) -> Path:
+    """A whole shop of a few products and customers, the same for the same seed.
+
+    Customers of one taste buy every so-manieth product alone; with one taste there is nothing to learn.
+    """
     chance = random.Random(seed)
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "shop.toml").write_text(MANIFEST, encoding="utf-8")
@@ -61,7 +64,7 @@ def write_shop(folder: Path, users: int = 40, items: int = 20, seed: int = 1) ->
     sales: list[list[object]] = []
     for user in range(users):
         for order in range(3):
-            for item in chance.sample(range(items), 4):
+            for item in chance.sample(range(user % tastes, items, tastes), 4):
                 kind = chance.choice(["view", "purchase"])
                 time = 1_700_000_000 + order * 86_400 + user
                 sales.append(
