@@ -35,7 +35,7 @@ def test_a_life_of_an_experiment(filled: Graph, client: TestClient, run) -> None
     put(client, "home")
     put(client, "other", kind="trending", rules=NO_TEA)
     run("start", "test", "--a", "scenario:home", "--b", "scenario:other")
-    wait_for(lambda: ask(client, user_id="x", scenario="home", limit=1)["experiment"] == "test", seconds=8)
+    wait_for(lambda: ask(client, user_id="x", scenario="home", limit=1)["experiment"] == "test", seconds=2)
 
     arms = {}
     for n in range(12):
@@ -74,10 +74,10 @@ def test_a_life_of_an_experiment(filled: Graph, client: TestClient, run) -> None
     assert "(may be chance)" in shown
 
     filled.write(GONE["gone"])
-    wait_for(lambda: ask(client, user_id="x", scenario="home", limit=1)["experiment"] is None, seconds=8)
+    wait_for(lambda: ask(client, user_id="x", scenario="home", limit=1)["experiment"] is None, seconds=2)
     assert "is gone" in ask(client, user_id="x", scenario="home", limit=1)["notes"][0]
     run("stop", "test")
-    wait_for(lambda: ask(client, scenario="home", limit=1)["notes"] == [], seconds=8)
+    wait_for(lambda: ask(client, scenario="home", limit=1)["notes"] == [], seconds=2)
     assert json.loads(run("report", "test", "--json").stdout)["experiment"]["stopped_at"]
 
 

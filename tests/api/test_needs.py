@@ -57,7 +57,7 @@ def mined(client: TestClient, filled: Graph, query_encoder: QueryEncoder) -> Tes
         ]
     send(client, *rows)
     mine(filled, query_encoder)
-    wait_for(lambda: ask(client, query=QUERY)["intent"]["needs"], seconds=15)
+    wait_for(lambda: ask(client, query=QUERY)["intent"]["needs"], seconds=2)
     return client
 
 
@@ -106,7 +106,7 @@ def test_suggestions_list_it(mined: TestClient) -> None:
         found = mined.get("/v1/suggest", params={"q": "something for a g"}).json()["suggestions"]
         return [s for s in found if s["kind"] == "intent"]
 
-    wait_for(typed, seconds=15)
+    wait_for(typed, seconds=2)
     assert typed() == [{"text": QUERY.title(), "kind": "intent", "items": 2}]
 
 
@@ -149,7 +149,7 @@ def test_the_command_mines_phrases_where_nobody_searched(
     found = json.loads(done.stdout)
     assert (found["source"], found["written"]) == ("phrases", found["needs"])
     assert found["needs"] >= 3
-    wait_for(lambda: ask(client, query="roast coffee beans")["intent"]["needs"], seconds=15)
+    wait_for(lambda: ask(client, query="roast coffee beans")["intent"]["needs"], seconds=2)
     again = shopgraph(environment, "graph", "intents")
     assert f"{found['needs']} needs" in again.stdout
     assert "0 written, 0 deleted, 0 kept away" in " ".join(again.stdout.split())

@@ -51,7 +51,7 @@ def replay(client: TestClient, answer: dict[str, Any]) -> Any:
 
 
 def kept(graph: Graph, number: int) -> list[dict[str, Any]]:
-    wait_for(lambda: len(graph.read(KEPT["answers"])) == number, seconds=20)  # the first write makes keys
+    wait_for(lambda: len(graph.read(KEPT["answers"])) == number, seconds=2)
     return graph.read(KEPT["answers"])
 
 
@@ -130,7 +130,7 @@ def test_erasure_takes_answers_also_those_on_their_way(
     assert told["deleted"]["Answer"] >= 1
     assert told["left"]["Answer"] == 0
     late = ask(other, user_id="user-2")
-    wait_for(lambda: late["recommendation_id"] in {r["id"] for r in filled.read(KEPT["answers"])}, seconds=20)
+    wait_for(lambda: late["recommendation_id"] in {r["id"] for r in filled.read(KEPT["answers"])}, seconds=2)
     assert {row["user"] for row in filled.read(KEPT["answers"])} == {"user-1", "user-2"}
     for gone in (before, waits, on_its_way):
         assert problem(replay(client, gone))["status"] == 404
