@@ -1,0 +1,98 @@
+"""How new items come to count: known ones play new."""
+
+from typing import NamedTuple
+
+import numpy as np
+import scipy.sparse as sp
+import torch
+
+from gnn.blend import LIFTS, Blend
+from gnn.checkpoint import Snapshot
+from gnn.evaluation.evaluate import judgement
+from gnn.evaluation.judgements import pairs
+from gnn.fake import fake_shop
+from gnn.graphs import shop_graph
+from gnn.histories import histories
+from gnn.judging import Rehearsal, fair_lift, rehearse
+from gnn.linear import item_weights
+from gnn.model import ItemGraphModel, spectral
+from gnn.newcomers import Bools
+from gnn.propagation import Relations
+
+DATA = fake_shop()
+N = len(DATA.items)
+KNOWN = histories(DATA.interactions, len(DATA.users), N)
+
+
+class Played(NamedTuple):
+    rehearsal: Rehearsal
+    model: ItemGraphModel
+    best: Snapshot
+    linear: sp.csr_matrix
+    new: Bools
+
+
+def played(strange: Bools | None = None) -> Played:
+    """A rehearsal, of a model to which the purchases of `strange` items taught the opposite."""
+    torch.manual_seed(0)
+    relations = Relations(shop_graph(DATA, DATA.interactions, text_k=3, bought_k=5), torch.device("cpu"))
+    start = torch.from_numpy(spectral(KNOWN.weight, 16, 0.1, 0))
+    assert DATA.text is not None
+    new = np.bincount(KNOWN.weight.indices, minlength=N) == 0
+    model = ItemGraphModel(
+        start, torch.from_numpy(DATA.text), len(relations.names), 0.0, new=torch.from_numpy(new)
+    )
+    with torch.no_grad():
+        if strange is not None:
+            model.id[torch.from_numpy(strange)] *= -1
+        vectors = model.eval()(relations.all())
+    tensors = model.state_dict() | {"context": vectors.context, "target": vectors.target}
+    best = Snapshot(1, {name: tensor.clone() for name, tensor in tensors.items()})
+    pairs = KNOWN.weight.copy()
+    pairs.data[:] = 1
+    linear = item_weights(pairs, 10.0, 10, N)
+    rehearsal = rehearse(model, best, relations, linear, new, 0)
+    assert rehearsal is not None
+    return Played(rehearsal, model, best, linear, new)
+
+
+def test_items_that_play_new_have_nothing_that_purchases_taught() -> None:
+    one = played()
+    acting = one.rehearsal.items.new
+    other = played(strange=acting)
+    assert 0 < acting.sum() <= 0.1 * N
+    assert not (acting & one.new).any()
+    assert not one.rehearsal.linear[:, acting].nnz
+    assert one.linear[:, acting].nnz
+    known = [p.best.tensors["target"].numpy()[acting] for p in (one, other)]
+    mine = [p.rehearsal.items.target[acting] for p in (one, other)]
+    # Their neighbours, and so the kin they lean to, did hear of them: close, not equal.
+    assert (mine[0] * mine[1]).sum(axis=1).min() > 0.95
+    assert (known[0] * known[1]).sum(axis=1).max() < 0.8
+
+
+def test_others_stay_as_they_are_and_what_nobody_has_is_out_of_it() -> None:
+    found = played()
+    acting = found.rehearsal.items.new
+    others = ~acting & ~found.new
+    np.testing.assert_array_equal(
+        found.rehearsal.items.target[others], found.best.tensors["target"].numpy()[others]
+    )
+    assert (found.rehearsal.linear[:, others] != found.linear[:, others]).nnz == 0
+    assert not found.rehearsal.items.target[found.new].any()
+    np.testing.assert_array_equal(found.model.known[:, 0].bool().numpy(), ~found.new)  # put back
+
+
+def test_the_lift_is_high_where_what_plays_new_is_wanted_and_low_where_it_is_not() -> None:
+    found = played()
+    rows, acting = DATA.interactions, found.rehearsal.items.new
+    chosen = {}
+    for name, wanted in (("new", acting[rows["item"]]), ("others", rows.index % 3 == 0)):
+        seen = rows[~wanted & ~acting[rows["item"]]]
+        judged = judgement(
+            histories(seen, len(DATA.users), N),
+            pairs(DATA, rows[wanted & (acting[rows["item"]] == (name == "new"))]),
+        )
+        chosen[name] = fair_lift(found.rehearsal, found.best, Blend(linear=1.0), judged, "ndcg@10")
+    assert chosen["new"] > 1.0 > chosen["others"]
+    assert set(chosen.values()) <= set(LIFTS)
