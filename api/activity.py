@@ -10,7 +10,7 @@ from kg.driver import Graph
 from kg.queries import load
 
 _Q = load("api")
-_DECAY = 0.9  # an event counts a tenth less for each day, half after a week
+DECAY = 0.9  # an event counts a tenth less for each day, half after a week
 _DAYS = 60  # older events count less than two thousandths
 _HALF_AS_NEW = 30 * 86_400  # seconds
 
@@ -34,7 +34,7 @@ def read_activity(graph: Graph, number: dict[str, int], n: int, event_weights: d
     trend, first_seen = np.zeros(n), np.full(n, np.nan)
     newest = graph.read(_Q.last_event)[0]["at"]
     if newest is not None:
-        for item_id, type_, events in graph.read(_Q.recent, at=newest, days=_DAYS, decay=_DECAY)[0]["events"]:
+        for item_id, type_, events in graph.read(_Q.recent, at=newest, days=_DAYS, decay=DECAY)[0]["events"]:
             if item_id in number:
                 trend[number[item_id]] += weight[type_] * events
         for item_id, at in graph.read(_Q.first_seen)[0]["items"]:

@@ -1,4 +1,4 @@
-"""The commands `shopgraph api serve`, `shopgraph api export` and `shopgraph recommend`."""
+"""The commands `shopgraph api …` and `shopgraph recommend`."""
 
 import asyncio
 import os
@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from api.learning.cli import learn
 from kg.console import emit_json, out, say
 from kg.errors import SettingsError
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from kg.settings import Settings
 
 app = typer.Typer(name="api", no_args_is_help=True, help="The HTTP API.")
+app.command()(learn)
 
 
 @app.callback()

@@ -1,8 +1,9 @@
-"""Follows what people set in the graph for the API to obey: scenarios with rules, experiments, intents."""
+"""Follows what is set in the graph for the API to obey: scenarios, experiments, intents, learned weights."""
 
 import logging
 
 from api.experiments import Experiments, running
+from api.learned import Learned, learned_from
 from api.needs import Needs
 from api.reads import Reads
 from api.scenarios import Scenarios, scenarios_from
@@ -13,6 +14,7 @@ from kg.queries import load
 log = logging.getLogger("shopgraph.api")
 _SCENARIOS = load("scenarios")
 _EXPERIMENTS = load("experiments")
+_RANKING = load("ranking")
 
 
 class Curation:
@@ -22,6 +24,7 @@ class Curation:
         self.scenarios = Scenarios()
         self.needs = Needs()
         self.experiments = Experiments()
+        self.learned = Learned()
         self._rows: list[Row] | None = None  # the scenarios as the graph had them
         self._seen: tuple[frozenset[str], str | None] | None = None  # the graph's mark, and the encoder
 
@@ -36,6 +39,7 @@ class Curation:
         """
         seen = (await self.follow_scenarios(reads), text_model)
         self.experiments = running(await reads.rows(_EXPERIMENTS.every))
+        self.learned = learned_from(await reads.rows(_RANKING.every))
         if seen != self._seen:
             self.needs = await self.needs.newer(reads, text_model)
             self._seen = seen
@@ -56,4 +60,4 @@ class Curation:
         try:
             await self.follow(reads, text_model)
         except GraphError as error:
-            log.warning("Scenarios, experiments and intents stay as they were: %s", error)
+            log.warning("Scenarios, experiments, intents and learned weights stay as they were: %s", error)

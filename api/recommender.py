@@ -112,7 +112,7 @@ async def prepare(
     placement = serving.scenarios.at(part.scenario)
     understood = understand(placement.completed(request), snapshot, placement.conditions)
     asked = understood.request
-    weights = placement.weighed(weights, asked.kind)
+    weights = placement.weighed(serving.learned.over(weights, asked.kind), asked.kind)
     gathered = await gather(asked, serving, reads, weights)
     added = boosts(snapshot.table, placement.rules, snapshot.categories)
     gathered = gathered._replace(signals=gathered.signals._replace(boosts=added))

@@ -4,6 +4,7 @@ from typing import NamedTuple
 
 from api.encoder import QueryEncoder
 from api.experiments import Experiments, Part
+from api.learned import Learned, read_learned
 from api.needs import Needs, read_needs
 from api.scenarios import Scenarios, read_scenarios
 from api.schemas import shopper_of
@@ -25,6 +26,7 @@ class Serving(NamedTuple):
     needs: Needs = Needs()
     timeouts: Timeouts = Timeouts()
     experiments: Experiments = Experiments()
+    learned: Learned = Learned()
 
     def part_of(self, scenario: str | None, user_id: str | None, session_id: str | None) -> Part:
         """Which scenario answers a request, by the experiments that run."""
@@ -42,6 +44,7 @@ def load_serving(graph: Graph, settings: Settings) -> Serving:
         scenarios=read_scenarios(graph),
         needs=read_needs(graph, serving.snapshot.text_model),
         timeouts=timeouts_of(settings),
+        learned=read_learned(graph),
     )
 
 

@@ -70,6 +70,7 @@ class Keeper:
             needs=curation.needs,
             timeouts=self._timeouts,
             experiments=curation.experiments,
+            learned=curation.learned,
         )
 
     @property

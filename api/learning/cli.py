@@ -1,0 +1,64 @@
+"""The command `shopgraph api learn`."""
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from kg.console import emit_json, out, say
+
+if TYPE_CHECKING:
+    from api.learning.learn import Outcome
+
+
+def learn(
+    undo: Annotated[bool, typer.Option("--undo", help="Rank by the built-in weights again.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Tell what would be adopted, and stop.")] = False,
+    trees: Annotated[
+        bool, typer.Option("--trees", help="Judge boosted trees on the same features beside.")
+    ] = False,
+    seed: Annotated[int, typer.Option(help="Draws the shoppers who fit; the others judge.")] = 0,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the figures as JSON.")] = False,
+) -> None:
+    """Learn from past choices how much popularity, trend and the rest should count in for_you.
+
+    Needs the twin that `shopgraph gnn train` keeps under SHOPGRAPH_HOME: a model that has not seen the
+    choices it is asked about. Adopted only if NDCG@20 of shoppers that were not learned from is clearly better; every
+    API process follows within two seconds, and the weights of scenarios come before.
+
+    Example: shopgraph api learn --trees
+    """
+    from api.learning.learn import learn as run
+    from api.learning.learn import undo as take_back
+    from api.learning.trees import trees as boosted
+    from kg.driver import connect
+    from kg.settings import load_settings
+
+    settings = load_settings()
+    with connect(settings) as graph:
+        if undo:
+            dropped = take_back(graph)
+            say("The built-in weights rank again." if dropped else "Nothing was learned: nothing to undo.")
+            return
+        found = run(graph, settings, adopt=not dry_run, seed=seed, others=boosted if trees else None)
+    if as_json:
+        emit_json(found._asdict())
+        return
+    _show(found)
+
+
+def _show(found: "Outcome") -> None:
+    from rich.table import Table
+
+    table = Table("ranking", "NDCG@20 %")
+    for name, value in found.ndcg.items():
+        table.add_row(name, f"{100 * value:.2f}")
+    if found.ndcg:
+        out.print(table)
+    weights = Table("weight", "present", "learned")
+    for name, value in found.present.items():
+        learned = found.weights.get(name)
+        weights.add_row(name, f"{value:g}", "not to be learned here" if learned is None else f"{learned:g}")
+    if found.weights:
+        out.print(weights)
+    say(f"{found.cases[0]:,} choices fitted, {found.cases[1]:,} of {found.users:,} other shoppers judged.")
+    say(f"{'Adopted' if found.adopted else 'Not adopted'}: {found.reason}.")

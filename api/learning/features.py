@@ -1,0 +1,92 @@
+"""What a case ranks by: each feature is a term of the score itself, with a weight of one.
+
+So the weights that are found are those that the score needs, and what is learned from is what serves.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Final, NamedTuple
+
+import numpy as np
+
+from api.encoder import QueryEncoder
+from api.history import past_from
+from api.learning.cases import Bools, Case
+from api.learning.timeline import Timeline
+from api.ranking import score_all
+from api.signals import Floats, Numbers, Signals
+from api.snapshot import Snapshot, Vectors
+from api.weights import KindWeights, RankingWeights
+from kg.dataset import ShopData
+
+TERMS: Final = ("words", "popularity", "trend", "novelty")  # fields of KindWeights
+_NOTHING: Final = {"gnn": 0.0, "cold_text": 0.0, "intents": 0.0} | dict.fromkeys(TERMS, 0.0)
+
+
+class Seen(NamedTuple):
+    """A case with all that is known of the items."""
+
+    case: Case
+    features: Vectors  # [n, 1 + len(TERMS)]: the rest of the score, then each term
+    allowed: Bools  # [n]: items that the shopper has not come to before
+    taken: Numbers  # of the items that they came to next
+
+
+class Words(NamedTuple):
+    """How words are read; without an encoder they are not."""
+
+    encoder: QueryEncoder | None
+    read: dict[str, tuple[Vectors, Vectors]]  # by the words, as api.gather has them
+
+    def of(self, words: str | None, snapshot: Snapshot) -> tuple[Vectors | None, Vectors | None]:
+        """Their vector, and how much of them each item is written in, [n], at most 1."""
+        if words is None or self.encoder is None:
+            return None, None
+        if words not in self.read:
+            scores = snapshot.lexicon.scores(words)
+            self.read[words] = self.encoder.encode(words), scores / max(float(scores.max()), 1e-9)
+        return self.read[words]
+
+
+class Looking(NamedTuple):
+    """A shop to look at cases in."""
+
+    data: ShopData
+    held: Bools
+    snapshot: Snapshot  # with the twin's vectors
+    words: Words
+    kind: KindWeights  # as it serves now
+    weights: RankingWeights
+
+    def at(self, cases: Iterable[Case]) -> Iterator[Seen]:
+        """The cases, in the order of their moments."""
+        events = self.snapshot.event_weights(self.weights.events)
+        timeline = Timeline(self.data, self.held, self.snapshot, events)
+        place = [self.snapshot.number.get(i, -1) for i in self.data.items["item_id"]]
+        for case in cases:
+            before = timeline.before(case.at)
+            seeds = past_from(True, case.past, before, events).seeds
+            words, lexical = self.words.of(case.words, before)
+            signals = Signals(seeds, words=words, lexical=lexical)
+            allowed = np.ones(len(before.ids), dtype=np.bool_)
+            allowed[[before.number[s.item_id] for s in seeds]] = False
+            taken = np.array([place[item] for item in case.items if place[item] >= 0], dtype=np.int64)
+            if len(taken):
+                yield Seen(case, self._features(before, signals), allowed, taken)
+
+    def _features(self, snapshot: Snapshot, signals: Signals) -> Vectors:
+        nothing = self.kind.model_copy(update=_NOTHING)
+        rest = self.kind.model_copy(update={"intents": 0.0} | dict.fromkeys(TERMS, 0.0))
+        kinds = [rest, *(nothing.model_copy(update={term: 1.0}) for term in TERMS)]
+        return np.stack([score_all(snapshot, signals, k, self.weights) for k in kinds], axis=1)
+
+
+def weights_of(kind: KindWeights) -> Floats:
+    """What a kind's features are multiplied by, [1 + len(TERMS)]."""
+    return np.array([1.0, *(getattr(kind, term) for term in TERMS)])
+
+
+def named(weights: Floats, learned: Sequence[bool]) -> Mapping[str, float]:
+    """Weights as fields of KindWeights, where something could be learned of them."""
+    return {
+        term: round(float(w), 4) for term, w, known in zip(TERMS, weights[1:], learned, strict=True) if known
+    }
