@@ -99,6 +99,11 @@ class RecommendationResponse(BaseModel):
     scenario: str | None = Field(
         None, description="The scenario whose weights, filters and rules hold.", examples=["home"]
     )
+    ranking: str | None = Field(
+        None,
+        description="When the ranking was learned from the shop's past; null for the built-in one.",
+        examples=["2026-11-24T20:05:21.4Z"],
+    )
     experiment: str | None = Field(
         None, description="The experiment that the request takes part in, if one.", examples=["new-home"]
     )

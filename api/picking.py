@@ -44,6 +44,7 @@ class Work(NamedTuple):
     understood: Understood
     placement: Placement
     part: Part  # in an experiment
+    ranking: str | None = None  # when the weights were learned
 
 
 class Pinned(NamedTuple):

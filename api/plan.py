@@ -11,6 +11,9 @@ from api.signals import Seed, Signals
 from api.snapshot import Snapshot
 from api.weights import KindWeights, RankingWeights
 
+STANDING = frozenset({"popularity", "trend", "novelty"})  # what speaks for items whoever asks
+_NOTHING = "The request names no user, items or words to go by."
+
 
 class Plan(NamedTuple):
     """The weights to rank with, and what they weigh."""
@@ -36,14 +39,15 @@ def plan_for(
     by_rules = ["rule"] if signals.boosts else []
     lacking = _lacking_user(request, gathered)
     if not going_by:
-        reason = lacking or "The request names no user, items or words to go by."
+        reason = lacking or _NOTHING
         if fallback is not None:
             reason = f"{fallback.reason} {reason}"
         return Plan(
             weights.popular, signals, ["popularity", *by_rules], Fallback(to="popular", reason=reason)
         )
-    if lacking and fallback is None and request.kind != "trending":
-        fallback = Fallback(to=" and ".join(going_by), reason=lacking)
+    impersonal = request.kind == "for_you" and STANDING.issuperset(going_by)
+    if (lacking or impersonal) and fallback is None and request.kind != "trending":
+        fallback = Fallback(to=" and ".join(going_by), reason=lacking or _NOTHING)
     return Plan(kind, signals, [*going_by, *by_rules], fallback)
 
 
@@ -52,7 +56,9 @@ def types_in(signals: Signals, kind: KindWeights) -> list[str]:
     found = []
     for name in ("history", "session", "item"):
         seeds = [s for s in signals.seeds if s.type == name and getattr(kind, name)]
-        if any((kind.gnn and np.any(s.context)) or (kind.cold_text and _cold(s)) for s in seeds):
+        if any(
+            (kind.gnn and np.any(s.context)) or (kind.cold_text and _cold(s)) or kind.category for s in seeds
+        ):
             found.append(name)
     if kind.alike_text or kind.alike_gnn:
         found += [a.type for a in signals.anchors if np.any(a.text) or np.any(a.target)]

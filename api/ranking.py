@@ -2,6 +2,7 @@
 
     score(j) = gnn    * u·t_j / temperature        u = sum_i w_i c_i, |u| = 1, over past and present items
              + gnn    * linear * sum_i v_i B_ij / temperature        B the weights of the LEADS_TO edges
+             + category * sum_i v_i sum_c 1 / log(1 + |c|)           c the categories that both lie in
              + cold   * sum_i v_i cos(x_i, x_j) / temperature        over the items that have no vector
              + alike  * mean_a cos(x_a, x_j) / ...    a over the items looked at
              + words  * (cos(q', x_j) / temperature + lexical * BM25(q, j) / max BM25)
@@ -66,8 +67,13 @@ def linear_coefficients(snapshot: Snapshot, seeds: Sequence[Seed], kind: KindWei
 
     The type with the largest share counts whole, so that a session alone counts as the same past would.
     """
-    scale = kind.gnn * snapshot.version.linear / snapshot.temperature / largest_share(seeds, kind)
-    return np.array([scale * getattr(kind, s.type) * s.weight for s in seeds], dtype=np.float64)
+    return kind.gnn * snapshot.version.linear / snapshot.temperature * _amounts(seeds, kind)
+
+
+def _amounts(seeds: Sequence[Seed], kind: KindWeights) -> Floats:
+    """How much each seed counts where a sum is not brought to length one: float64 [len(seeds)]."""
+    largest = largest_share(seeds, kind)
+    return np.array([getattr(kind, s.type) * s.weight / largest for s in seeds], dtype=np.float64)
 
 
 def score_all(snapshot: Snapshot, signals: Signals, kind: KindWeights, weights: RankingWeights) -> Vectors:
@@ -80,6 +86,9 @@ def score_all(snapshot: Snapshot, signals: Signals, kind: KindWeights, weights: 
     rows, v = _linear(snapshot, signals.seeds, kind)
     if v.any():
         scores += v.astype(np.float32) @ rows
+    if kind.category and signals.seeds:
+        own, amounts = _own_categories(snapshot, signals.seeds, kind)
+        scores += snapshot.kinship @ (own.T @ amounts).astype(np.float32)
     if kind.alike_gnn and signals.anchors:
         goal = np.mean([s.target for s in signals.anchors], axis=0)
         scores += snapshot.target @ (goal * kind.alike_gnn / snapshot.temperature).astype(np.float32)
@@ -108,10 +117,13 @@ def split(
     parts: list[Part] = []
     w = coefficients(signals.seeds, kind)
     rows, v = _linear(snapshot, signals.seeds, kind)
-    if kind.gnn and (w.any() or v.any()):
+    own, amounts = _own_categories(snapshot, signals.seeds, kind)
+    if (kind.gnn and (w.any() or v.any())) or amounts.any():
         contexts = np.stack([s.context for s in signals.seeds]).astype(np.float64)
         values = (w[:, None] * kind.gnn / snapshot.temperature) * (contexts @ target.T)
         edges = v[:, None] * rows[:, items].toarray()
+        if amounts.any():
+            edges += amounts[:, None] * (own @ snapshot.kinship[items].T.astype(np.float64)).toarray()
         lost = losses(snapshot, signals.seeds, edges, kind, items)
         parts += [
             Part(s.type, s, value, without)
@@ -178,6 +190,15 @@ def _linear(snapshot: Snapshot, seeds: Sequence[Seed], kind: KindWeights) -> tup
     known = np.array([s.item_id in snapshot.number for s in seeds], dtype=np.float64)
     rows = snapshot.linear[[snapshot.number.get(s.item_id, 0) for s in seeds]]
     return rows, known * linear_coefficients(snapshot, seeds, kind)
+
+
+def _own_categories(
+    snapshot: Snapshot, seeds: Sequence[Seed], kind: KindWeights
+) -> tuple[sp.csr_matrix, Floats]:
+    """The categories of the seeds, CSR [len(seeds), n_categories], and what they are multiplied by."""
+    known = np.array([s.item_id in snapshot.number for s in seeds], dtype=np.float64)
+    own = snapshot.kinship[[snapshot.number.get(s.item_id, 0) for s in seeds]]
+    return own, kind.category * known * _amounts(seeds, kind)
 
 
 def _standing(snapshot: Snapshot, kind: KindWeights) -> Iterator[tuple[PartType, Floats]]:

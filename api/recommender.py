@@ -75,6 +75,7 @@ async def give(
         model_version=serving.snapshot.version.model,
         graph_version=serving.snapshot.version.graph,
         scenario=work.placement.name,
+        ranking=work.ranking,
         experiment=work.part.experiment,
         arm=work.part.arm,
         intent=intent.model_copy(update={"signals": plan.going_by}),
@@ -112,12 +113,26 @@ async def prepare(
     placement = serving.scenarios.at(part.scenario)
     understood = understand(placement.completed(request), snapshot, placement.conditions)
     asked = understood.request
+    learned = serving.learned.at(asked.kind)
     weights = placement.weighed(serving.learned.over(weights, asked.kind), asked.kind)
     gathered = await gather(asked, serving, reads, weights)
     added = boosts(snapshot.table, placement.rules, snapshot.categories)
     gathered = gathered._replace(signals=gathered.signals._replace(boosts=added))
     plan = plan_for(asked, gathered, snapshot, weights)
-    return Work(asked, snapshot, reads, weights, gathered, plan, shown, taken, understood, placement, part)
+    return Work(
+        asked,
+        snapshot,
+        reads,
+        weights,
+        gathered,
+        plan,
+        shown,
+        taken,
+        understood,
+        placement,
+        part,
+        learned.learned_at if learned else None,
+    )
 
 
 async def _items(work: Work, picked: Picked) -> list[Recommendation]:

@@ -126,6 +126,9 @@ class ScenarioWeights(Strict):
     intents: Weight | None = Field(
         None, description="What it adds to be what others chose after the same words.", examples=[3.0]
     )
+    category: Weight | None = Field(
+        None, description="What it counts to share categories with the past.", examples=[0.5]
+    )
     popularity: Weight | None = Field(
         None, description="Multiplies the logarithm of 1 + the number of shoppers.", examples=[0.2]
     )

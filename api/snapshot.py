@@ -94,6 +94,19 @@ class Snapshot:
         """Category ids, and the mean text of each one's items, unit length, [n_categories, text dim]."""
         return centroids(self.text, self.categories.items)
 
+    @cached_property
+    def kinship(self) -> sp.csr_matrix:
+        """K with (K K')[i, j] = sum of 1 / log(1 + size) over the categories of both: [n, n_categories].
+
+        As common neighbours are weighed in link prediction (Adamic and Adar 2003).
+        """
+        members = list(self.categories.items.values())
+        sizes = [len(items) for items in members]
+        rows = np.concatenate([*members, np.zeros(0, dtype=np.int64)])
+        values = np.sqrt(1 / np.log1p(np.repeat(sizes, sizes))).astype(np.float32)
+        columns = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
+        return sp.csc_matrix((values, rows, columns), shape=(len(self.ids), len(members))).tocsr()
+
     def event_weights(self, default: dict[str, float]) -> dict[str, float]:
         """Weight of a past item by event type, as the model was trained, else `default`."""
         return default | dict(self.version.event_weights)

@@ -1,4 +1,7 @@
-"""The constants of ranking, each with a sentence: one place to read, and one object to learn later."""
+"""The constants of ranking, each with a sentence: one place to read.
+
+`shopgraph api learn` fits some of them to a shop (api.learning); what it adopts comes before these.
+"""
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -46,6 +49,11 @@ class KindWeights(BaseModel):
         3.0,
         description="What the item adds that was chosen most by those who asked in the same words, where an "
         "intent of the graph says so; others in proportion, and less the less alike the words are.",
+    )
+    category: float = Field(
+        0.0,
+        description="Multiplies, for each past item by its weight, the sum of 1 / log(1 + items in it) over "
+        "the categories that both lie in: a rare category says more than a wide one.",
     )
     popularity: float = Field(0.0, description="Multiplies the logarithm of 1 + the number of shoppers.")
     trend: float = Field(0.0, description="Multiplies the logarithm of 1 + the decayed number of events.")

@@ -22,8 +22,8 @@ def learn(
     """Learn from past choices how much popularity, trend and the rest should count in for_you.
 
     Needs the twin that `shopgraph gnn train` keeps under SHOPGRAPH_HOME: a model that has not seen the
-    choices it is asked about. Adopted only if NDCG@20 of shoppers that were not learned from is clearly better; every
-    API process follows within two seconds, and the weights of scenarios come before.
+    choices it is asked about. Adopted only if NDCG@20 of shoppers that were not learned from is clearly
+    better; every API process follows within two seconds, and the weights of scenarios come before.
 
     Example: shopgraph api learn --trees
     """

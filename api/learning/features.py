@@ -18,7 +18,8 @@ from api.snapshot import Snapshot, Vectors
 from api.weights import KindWeights, RankingWeights
 from kg.dataset import ShopData
 
-TERMS: Final = ("words", "popularity", "trend", "novelty")  # fields of KindWeights
+TERMS: Final = ("words", "category", "popularity", "trend", "novelty")  # fields of KindWeights
+_OF_THE_PAST: Final = frozenset({"category"})  # looking up a long past takes time
 _NOTHING: Final = {"gnn": 0.0, "cold_text": 0.0, "intents": 0.0} | dict.fromkeys(TERMS, 0.0)
 
 
@@ -76,8 +77,12 @@ class Looking(NamedTuple):
     def _features(self, snapshot: Snapshot, signals: Signals) -> Vectors:
         nothing = self.kind.model_copy(update=_NOTHING)
         rest = self.kind.model_copy(update={"intents": 0.0} | dict.fromkeys(TERMS, 0.0))
-        kinds = [rest, *(nothing.model_copy(update={term: 1.0}) for term in TERMS)]
-        return np.stack([score_all(snapshot, signals, k, self.weights) for k in kinds], axis=1)
+        columns = [score_all(snapshot, signals, rest, self.weights)]
+        for term in TERMS:
+            kind = nothing.model_copy(update={term: 1.0})
+            by = signals if term in _OF_THE_PAST else signals._replace(seeds=())
+            columns.append(score_all(snapshot, by, kind, self.weights))
+        return np.stack(columns, axis=1)
 
 
 def weights_of(kind: KindWeights) -> Floats:

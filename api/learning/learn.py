@@ -93,7 +93,10 @@ def learn(
     with progress("cases that judge", len(judging)) as advance:
         values = judged(_counted(looking, judging, advance), scorers)
     found = _decided(found._replace(weights=dict(named(learned, varied[1:].tolist()))), values)
-    return _adopt(graph, found) if found.adopted and adopt else found._replace(adopted=False)
+    if found.adopted and adopt:
+        return _adopt(graph, found)
+    told = ", and nothing was to be adopted" if found.adopted else ""
+    return found._replace(adopted=False, reason=found.reason + told)
 
 
 def undo(graph: Graph) -> bool:

@@ -1,6 +1,7 @@
 """The shop as it stood just before a moment: what was popular, what was chosen lately, what had come."""
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
@@ -48,12 +49,17 @@ class Timeline:
         snapshot = self._snapshot
         if not self._has_time:
             nothing = Activity(np.zeros(len(snapshot.ids)), snapshot.activity.first_seen * np.nan)
-            return replace(snapshot, shoppers=self._shoppers, activity=nothing)
+            return self._with(shoppers=self._shoppers, activity=nothing)
         self._move(at)
         released = snapshot.columns.released
         columns = snapshot.columns._replace(released=np.where(released <= at, released, np.nan))
         activity = Activity(self._trend, self._seen)
-        return replace(snapshot, shoppers=self._shoppers, activity=activity, columns=columns)
+        return self._with(shoppers=self._shoppers, activity=activity, columns=columns)
+
+    def _with(self, **changes: Any) -> Snapshot:
+        found = replace(self._snapshot, **changes)
+        vars(found)["kinship"] = self._snapshot.kinship  # the same at any moment; else made anew for each
+        return found
 
     def _move(self, at: int) -> None:
         """Let everything happen that happened before `at`, seconds since 1970."""

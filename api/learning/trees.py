@@ -28,8 +28,8 @@ def trees(choices: Choices, seed: int = 0) -> Mapping[str, Scorer]:
     model = HistGradientBoostingClassifier(
         monotonic_cst=[1] * features, max_iter=150, learning_rate=0.06, max_leaf_nodes=15, random_state=seed
     )
-    weight = np.repeat(choices.weight, candidates).reshape(n, candidates)
-    model.fit(choices.x[there], taken[there], sample_weight=weight[there] * n)
+    weight = n * choices.weight[:, None] * np.exp(choices.offset)  # a candidate counts for all it stands for
+    model.fit(choices.x[there], taken[there], sample_weight=weight[there])
 
     def score(x: Vectors) -> Vectors:
         return np.asarray(model.predict_proba(x)[:, 1], dtype=np.float64)

@@ -27,15 +27,18 @@ def signals(past: list[tuple[str, str]], session: list[str], looked_at: bool = T
 
 @pytest.mark.parametrize("looked_at", [True, False])
 @pytest.mark.parametrize("viewed", [SESSION, SESSION[:1]])
-def test_without_a_past_item_the_score_falls_by_what_is_said(looked_at: bool, viewed: list[str]) -> None:
-    parts = split(SHOP, signals(PAST, viewed, looked_at), KIND, WEIGHTS, ITEMS)
-    whole = score_all(SHOP, signals(PAST, viewed, looked_at), KIND, WEIGHTS)[ITEMS]
+@pytest.mark.parametrize("kind", [KIND, KindWeights(category=1.5)])
+def test_without_a_past_item_the_score_falls_by_what_is_said(
+    looked_at: bool, viewed: list[str], kind: KindWeights
+) -> None:
+    parts = split(SHOP, signals(PAST, viewed, looked_at), kind, WEIGHTS, ITEMS)
+    whole = score_all(SHOP, signals(PAST, viewed, looked_at), kind, WEIGHTS)[ITEMS]
     said = {p.cause.item_id: p.lost for p in parts if p.type in ("history", "session")}
     assert set(said) == {*viewed, *(item_id for item_id, _ in PAST)}
     for item_id, lost in said.items():
         past = [event for event in PAST if event[0] != item_id]
         session = [other for other in viewed if other != item_id]
-        left = score_all(SHOP, signals(past, session, looked_at), KIND, WEIGHTS)[ITEMS]
+        left = score_all(SHOP, signals(past, session, looked_at), kind, WEIGHTS)[ITEMS]
         np.testing.assert_allclose(lost, whole - left, atol=2e-5)
     if looked_at:
         (item,) = [p for p in parts if p.type == "item"]

@@ -17,6 +17,7 @@ ALL_TERMS = KindWeights(
     feedback=0.4,
     alike_gnn=0.5,
     alike_text=0.7,
+    category=0.8,
     edges={"BOUGHT_WITH": 3.0},
     edge_floor=1.0,
     popularity=0.3,
@@ -139,3 +140,19 @@ def test_ranked_yields_every_allowed_item_once_best_first(scores: list[int], fir
     order = np.concatenate(list(ranked(values, allowed, first))).tolist()
 
     assert order == sorted(np.flatnonzero(allowed).tolist(), key=lambda n: (-scores[n], n))
+
+
+def test_shared_categories_count_more_the_fewer_items_they_hold() -> None:
+    snapshot = made_up(30, 2)
+    seeds = seeds_of(snapshot, (0, "history", 2.0), (1, "session", 0.5))
+    kind = KindWeights(gnn=0.0, cold_text=0.0, category=3.0)
+
+    scores = score_all(snapshot, Signals(seeds), kind, WEIGHTS)
+
+    def both(a: int, b: int) -> float:
+        members = snapshot.categories.items.values()
+        return sum(1 / np.log(1 + len(items)) for items in members if a in items and b in items)
+
+    for n in range(30):  # the session's share is 1.5, the history's 1: the larger one counts whole
+        assert scores[n] == pytest.approx(3 * (2.0 * both(0, n) / 1.5 + 0.5 * both(1, n)), rel=1e-5)
+    assert len({both(0, n) for n in range(30)}) > 1

@@ -1,0 +1,133 @@
+"""A made-up shop whose shoppers choose in a way that is known, and a model of it that knows nothing."""
+
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+from safetensors.numpy import save_file
+
+from kg.driver import Graph
+from kg.queries import parse
+from tests.api import shop
+
+ITEMS, CATEGORIES, USERS, DAYS, KNOWN_DAYS = 80, 10, 150, 120, 90
+DAY, START = 86_400, 1_600_000_000
+VERSION = "model-1"
+Choose = Callable[[np.random.Generator, int, int], int]  # user, day -> number of an item
+WRITES = parse(
+    "learnable",
+    """
+// name: events
+// What users bought, a row a user and item.
+// params: rows
+// returns:
+UNWIND $rows AS row
+MERGE (u:User {userId: row.user})
+WITH u, row
+MATCH (i:Item {itemId: row.item})
+MERGE (u)-[e:BOUGHT]->(i)
+SET e.count = size(row.times), e.weight = 1.0, e.times = row.times,
+    e.firstAt = datetime({epochSeconds: row.times[0]}), e.lastAt = datetime({epochSeconds: row.times[-1]})
+
+// name: forget
+// Take away what was bought at a moment or later; no item was bought twice by a user.
+// params: since
+// returns:
+MATCH (:User)-[e:BOUGHT]->(:Item)
+WHERE e.times[0] >= $since
+DELETE e
+
+// name: searches
+// What users searched for.
+// params: rows
+// returns:
+UNWIND $rows AS row
+CREATE (:Event {type: 'search', userId: row.user, query: row.query, at: datetime({epochSeconds: row.at})})
+""",
+)
+
+
+def by_trend(random: np.random.Generator, _: int, day: int) -> int:
+    """Mostly one of the four items that all the shop buys this week."""
+    hot = np.random.default_rng(day // 7).choice(ITEMS, 4, replace=False)
+    return int(random.choice(hot)) if random.random() < 0.8 else int(random.integers(ITEMS))
+
+
+def by_category(random: np.random.Generator, user: int, _: int) -> int:
+    """Mostly from the shopper's own category."""
+    if random.random() < 0.8:
+        return user % CATEGORIES + CATEGORIES * int(random.integers(ITEMS // CATEGORIES))
+    return int(random.integers(ITEMS))
+
+
+def at_random(random: np.random.Generator, _: int, __: int) -> int:
+    """Nothing is to be learned."""
+    return int(random.integers(ITEMS))
+
+
+def write(graph: Graph, home: Path, choose: Choose) -> None:
+    """The shop, live with a random model, and that model's files."""
+    graph.write(shop.WRITES["constraints"])
+    names = [f"Category {k}" for k in range(CATEGORIES)]
+    graph.write(shop.WRITES["categories"], rows=[{"id": n, "name": n, "parent": None} for n in names])
+    rows = [
+        {"properties": {"itemId": f"i{k:02d}", "title": f"Item {k}", "brand": "A"}, "category": names[k % 10]}
+        for k in range(ITEMS)
+    ]
+    graph.write(shop.WRITES["items"], rows=rows)
+    times: dict[tuple[int, int], list[int]] = {}
+    for user, item, at in bought(choose):
+        times.setdefault((user, item), []).append(at)
+    events = [{"user": f"u{u:03d}", "item": f"i{i:02d}", "times": sorted(t)} for (u, i), t in times.items()]
+    graph.write(WRITES["events"], rows=events)
+    _publish(graph, home)
+    shop.finish_refresh(graph, "run-1")
+
+
+def bought(choose: Choose) -> Iterator[tuple[int, int, int]]:
+    """User, item and time of each purchase, in order; nothing is bought twice."""
+    random, had = np.random.default_rng(0), set()
+    for day in range(DAYS):
+        for second, user in enumerate(random.choice(USERS, 25, replace=False).tolist()):
+            item = choose(random, user, day)
+            if (user, item) not in had:
+                had.add((user, item))
+                yield user, item, START + DAY * day + second
+
+
+def _publish(graph: Graph, home: Path) -> None:
+    random = np.random.default_rng(1)
+    context, target = (random.normal(size=(ITEMS, shop.DIM)).astype(np.float32) for _ in range(2))
+    for vectors in (context, target):
+        vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    rows = [
+        {"item": f"i{k:02d}", "context": context[k].tolist(), "target": target[k].tolist()}
+        for k in range(ITEMS)
+    ]
+    graph.write(shop.WRITES["vectors"], rows=rows, context="gnnContextBlue", target="gnnTargetBlue")
+    serving = json.dumps({"event_weights": {"purchase": 1.0}, "fade": 0.0, "linear": 0.0})
+    graph.write(
+        shop.WRITES["model"], version=VERSION, slot="blue", dim=shop.DIM, temperature=1.0, serving=serving
+    )
+    save_twin(home, context, target)
+
+
+def save_twin(home: Path, context: np.ndarray, target: np.ndarray, split: str = "time") -> None:
+    """As `gnn train` keeps it."""
+    folder = home / "models" / VERSION
+    folder.mkdir(parents=True, exist_ok=True)
+    about = {
+        "version": VERSION,
+        "split": split,
+        "refitted": True,
+        "judged_until": START + DAY * KNOWN_DAYS,
+        "item_ids": [f"i{k:02d}" for k in range(len(context))],
+    }
+    (folder / "model.json").write_text(json.dumps(about))
+    empty = {
+        "linear.data": np.zeros(0, np.float32),
+        "linear.indices": np.zeros(0, np.int32),
+        "linear.indptr": np.zeros(len(context) + 1, np.int32),
+    }
+    save_file({"context": context, "target": target} | empty, folder / "twin.safetensors")
