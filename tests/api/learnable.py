@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 from safetensors.numpy import save_file
 
+from api.encoder import QueryEncoder
 from kg.driver import Graph
 from kg.queries import parse
 from tests.api import shop
@@ -14,6 +15,7 @@ from tests.api import shop
 ITEMS, CATEGORIES, USERS, DAYS, KNOWN_DAYS = 80, 10, 150, 120, 90
 DAY, START = 86_400, 1_600_000_000
 VERSION = "model-1"
+GOODS = ("tea", "coffee", "spade", "lamp", "shoes", "pasta", "guitar", "pillow", "bicycle", "soap")
 Choose = Callable[[np.random.Generator, int, int], int]  # user, day -> number of an item
 WRITES = parse(
     "learnable",
@@ -66,23 +68,32 @@ def at_random(random: np.random.Generator, _: int, __: int) -> int:
     return int(random.integers(ITEMS))
 
 
-def write(graph: Graph, home: Path, choose: Choose) -> None:
-    """The shop, live with a random model, and that model's files."""
+def write(graph: Graph, home: Path, choose: Choose, encoder: QueryEncoder | None = None) -> None:
+    """The shop, live with a random model, and that model's files.
+
+    Args:
+        encoder: makes vectors of the titles, and users search for a good before they buy it.
+    """
     graph.write(shop.WRITES["constraints"])
     names = [f"Category {k}" for k in range(CATEGORIES)]
     graph.write(shop.WRITES["categories"], rows=[{"id": n, "name": n, "parent": None} for n in names])
-    rows = [
-        {"properties": {"itemId": f"i{k:02d}", "title": f"Item {k}", "brand": "A"}, "category": names[k % 10]}
-        for k in range(ITEMS)
-    ]
+    rows = [{"properties": _item(k, encoder), "category": names[k % CATEGORIES]} for k in range(ITEMS)]
     graph.write(shop.WRITES["items"], rows=rows)
-    times: dict[tuple[int, int], list[int]] = {}
-    for user, item, at in bought(choose):
-        times.setdefault((user, item), []).append(at)
-    events = [{"user": f"u{u:03d}", "item": f"i{i:02d}", "times": sorted(t)} for (u, i), t in times.items()]
-    graph.write(WRITES["events"], rows=events)
+    events = list(bought(choose))
+    rows = [{"user": f"u{u:03d}", "item": f"i{i:02d}", "times": [at]} for u, i, at in events]
+    graph.write(WRITES["events"], rows=rows)
+    if encoder is not None:
+        said = [{"user": f"u{u:03d}", "query": GOODS[i % CATEGORIES], "at": at - 60} for u, i, at in events]
+        graph.write(WRITES["searches"], rows=said)
     _publish(graph, home)
     shop.finish_refresh(graph, "run-1")
+
+
+def _item(k: int, encoder: QueryEncoder | None) -> dict[str, object]:
+    item = {"itemId": f"i{k:02d}", "title": f"{GOODS[k % CATEGORIES]} no. {k}", "brand": "A"}
+    if encoder is None:
+        return item
+    return item | {"textEmbedding": encoder.encode(item["title"]).tolist(), "textModel": encoder.name}
 
 
 def bought(choose: Choose) -> Iterator[tuple[int, int, int]]:
