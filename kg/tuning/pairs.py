@@ -1,0 +1,80 @@
+"""What a shop can teach an encoder: texts that belong together, by kind."""
+
+from collections.abc import Iterator, Mapping
+from typing import NamedTuple
+
+from kg.driver import Graph
+from kg.intents import said_and_chosen
+from kg.needs import normal
+from kg.queries import load
+from kg.text import compose
+
+
+class Pair(NamedTuple):
+    """An anchor and a text that is to be found by it."""
+
+    anchor: str
+    positive: str
+    keys: tuple[str, str]  # of both ends; what has one key is on one side of the split
+
+
+class Kind(NamedTuple):
+    """The pairs of one kind, and among which texts the right one is to be found."""
+
+    name: str  # searches, together or descriptions
+    pairs: list[Pair]
+    candidates: list[str]
+
+
+class _Item(NamedTuple):
+    text: str  # as it is encoded
+    title: str
+    description: str
+
+    @property
+    def key(self) -> str:
+        """Items of one title, as variants have it, stay together."""
+        return f"item {normal(self.title) or normal(self.text)}"
+
+
+def read_kinds(graph: Graph) -> list[Kind]:
+    """The shop's pairs; a kind may have none."""
+    items = {item_id: item for item_id, item in _items(graph) if item.text}
+    texts = sorted({item.text for item in items.values()})
+    descriptions = sorted({item.description for item in items.values() if item.description})
+    return [
+        Kind("searches", _distinct(_searches(graph, items)), texts),
+        Kind("together", _distinct(_together(graph, items)), texts),
+        Kind("descriptions", _distinct(_descriptions(items)), descriptions),
+    ]
+
+
+def _items(graph: Graph) -> Iterator[tuple[str, _Item]]:
+    for row in graph.stream(load("encode").items):
+        title, description = (" ".join((row[name] or "").split()) for name in ("title", "description"))
+        yield row["itemId"], _Item(compose(row), title, description)
+
+
+def _searches(graph: Graph, items: Mapping[str, _Item]) -> Iterator[Pair]:
+    """What was searched for, or said to be sought, and the item that was chosen then."""
+    for said in said_and_chosen(graph):
+        words, item = normal(said.text), items.get(said.item_id)
+        if words and item is not None:
+            yield Pair(" ".join(said.text.split()), item.text, (f"words {words}", item.key))
+
+
+def _together(graph: Graph, items: Mapping[str, _Item]) -> Iterator[Pair]:
+    for row in graph.stream(load("tuning").together):
+        one, other = items.get(row["one"]), items.get(row["other"])
+        if one is not None and other is not None and one.text != other.text:
+            yield Pair(one.text, other.text, (one.key, other.key))
+
+
+def _descriptions(items: Mapping[str, _Item]) -> Iterator[Pair]:
+    for item in items.values():
+        if item.title and item.description and item.title != item.description:
+            yield Pair(item.title, item.description, (item.key, item.key))
+
+
+def _distinct(pairs: Iterator[Pair]) -> list[Pair]:
+    return sorted(dict.fromkeys(pairs))

@@ -1,0 +1,49 @@
+"""Which pairs train, which say when to stop, and which judge. Pure functions.
+
+What has one key is on one side, by a hash of the key: in every run the same, so an encoder that was adopted
+before has not been trained on what judges the next one.
+"""
+
+import hashlib
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+from kg.tuning.pairs import Kind, Pair
+
+HELD = 0.3  # of all keys; a pair of two keys is held out where both are, and trains where neither is
+
+
+class Parts(NamedTuple):
+    """The pairs of one kind."""
+
+    train: list[Pair]
+    stop: list[Pair]  # half of the held-out pairs: their loss says when to stop
+    judge: list[Pair]  # the other half
+
+
+def split(kinds: Sequence[Kind]) -> dict[str, Parts]:
+    """Held out are also all texts that occur in a held-out pair of any kind."""
+    held = {kind.name: [pair for pair in kind.pairs if all(map(_held, pair.keys))] for kind in kinds}
+    texts = set(_texts(pair for pairs in held.values() for pair in pairs))
+    parts = {}
+    for kind in kinds:
+        train = [
+            pair for pair in kind.pairs if not any(map(_held, pair.keys)) and texts.isdisjoint(_texts([pair]))
+        ]
+        judge = [pair for pair in held[kind.name] if _share("judge", *sorted(pair.keys)) < 0.5]
+        stop = sorted(set(held[kind.name]) - set(judge))
+        parts[kind.name] = Parts(train, stop, judge)
+    return parts
+
+
+def _held(key: str) -> bool:
+    return _share("held", key) < HELD
+
+
+def _share(*words: str) -> float:
+    """A number from 0 to 1 that depends on the words alone."""
+    return int.from_bytes(hashlib.sha256("\0".join(words).encode()).digest()[:8]) / 2**64
+
+
+def _texts(pairs: Iterable[Pair]) -> list[str]:
+    return [text for pair in pairs for text in (pair.anchor, pair.positive)]
