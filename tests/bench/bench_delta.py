@@ -1,4 +1,4 @@
-"""Bar 3 of the refresh on Beauty: what 1 % new events cost, and whether they end in the graph of a whole load.
+"""Bar 3 of the refresh on Beauty: what 1 % new events cost, and whether they end in a whole load's graph.
 
     python -m tests.bench.bench_delta
 
