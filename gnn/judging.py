@@ -2,8 +2,8 @@
 
 Where validation asks for new items, it says itself how much they should count beside known ones. Elsewhere a
 tenth of the known items plays new: they are ranked by text, declared edges and kin alone, on the same
-validation part, and the largest lift is kept that costs the others no more than a hundredth of their figure.
-So each shop has its own.
+validation part, and the largest lift is kept that costs the others at most a hundredth of what they reach
+when those items are known. So each shop has its own.
 """
 
 from typing import Final, NamedTuple
@@ -119,23 +119,30 @@ def rehearse(
 
 
 def fair_lift(
-    played: Rehearsal, best: Snapshot, blend: Blend, judged: Judgement, metric: str, cost: float
+    played: Rehearsal,
+    best: Snapshot,
+    linear: sp.csr_matrix,
+    blend: Blend,
+    judged: Judgement,
+    metric: str,
+    cost: float,
 ) -> float:
     """The largest lift with which the items that do not play lose no more than `cost` of their figure.
 
-    They are compared with a shop in which those that play do not exist.
+    They are compared with the shop as it is, where those that play are known: a new item gets about the room
+    that it would have if it were known, and what `cost` leaves beyond that.
     """
     context, others = best.tensors["context"].numpy(), _without(judged, played.items.new)
 
-    def figure(lift: float) -> float:
-        scorer = vector_scorer(context, *played.items.lifted(played.linear, lift), blend)
-        return evaluate(scorer, others)[metric]
+    def figure(target: Floats, weights: sp.csr_matrix) -> float:
+        return evaluate(vector_scorer(context, target, weights, blend), others)[metric]
 
-    least = (1 - cost) * figure(0.0)
-    lift = next((lift for lift in reversed(LIFTS) if figure(lift) >= least), LIFTS[0])
+    least = (1 - cost) * figure(best.tensors["target"].numpy(), linear)
+    borne = (lift for lift in reversed(LIFTS) if figure(*played.items.lifted(played.linear, lift)) >= least)
+    lift = next(borne, LIFTS[0])
     say(
         f"new items count {lift:g} times: {played.items.new.sum():,} known ones that played new "
-        f"cost the others no more than {cost:.1%}"
+        f"cost the others at most {cost:.1%}"
     )
     return lift
 

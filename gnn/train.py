@@ -138,7 +138,9 @@ def fit(
     if judged and not asks_for_new(judged, new):
         played = rehearse(model, best, relations, linear, new, config.seed)
         lift = (
-            from_first(partial(fair_lift, played, best, blend, judged, config.stop_on, config.new_item_cost))
+            from_first(
+                partial(fair_lift, played, best, linear, blend, judged, config.stop_on, config.new_item_cost)
+            )
             if played
             else 1.0
         )
