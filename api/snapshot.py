@@ -16,7 +16,7 @@ import numpy.typing as npt
 import scipy.sparse as sp
 
 from api.activity import Activity, read_activity
-from api.columns import Categories, Columns, Floats, Table, categories_from, centroids, columns_from
+from api.columns import Categories, Columns, Floats, Table, by_value, categories_from, centroids, columns_from
 from api.lexicon import Lexicon
 from api.weights import DEFAULT
 from kg.columns import RELATIONSHIP_OF
@@ -93,6 +93,11 @@ class Snapshot:
     def centroids(self) -> tuple[list[str], Vectors]:
         """Category ids, and the mean text of each one's items, unit length, [n_categories, text dim]."""
         return centroids(self.text, self.categories.items)
+
+    @cached_property
+    def attributes_by_value(self) -> dict[str, list[str]]:
+        """Of each attribute value that says what it is by itself, the attributes that have it."""
+        return by_value(self.columns.attributes)
 
     def event_weights(self, default: dict[str, float]) -> dict[str, float]:
         """Weight of a past item by event type, as the model was trained, else `default`."""

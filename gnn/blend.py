@@ -27,7 +27,7 @@ class Blend(NamedTuple):
 
     fade: float = 0.0
     linear: float = 0.0
-    lift: float = 1.1  # what the score of a new item is multiplied by, see gnn.newcomers
+    lift: float = 1.0  # what the score of a new item is multiplied by, see gnn.newcomers
 
 
 def start(*, ordered: bool, linear: bool) -> Blend:

@@ -21,9 +21,9 @@ from gnn.evaluation.significance import Comparison, paired_bootstrap
 from gnn.evaluation.slices import Slice, slices
 from gnn.evaluation.slices import targets as targets_of
 from gnn.histories import histories
+from gnn.judging import vector_scorer
 from gnn.split import Split, new_pairs
 from gnn.store import SavedModel
-from gnn.train import vector_scorer
 from kg.dataset import ShopData
 
 METRIC, K = "ndcg@20", 20

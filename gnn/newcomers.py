@@ -6,7 +6,7 @@ They borrow it from their kin, the known items that the model puts closest to th
     t_j  <- lift · (t_j + ½ · t_kin) / ‖·‖      t_kin: the kin's mean direction, unit length
     B_ij <- lift · Σ_k share_jk B_ik            what leads to the kin leads to the new item
 
-`lift` decides how new and known items share the places of a list; see gnn.blend.
+`lift` decides how new and known items share the places of a list; see gnn.blend and gnn.rehearsal.
 """
 
 from typing import Final, NamedTuple
@@ -18,6 +18,7 @@ import scipy.sparse as sp
 from gnn.linear import nothing
 
 Floats = npt.NDArray[np.float32]
+Bools = npt.NDArray[np.bool_]
 
 _KIN: Final = 5  # known items that a new one borrows from
 _BORROWED: Final = 0.5  # of the kin's direction, next to the item's own
@@ -27,7 +28,7 @@ _ROWS: Final = 2048  # new items at once
 class Newcomers(NamedTuple):
     """What new items have by themselves and from their kin."""
 
-    new: npt.NDArray[np.bool_]  # which items nobody has, [n_items]
+    new: Bools  # which items nobody has, [n_items]
     target: Floats  # of all items, the new ones' with unit length, [n_items, d]
     leading: sp.csr_matrix  # columns of B for the new ones, [n_items, n_items]
 
@@ -39,7 +40,7 @@ class Newcomers(NamedTuple):
         return self.target * factor[:, None], (weights + np.float32(lift) * self.leading).tocsr()
 
 
-def newcomers(target: Floats, weights: sp.csr_matrix, new: npt.NDArray[np.bool_]) -> Newcomers:
+def newcomers(target: Floats, weights: sp.csr_matrix, new: Bools) -> Newcomers:
     """Let the new items borrow from their kin.
 
     Args:
@@ -58,7 +59,7 @@ def newcomers(target: Floats, weights: sp.csr_matrix, new: npt.NDArray[np.bool_]
     return Newcomers(new, settled, (weights @ shares.T).tocsr())
 
 
-def _shares(target: Floats, new: npt.NDArray[np.bool_], kin: int) -> sp.csr_matrix:
+def _shares(target: Floats, new: Bools, kin: int) -> sp.csr_matrix:
     """How much a new item (row) takes from a known one (column): by cosine, rows sum to 1."""
     among, them = np.flatnonzero(~new), np.flatnonzero(new)
     units = _unit(target)

@@ -5,7 +5,6 @@ from functools import partial
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 import scipy.sparse as sp
 import torch
@@ -18,13 +17,14 @@ from gnn.checkpoint import Checkpoint, Epoch, Snapshot, State
 from gnn.config import TrainConfig
 from gnn.device import training_device
 from gnn.distributed import add_up, from_first, is_first, share
-from gnn.evaluation.evaluate import Asked, Judgement, Scorer, Scores, Table, evaluate
+from gnn.evaluation.evaluate import Judgement, Scorer
 from gnn.examples import Division, batches
 from gnn.graphs import shop_graph
 from gnn.histories import Histories, histories
+from gnn.judging import asks_for_new, fair_lift, judge, rehearse, settled, vector_scorer
 from gnn.linear import item_weights
 from gnn.model import ItemGraphModel, spectral
-from gnn.newcomers import Newcomers, newcomers
+from gnn.newcomers import Bools
 from gnn.propagation import Relations
 from gnn.store import SavedModel
 from gnn.warm import start_from
@@ -32,8 +32,6 @@ from kg.console import say
 from kg.dataset import ShopData
 from kg.errors import ModelError
 from kg.precision import fast_bfloat16
-
-_NEW_SHARE = 0.01  # of what is asked for: below it validation says nothing of new items
 
 
 class Fitted(NamedTuple):
@@ -121,7 +119,7 @@ def fit(
             raise ModelError(f"The loss became {mean_loss} in epoch {epoch}: try a lower learning rate.")
         now = _snapshot(epoch, model, relations)
         last = curve[-1].blend if curve else blend
-        chosen, metrics = from_first(partial(_judge, now, linear, new, last, judged, ordered, config))
+        chosen, metrics = from_first(partial(judge, now, linear, new, last, judged, ordered, config.stop_on))
         seconds = time.monotonic() - epoch_started
         curve.append(Epoch(epoch, mean_loss, metrics, chosen, seconds))
         say(_line(curve[-1], config.stop_on))
@@ -137,7 +135,17 @@ def fit(
     if best is None:
         raise ModelError(f"Nothing was trained: epochs is {epochs}.")
     weights, blend = best.tensors["relation"].tolist(), curve[best.epoch - 1].blend
-    target, whole = _newcomers(best, linear, new).lifted(linear, blend.lift)
+    if judged and not asks_for_new(judged, new):
+        played = rehearse(model, best, relations, linear, new, config.seed)
+        lift = (
+            from_first(
+                partial(fair_lift, played, best, linear, blend, judged, config.stop_on, config.new_item_cost)
+            )
+            if played
+            else 1.0
+        )
+        blend = blend._replace(lift=lift)
+    target, whole = settled(best, linear, new).lifted(linear, blend.lift)
     return Fitted(
         best.tensors | {"target": torch.from_numpy(target)},
         whole,
@@ -174,23 +182,6 @@ def refit(
     )
 
 
-def vector_scorer(
-    context: npt.NDArray[np.float32], target: npt.NDArray[np.float32], linear: sp.csr_matrix, blend: Blend
-) -> Scorer:
-    """score(u, j) = (Σ_i w_i c_i)·t_j / ‖Σ_i w_i c_i‖ + linear · Σ_i w_i B_ij, w faded."""
-
-    def score(asked: Asked) -> Scores:
-        weights = Histories(asked.history, asked.age).faded(blend.fade)
-        users = weights @ context
-        users /= np.maximum(np.linalg.norm(users, axis=1, keepdims=True), 1e-12)
-        scores = users @ target.T
-        if blend.linear and linear.nnz:
-            scores += blend.linear * (weights @ linear).toarray()
-        return np.asarray(scores, dtype=np.float32)
-
-    return score
-
-
 def _division(config: TrainConfig, ordered: bool) -> Division:
     if config.examples == "next" or (config.examples == "auto" and ordered):
         return Division(config.shown_share, config.next_items, config.fade)
@@ -215,16 +206,16 @@ def graph_for(data: ShopData, train: pd.DataFrame, config: TrainConfig) -> Heter
     )
 
 
-def _new(data: ShopData, known: Histories) -> npt.NDArray[np.bool_]:
+def _new(data: ShopData, known: Histories) -> Bools:
     """Which items have a text and nobody who has them."""
-    unknown: npt.NDArray[np.bool_] = np.bincount(known.weight.indices, minlength=len(data.items)) == 0
+    unknown: Bools = np.bincount(known.weight.indices, minlength=len(data.items)) == 0
     return unknown & (False if data.text is None else data.text.any(axis=1))
 
 
 def _model(
     data: ShopData,
     known: sp.csr_matrix,
-    new: npt.NDArray[np.bool_],
+    new: Bools,
     n_relations: int,
     config: TrainConfig,
 ) -> ItemGraphModel:
@@ -250,38 +241,6 @@ def _snapshot(epoch: int, model: ItemGraphModel, relations: Relations) -> Snapsh
         vectors = model(relations.all())
     tensors = model.state_dict() | {"context": vectors.context, "target": vectors.target}
     return Snapshot(epoch, {name: tensor.detach().cpu().clone() for name, tensor in tensors.items()})
-
-
-def _judge(
-    now: Snapshot,
-    linear: sp.csr_matrix,
-    new: npt.NDArray[np.bool_],
-    blend: Blend,
-    judged: Judgement | None,
-    ordered: bool,
-    config: TrainConfig,
-) -> tuple[Blend, Table]:
-    """The best blend near the last one, and its metrics on validation."""
-    if judged is None:
-        return blend, {}
-    context, settled = now.tensors["context"].numpy(), _newcomers(now, linear, new)
-    asked_for = np.asarray(judged.targets.sum(axis=0)).ravel()
-
-    def figures(tried: Blend) -> Table:
-        return evaluate(vector_scorer(context, *settled.lifted(linear, tried.lift), tried), judged)
-
-    return blends.choose(
-        figures,
-        config.stop_on,
-        blend,
-        ordered=ordered,
-        linear=bool(linear.nnz),
-        lift=bool(asked_for[new].sum() >= _NEW_SHARE * asked_for.sum()),
-    )
-
-
-def _newcomers(now: Snapshot, linear: sp.csr_matrix, new: npt.NDArray[np.bool_]) -> Newcomers:
-    return newcomers(now.tensors["target"].numpy(), linear, new)
 
 
 def _line(epoch: Epoch, stop_on: str) -> str:

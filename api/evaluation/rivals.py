@@ -38,7 +38,7 @@ class Rivals:
 
     def full_text(self, words: str) -> list[str]:
         """Lucene's BM25 by the full-text index."""
-        return self._ids(_Q.full_text, words=_plain(words), k=_DEEP)
+        return self._ids(_Q.full_text, words=plain(words), k=_DEEP)
 
     def vectors(self, words: str) -> list[str]:
         """Cosines by the index of text vectors."""
@@ -67,7 +67,7 @@ class Rivals:
 
         def search(words: str) -> list[str]:
             found = retriever.get_search_results(
-                query_text=_plain(words), query_vector=self._encode(words).tolist(), top_k=_DEEP
+                query_text=plain(words), query_vector=self._encode(words).tolist(), top_k=_DEEP
             )
             return [record["node"]["itemId"] for record in found.records]
 
@@ -81,6 +81,6 @@ def _system(search: Callable[[str], list[str]]) -> System:
     return answer
 
 
-def _plain(words: str) -> str:
+def plain(words: str) -> str:
     """Without what Lucene takes for operators."""
     return re.sub(r"[^\w\s]", " ", words)

@@ -53,7 +53,7 @@ class Shop(NamedTuple):
 def main() -> None:
     """Measure, print and write the bars."""
     options = _options()
-    shop = _shop()
+    shop = sample(5_000)
     command = f"python -m tests.bench.bench_api --rate {options.rate:g} --seconds {options.seconds:g}"
     with served() as url:
         bodies = _bodies(shop, int(options.rate * (options.seconds + options.warm_up)))
@@ -83,10 +83,11 @@ def _bars(load: Load, command: str) -> list[dict[str, Any]]:
     ]
 
 
-def _shop() -> Shop:
+def sample(n: int) -> Shop:
+    """Up to n users and n items of the graph of the current settings."""
     with connect(load_settings()) as graph:
-        users = graph.read(SAMPLE["users"], n=5_000)[0]["ids"]
-        items = graph.read(SAMPLE["items"], n=5_000)[0]["items"]
+        users = graph.read(SAMPLE["users"], n=n)[0]["ids"]
+        items = graph.read(SAMPLE["items"], n=n)[0]["items"]
     return Shop(users, items)
 
 

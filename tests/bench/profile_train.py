@@ -38,7 +38,7 @@ EACH_EPOCH: Final = {
     "backward pass": ("autograd/__init__.py", "backward"),
     "  its transposed sparse products": ("gnn/propagation.py", "backward"),
     "optimiser": ("torch/optim/adam.py", "step"),
-    "judging on validation": ("gnn/train.py", "_judge"),
+    "judging on validation": ("gnn/judging.py", "judge"),
 }
 
 

@@ -12,10 +12,11 @@ import httpx
 
 
 @contextmanager
-def served() -> Iterator[str]:
-    """Its address, once it is ready."""
+def served(app: str | None = None) -> Iterator[str]:
+    """Its address, once it is ready; `app` is another application, as uvicorn names it."""
     port = _free_port()
-    server = subprocess.Popen([*_shopgraph(), "api", "serve", "--port", str(port)])
+    uvicorn = [sys.executable, "-m", "uvicorn", str(app), "--log-level", "warning"]
+    server = subprocess.Popen([*(uvicorn if app else [*_shopgraph(), "api", "serve"]), "--port", str(port)])
     try:
         url = f"http://127.0.0.1:{port}"
         _wait(url, server)

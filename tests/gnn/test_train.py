@@ -16,10 +16,11 @@ from gnn.examples import Division, batches, divide
 from gnn.fake import fake_shop
 from gnn.graphs import BOUGHT_WITH, INTERACTED, SIMILAR_TO, shop_graph
 from gnn.histories import Histories, histories
+from gnn.judging import vector_scorer
 from gnn.model import ItemGraphModel, spectral, user_vectors
 from gnn.propagation import Relations
 from gnn.split import split
-from gnn.train import Fitted, fit, vector_scorer
+from gnn.train import Fitted, fit
 from kg.dataset import ShopData
 from kg.errors import ModelError
 

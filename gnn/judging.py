@@ -1,0 +1,155 @@
+"""What the validation part chooses after the training: how the vectors are used, and how new items count.
+
+Where validation asks for new items, it says itself how much they should count beside known ones. Elsewhere a
+tenth of the known items plays new: they are ranked by text, declared edges and kin alone, on the same
+validation part, and the largest lift is kept that costs the others at most a hundredth of what they reach
+when those items are known. So each shop has its own.
+"""
+
+from typing import Final, NamedTuple
+
+import numpy as np
+import scipy.sparse as sp
+import torch
+
+from gnn import blend as blends
+from gnn.blend import LIFTS, Blend
+from gnn.checkpoint import Snapshot
+from gnn.evaluation.evaluate import Asked, Judgement, Scorer, Scores, Table, evaluate
+from gnn.histories import Histories
+from gnn.model import ItemGraphModel
+from gnn.newcomers import Bools, Floats, Newcomers, newcomers
+from gnn.propagation import Relations
+from kg.console import say
+
+_NEW_SHARE: Final = 0.01  # of what is asked for: below it validation says nothing of new items
+_PLAYED: Final = 0.1  # of the known items
+
+
+class Rehearsal(NamedTuple):
+    """Some known items as if they were new."""
+
+    items: Newcomers
+    linear: sp.csr_matrix  # B without the columns of those items, [n_items, n_items]
+
+
+def vector_scorer(context: Floats, target: Floats, linear: sp.csr_matrix, blend: Blend) -> Scorer:
+    """score(u, j) = (Σ_i w_i c_i)·t_j / ‖Σ_i w_i c_i‖ + linear · Σ_i w_i B_ij, w faded."""
+
+    def score(asked: Asked) -> Scores:
+        weights = Histories(asked.history, asked.age).faded(blend.fade)
+        users = weights @ context
+        users /= np.maximum(np.linalg.norm(users, axis=1, keepdims=True), 1e-12)
+        scores = users @ target.T
+        if blend.linear and linear.nnz:
+            scores += blend.linear * (weights @ linear).toarray()
+        return np.asarray(scores, dtype=np.float32)
+
+    return score
+
+
+def judge(
+    now: Snapshot,
+    linear: sp.csr_matrix,
+    new: Bools,
+    blend: Blend,
+    judged: Judgement | None,
+    ordered: bool,
+    metric: str,
+) -> tuple[Blend, Table]:
+    """The best blend near the last one, and its metrics on validation."""
+    if judged is None:
+        return blend, {}
+    context, own = now.tensors["context"].numpy(), settled(now, linear, new)
+
+    def figures(tried: Blend) -> Table:
+        return evaluate(vector_scorer(context, *own.lifted(linear, tried.lift), tried), judged)
+
+    return blends.choose(
+        figures,
+        metric,
+        blend,
+        ordered=ordered,
+        linear=bool(linear.nnz),
+        lift=asks_for_new(judged, new),
+    )
+
+
+def settled(now: Snapshot, linear: sp.csr_matrix, new: Bools) -> Newcomers:
+    """The new items of a model, with what they borrow."""
+    return newcomers(now.tensors["target"].numpy(), linear, new)
+
+
+def asks_for_new(judged: Judgement, new: Bools) -> bool:
+    """Whether enough of what validation asks for is new, to learn from it how new items should count."""
+    asked_for = np.asarray(judged.targets.sum(axis=0)).ravel()
+    return bool(asked_for[new].sum() >= _NEW_SHARE * asked_for.sum())
+
+
+def rehearse(
+    model: ItemGraphModel, best: Snapshot, relations: Relations, linear: sp.csr_matrix, new: Bools, seed: int
+) -> Rehearsal | None:
+    """Let some known items play new; None where there are no texts, by which a new item would go.
+
+    Args:
+        model: its parameters are set to those of `best`.
+        best: a model that knows these items.
+        linear: B, [n_items, n_items].
+        new: which items nobody has, [n_items]; they are left out.
+        seed: draws the items.
+    """
+    if model.text is None:
+        return None
+    able = np.flatnonzero(~new & model.text.any(dim=1).cpu().numpy())
+    playing = np.zeros_like(new)
+    playing[np.random.default_rng(seed).permutation(able)[: int(len(able) * _PLAYED)]] = True
+    if not playing.any():
+        return None
+    known = model.known
+    model.load_state_dict({name: best.tensors[name] for name in model.state_dict()})
+    model.known = torch.from_numpy(~(new | playing))[:, None].to(known)
+    model.eval()
+    with torch.no_grad():
+        bare = model(relations.all()).target.cpu().numpy()
+    model.known = known
+    target = np.where(playing[:, None], bare, best.tensors["target"].numpy())
+    target[new] = 0  # validation does not ask for them: their places would count against those that play
+    kept = sp.csr_matrix(linear @ sp.diags_array((~playing).astype(np.float32)))
+    return Rehearsal(newcomers(target, kept, playing), kept)
+
+
+def fair_lift(
+    played: Rehearsal,
+    best: Snapshot,
+    linear: sp.csr_matrix,
+    blend: Blend,
+    judged: Judgement,
+    metric: str,
+    cost: float,
+) -> float:
+    """The largest lift with which the items that do not play lose no more than `cost` of their figure.
+
+    They are compared with the shop as it is, where those that play are known: a new item gets about the room
+    that it would have if it were known, and what `cost` leaves beyond that.
+    """
+    context, others = best.tensors["context"].numpy(), _without(judged, played.items.new)
+
+    def figure(target: Floats, weights: sp.csr_matrix) -> float:
+        return evaluate(vector_scorer(context, target, weights, blend), others)[metric]
+
+    least = (1 - cost) * figure(best.tensors["target"].numpy(), linear)
+    borne = (lift for lift in reversed(LIFTS) if figure(*played.items.lifted(played.linear, lift)) >= least)
+    lift = next(borne, LIFTS[0])
+    say(
+        f"new items count {lift:g} times: {played.items.new.sum():,} known ones that played new "
+        f"cost the others at most {cost:.1%}"
+    )
+    return lift
+
+
+def _without(judged: Judgement, items: Bools) -> Judgement:
+    """The same without these targets, and without the users who have no other."""
+    targets = sp.csr_matrix(judged.targets @ sp.diags_array((~items).astype(np.float32)))
+    targets.eliminate_zeros()
+    users = np.flatnonzero(np.diff(targets.indptr))
+    return judged._replace(targets=targets).rows(users)

@@ -1,0 +1,109 @@
+"""How new items come to count: known ones play new."""
+
+from typing import NamedTuple
+
+import numpy as np
+import scipy.sparse as sp
+import torch
+
+from gnn.blend import LIFTS, Blend
+from gnn.checkpoint import Snapshot
+from gnn.evaluation.evaluate import evaluate, judgement
+from gnn.evaluation.judgements import pairs
+from gnn.fake import fake_shop
+from gnn.graphs import shop_graph
+from gnn.histories import histories
+from gnn.judging import Rehearsal, fair_lift, rehearse, vector_scorer
+from gnn.linear import item_weights
+from gnn.model import ItemGraphModel, spectral
+from gnn.newcomers import Bools
+from gnn.propagation import Relations
+
+DATA = fake_shop()
+N = len(DATA.items)
+KNOWN = histories(DATA.interactions, len(DATA.users), N)
+
+
+class Played(NamedTuple):
+    rehearsal: Rehearsal
+    model: ItemGraphModel
+    best: Snapshot
+    linear: sp.csr_matrix
+    new: Bools
+
+
+def played(strange: Bools | None = None) -> Played:
+    """A rehearsal, of a model to which the purchases of `strange` items taught the opposite."""
+    torch.manual_seed(0)
+    relations = Relations(shop_graph(DATA, DATA.interactions, text_k=3, bought_k=5), torch.device("cpu"))
+    start = torch.from_numpy(spectral(KNOWN.weight, 16, 0.1, 0))
+    assert DATA.text is not None
+    new = np.bincount(KNOWN.weight.indices, minlength=N) == 0
+    model = ItemGraphModel(
+        start, torch.from_numpy(DATA.text), len(relations.names), 0.0, new=torch.from_numpy(new)
+    )
+    with torch.no_grad():
+        if strange is not None:
+            model.id[torch.from_numpy(strange)] *= -1
+        vectors = model.eval()(relations.all())
+    tensors = model.state_dict() | {"context": vectors.context, "target": vectors.target}
+    best = Snapshot(1, {name: tensor.clone() for name, tensor in tensors.items()})
+    pairs = KNOWN.weight.copy()
+    pairs.data[:] = 1
+    linear = item_weights(pairs, 10.0, 10, N)
+    rehearsal = rehearse(model, best, relations, linear, new, 0)
+    assert rehearsal is not None
+    return Played(rehearsal, model, best, linear, new)
+
+
+def test_items_that_play_new_have_nothing_that_purchases_taught() -> None:
+    one = played()
+    acting = one.rehearsal.items.new
+    other = played(strange=acting)
+    assert 0 < acting.sum() <= 0.1 * N
+    assert not (acting & one.new).any()
+    assert not one.rehearsal.linear[:, acting].nnz
+    assert one.linear[:, acting].nnz
+    known = [p.best.tensors["target"].numpy()[acting] for p in (one, other)]
+    mine = [p.rehearsal.items.target[acting] for p in (one, other)]
+    # Their neighbours, and so the kin they lean to, did hear of them: close, not equal.
+    assert (mine[0] * mine[1]).sum(axis=1).min() > 0.95
+    assert (known[0] * known[1]).sum(axis=1).max() < 0.8
+
+
+def test_others_stay_as_they_are_and_what_nobody_has_is_out_of_it() -> None:
+    found = played()
+    acting = found.rehearsal.items.new
+    others = ~acting & ~found.new
+    np.testing.assert_array_equal(
+        found.rehearsal.items.target[others], found.best.tensors["target"].numpy()[others]
+    )
+    assert (found.rehearsal.linear[:, others] != found.linear[:, others]).nnz == 0
+    assert not found.rehearsal.items.target[found.new].any()
+    np.testing.assert_array_equal(found.model.known[:, 0].bool().numpy(), ~found.new)  # put back
+
+
+def test_the_lift_is_the_largest_that_others_can_bear() -> None:
+    found = played()
+    rows, acting = DATA.interactions, found.rehearsal.items.new
+    asked = (rows.index % 3 == 0) | acting[rows["item"]]
+    judged = judgement(histories(rows[~asked], len(DATA.users), N), pairs(DATA, rows[asked]))
+    blend, context = Blend(linear=1.0), found.best.tensors["context"].numpy()
+    others = judged.targets[:, ~acting].sum()
+
+    def figure(lift: float | None) -> float:
+        """Of the others alone: what plays new, or with None is known, is no target, but takes places."""
+        plain = (found.best.tensors["target"].numpy(), found.linear)
+        acted = found.rehearsal.items.lifted(found.rehearsal.linear, lift or 1.0)
+        scorer = vector_scorer(context, *(plain if lift is None else acted), blend)
+        targets = judged.targets.toarray()
+        targets[:, acting] = 0
+        kept = np.flatnonzero(targets.any(axis=1))
+        return evaluate(scorer, judged._replace(targets=sp.csr_matrix(targets)).rows(kept))["ndcg@10"]
+
+    assert 0 < others < judged.targets.sum()
+    for cost in (0.0, 0.05, 0.3, 0.99):
+        lift = fair_lift(found.rehearsal, found.best, found.linear, blend, judged, "ndcg@10", cost)
+        bearable = [times for times in LIFTS if figure(times) >= (1 - cost) * figure(None)]
+        assert lift == max(bearable, default=LIFTS[0])
+    assert figure(LIFTS[-1]) < figure(LIFTS[0])
