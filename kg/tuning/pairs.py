@@ -64,7 +64,7 @@ def _searches(graph: Graph, items: Mapping[str, _Item]) -> Iterator[Pair]:
 
 
 def _together(graph: Graph, items: Mapping[str, _Item]) -> Iterator[Pair]:
-    for row in graph.stream(load("tuning").together):
+    for row in (*graph.stream(load("tuning").together), *graph.stream(load("tuning").one_need)):
         one, other = items.get(row["one"]), items.get(row["other"])
         if one is not None and other is not None and one.text != other.text:
             yield Pair(one.text, other.text, (one.key, other.key))

@@ -2,14 +2,14 @@
 
 import json
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from importlib import import_module
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple
 
-from kg.console import progress
+from kg.console import progress, say
 from kg.driver import Graph
 from kg.encoder import Encoder
 from kg.errors import EncoderError
@@ -17,11 +17,12 @@ from kg.settings import Settings
 from kg.tuning.adoption import adopt, encoders
 from kg.tuning.config import TuneConfig
 from kg.tuning.judge import Compared, Found, Task, compare, measure, task_of
-from kg.tuning.pairs import Kind, read_kinds
+from kg.tuning.pairs import Kind, Pair, read_kinds
 from kg.tuning.split import Parts, split
 
 LEAST_TRAIN, LEAST_JUDGED = 100, 20  # pairs and anchors; a kind that has fewer takes no part
 ABOUT = "fine-tune.json"
+Pairs = Mapping[str, Sequence[Pair]]  # by kind
 
 
 class Tuned(NamedTuple):
@@ -36,6 +37,7 @@ class Tuned(NamedTuple):
     left_out: list[str]  # kinds with too few pairs
     found: dict[str, Compared]  # by kind, and "mean": before and after
     training: dict[str, Any]  # see Trained
+    served: dict[str, Any] | None  # the same of the training on all pairs, whose weights serve
     config: dict[str, Any]
     at: str  # ISO 8601, UTC
     seconds: float
@@ -43,6 +45,8 @@ class Tuned(NamedTuple):
 
 def fine_tune(graph: Graph, settings: Settings, config: TuneConfig, base: str | None = None) -> Tuned:
     """Train, compare with what serves now, and adopt what is better; else nothing changes.
+
+    What is adopted is trained afresh on all pairs, those that judged too, for as many epochs.
 
     Args:
         base: encoder to start from; None: the one that serves.
@@ -60,26 +64,34 @@ def fine_tune(graph: Graph, settings: Settings, config: TuneConfig, base: str | 
     tasks = {k.name: task_of(k, parts[k.name].judge, config.most_candidates, config.seed) for k in usable}
     serving = Encoder(settings.encoder)
     before = _measured("validate the encoder that serves", serving, tasks)
-    start = serving if base is None else Encoder(base)
+    start = settings.encoder if base is None else base
     home = encoders(settings.home)
     home.mkdir(parents=True, exist_ok=True)
     with TemporaryDirectory(dir=home, prefix=".draft-") as draft:
-        training = _trained(start, usable, parts, config, Path(draft))
         folder = Path(draft) / "encoder"
+        known = {kind.name: parts[kind.name].train for kind in usable}
+        stop = {kind.name: parts[kind.name].stop for kind in usable}
+        training = _trained(start, known, stop, config, folder)
         after = _measured("validate the fine-tuned encoder", Encoder(str(folder)), tasks)
         found = compare(before, after, tasks)
         better, reason = verdict(found)
+        served = None
+        if better:
+            say("better: again on all pairs")
+            everything = {kind.name: kind.pairs for kind in usable}
+            served = _trained(start, everything, {}, config, folder, training["epochs"])
         name = f"tuned-{datetime.now(UTC):%Y%m%d-%H%M%S}"
         told = Tuned(
             better,
             reason,
             str((home / name).resolve()) if better else settings.encoder,
             serving.name,
-            start.name,
+            start,
             {kind.name: _counts(kind, parts[kind.name]) for kind in usable},
             [_counted(kind, parts[kind.name]) for kind in kinds if kind not in usable],
             found,
             training,
+            served,
             config.model_dump(),
             f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}",
             round(time.monotonic() - began, 1),
@@ -114,20 +126,14 @@ def as_json(told: Tuned) -> dict[str, Any]:
 
 
 def _trained(
-    start: Encoder, usable: Sequence[Kind], parts: dict[str, Parts], config: TuneConfig, draft: Path
+    start: str, pairs: Pairs, stop: Pairs, config: TuneConfig, folder: Path, epochs: float | None = None
 ) -> dict[str, Any]:
-    """Train from `start` and leave the weights in draft/encoder."""
+    """Train from `start` and leave the weights in `folder`."""
     from kg.tuning.train import train
 
-    model = start.model
-    training = train(
-        model,
-        {kind.name: parts[kind.name].train for kind in usable},
-        {kind.name: parts[kind.name].stop for kind in usable},
-        config,
-        draft,
-    )
-    model.save(str(draft / "encoder"), create_model_card=False)
+    model = Encoder(start).model
+    training = train(model, pairs, stop, config, folder.parent, epochs)
+    model.save(str(folder), create_model_card=False)
     return training._asdict()
 
 

@@ -38,20 +38,27 @@ class Trained(NamedTuple):
     weights: int  # numbers that were trained
     steps: int
     kept: int  # the step whose weights were kept, that of the least validation loss; 0: those of the start
+    epochs: float  # how often each pair was seen until then
     pairs: int  # seen, with repeats
     seconds: float  # looking at the validation loss included
     curve: list[tuple[int, float]]  # step, validation loss
 
 
 def train(
-    model: SentenceTransformer, pairs: Pairs, stop: Pairs, config: TuneConfig, scratch: Path
+    model: SentenceTransformer,
+    pairs: Pairs,
+    stop: Pairs,
+    config: TuneConfig,
+    scratch: Path,
+    epochs: float | None = None,
 ) -> Trained:
     """Train `model` in place; LoRA's additions are merged into its weights at the end.
 
     Args:
         pairs: each kind takes part in proportion to its number.
-        stop: those whose loss says when to stop.
+        stop: those whose loss says when to stop; none: it ends after all epochs.
         scratch: a folder for what the trainer writes.
+        epochs: how often each pair is seen; None: as the configuration says.
     """
     logging.set_verbosity_error()
     datasets.disable_progress_bars()
@@ -62,7 +69,7 @@ def train(
     transformer: Any = model[0]
     if not config.full:
         transformer.model = _with_lora(transformer.model, config)
-    trained = _run(model, pairs, stop, config, scratch)
+    trained = _run(model, pairs, stop, config, scratch, epochs or config.epochs)
     if not config.full:
         transformer.model = transformer.model.merge_and_unload()
     model.max_seq_length = length
@@ -70,17 +77,19 @@ def train(
     return trained
 
 
-def _run(model: SentenceTransformer, pairs: Pairs, stop: Pairs, config: TuneConfig, scratch: Path) -> Trained:
+def _run(
+    model: SentenceTransformer, pairs: Pairs, stop: Pairs, config: TuneConfig, scratch: Path, epochs: float
+) -> Trained:
     chance = random.Random(config.seed)
     drawn = {name: chance.sample(list(p), min(len(p), config.most_pairs)) for name, p in pairs.items()}
-    n_pairs = config.epochs * sum(len(some) for some in drawn.values())
+    n_pairs = round(epochs * sum(len(some) for some in drawn.values()))
     weights = sum(p.numel() for p in model.parameters() if p.requires_grad)
     say(f"training {weights:,} numbers on up to {n_pairs:,} pairs, on {model.device.type}")
     with progress("fine-tune, steps", None) as advance:
         watch = Watch(model, stop, config, advance)
         trainer = SentenceTransformerTrainer(
             model=model,
-            args=_arguments(model.device.type, config, scratch),
+            args=_arguments(model.device.type, config, scratch, epochs),
             train_dataset=_tables(drawn, chance),
             loss=_loss(model, config),
             callbacks=[watch],
@@ -89,9 +98,11 @@ def _run(model: SentenceTransformer, pairs: Pairs, stop: Pairs, config: TuneConf
             trainer.remove_callback(printing)
         trainer.train()
         watch.restore()
-    seen = round(n_pairs * watch.steps / max(trainer.state.max_steps, 1))
+    planned = max(trainer.state.max_steps, 1)
+    seen = round(n_pairs * watch.steps / planned)
+    epochs *= watch.kept / planned
     seconds = round(watch.seconds, 1)
-    return Trained(model.device.type, weights, watch.steps, watch.kept, seen, seconds, watch.curve)
+    return Trained(model.device.type, weights, watch.steps, watch.kept, epochs, seen, seconds, watch.curve)
 
 
 def _with_lora(plain: Any, config: TuneConfig) -> Any:
@@ -123,10 +134,12 @@ def _loss(model: SentenceTransformer, config: TuneConfig) -> torch.nn.Module:
     return CachedMultipleNegativesRankingLoss(model, scale=SCALE, mini_batch_size=_IN_MEMORY)
 
 
-def _arguments(device: str, config: TuneConfig, scratch: Path) -> SentenceTransformerTrainingArguments:
+def _arguments(
+    device: str, config: TuneConfig, scratch: Path, epochs: float
+) -> SentenceTransformerTrainingArguments:
     return SentenceTransformerTrainingArguments(
         output_dir=str(scratch),
-        num_train_epochs=config.epochs,
+        num_train_epochs=epochs,
         per_device_train_batch_size=config.batch,
         learning_rate=config.learning_rate,
         lr_scheduler_type="linear",

@@ -25,7 +25,7 @@ class Watch(TrainerCallback):
     """Looks at the validation loss now and then.
 
     Args:
-        stop: by kind, the pairs whose loss counts.
+        stop: by kind, the pairs whose loss counts; none: the last weights are kept.
         advance: told of each step.
     """
 
@@ -68,6 +68,9 @@ class Watch(TrainerCallback):
 
     def restore(self) -> None:
         """Put the best weights back; the last ones are looked at before."""
+        if not self._pairs:
+            self.kept = self.steps
+            return
         if self.curve[-1][0] < self.steps:
             self._look()
         with torch.no_grad():
@@ -76,6 +79,8 @@ class Watch(TrainerCallback):
                     weight.copy_(self._best[name])
 
     def _look(self) -> None:
+        if not self._pairs:
+            return
         training = self._model.training
         self._model.eval()
         loss = float(np.mean([self._loss(pairs) for pairs in self._pairs]))
