@@ -17,7 +17,7 @@ class TuneConfig(BaseModel):
     batch: int = Field(
         64, ge=2, description="Pairs a step: each is told from the others. Above 64, memory stays that of 64."
     )
-    tokens: int = Field(128, ge=8, description="Texts are cut after so many tokens, in training only.")
+    tokens: int = Field(64, ge=8, description="Texts are cut after so many tokens, in training only.")
     most_pairs: int = Field(10_000, ge=1, description="Pairs of each kind to train on, drawn at random.")
     most_candidates: int = Field(
         5_000, ge=100, description="Items among which the right ones must be found, drawn at random."

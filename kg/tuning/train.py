@@ -1,6 +1,7 @@
 """Contrastive training: each anchor is to tell its text from the others of its batch."""
 
 import random
+import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -66,6 +67,7 @@ def train(
     model.float()
     length = model.max_seq_length
     model.max_seq_length = min(config.tokens, length or config.tokens)
+    model.model_card_data.generate_widget_examples = False  # no card is written
     transformer: Any = model[0]
     if not config.full:
         transformer.model = _with_lora(transformer.model, config)
@@ -87,16 +89,22 @@ def _run(
     say(f"training {weights:,} numbers on up to {n_pairs:,} pairs, on {model.device.type}")
     with progress("fine-tune, steps", None) as advance:
         watch = Watch(model, stop, config, advance)
+        optimizer = torch.optim.AdamW(
+            [p for p in model.parameters() if p.requires_grad], config.learning_rate, weight_decay=0.0
+        )
         trainer = SentenceTransformerTrainer(
             model=model,
             args=_arguments(model.device.type, config, scratch, epochs),
             train_dataset=_tables(drawn, chance),
             loss=_loss(model, config),
             callbacks=[watch],
+            optimizers=(optimizer, torch.optim.lr_scheduler.LambdaLR(optimizer, watch.rate)),
         )
         for printing in (PrinterCallback, ProgressCallback):
             trainer.remove_callback(printing)
-        trainer.train()
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # told to the authors of libraries, not to ours
+            trainer.train()
         watch.restore()
     planned = max(trainer.state.max_steps, 1)
     seen = round(n_pairs * watch.steps / planned)
@@ -141,9 +149,6 @@ def _arguments(
         output_dir=str(scratch),
         num_train_epochs=epochs,
         per_device_train_batch_size=config.batch,
-        learning_rate=config.learning_rate,
-        lr_scheduler_type="linear",
-        warmup_ratio=0.1,
         batch_sampler=BatchSamplers.NO_DUPLICATES,
         multi_dataset_batch_sampler=MultiDatasetBatchSamplers.PROPORTIONAL,
         bf16=fast_bfloat16(device),

@@ -1,4 +1,4 @@
-"""Ends a training once the validation loss rises or time is up, and keeps the best weights in memory."""
+"""Paces a training: learning rate, looks at the validation loss, when it ends; keeps the best weights."""
 
 import math
 import random
@@ -18,11 +18,15 @@ from kg.tuning.pairs import Pair
 
 SCALE = 20.0  # by which cosines are multiplied in the loss
 _LOOKS = 10  # in a whole training
+_WARM_UP = 0.1  # part of the training in which the learning rate rises
 _MOST_LOOKED_AT = 200  # pairs of each kind
 
 
 class Watch(TrainerCallback):
-    """Looks at the validation loss now and then.
+    """Looks at the validation loss ten times, and ends the training where it has risen or time is up.
+
+    How far a training is goes by its steps or by its minutes, whichever is further: one that time will cut
+    off has its small steps at the end all the same.
 
     Args:
         stop: by kind, the pairs whose loss counts; none: the last weights are kept.
@@ -41,6 +45,8 @@ class Watch(TrainerCallback):
         self._model, self._config, self._advance = model, config, advance
         self._best: dict[str, Tensor] = {}
         self._started = time.monotonic()
+        self._most_steps = math.inf
+        self._looks = 0
         self.steps = 0
         self.kept = 0  # the step whose weights are kept
         self.curve: list[tuple[int, float]] = []  # step, validation loss
@@ -49,6 +55,26 @@ class Watch(TrainerCallback):
     @property
     def seconds(self) -> float:
         return time.monotonic() - self._started
+
+    @property
+    def done(self) -> float:
+        """How far the training is, from 0 to 1."""
+        return min(max(self.steps / self._most_steps, self.seconds / (60 * self._config.max_minutes)), 1.0)
+
+    def rate(self, _: int) -> float:
+        """Part of the learning rate that the next step takes: up to 1, then down to 0."""
+        done = max(self.done, 0.01)
+        return min(done / _WARM_UP, (1 - done) / (1 - _WARM_UP))
+
+    def on_train_begin(
+        self,
+        args: TrainingArguments,  # noqa: ARG002 - as transformers calls it
+        state: TrainerState,
+        control: TrainerControl,
+        **_: Any,
+    ) -> TrainerControl:
+        self._most_steps = state.max_steps
+        return control
 
     def on_step_end(
         self,
@@ -59,20 +85,19 @@ class Watch(TrainerCallback):
     ) -> TrainerControl:
         self.steps = state.global_step
         self._advance()
-        if self.steps % math.ceil(state.max_steps / _LOOKS) == 0 or self.steps == state.max_steps:
+        if int(_LOOKS * self.done) > self._looks:
+            self._looks = int(_LOOKS * self.done)
             self._look()
         looks_since = sum(step > self.kept for step, _ in self.curve)
-        if looks_since >= self._config.patience or self.seconds > 60 * self._config.max_minutes:
+        if looks_since >= self._config.patience or self.done == 1:
             control.should_training_stop = True
         return control
 
     def restore(self) -> None:
-        """Put the best weights back; the last ones are looked at before."""
+        """Put the best weights back."""
         if not self._pairs:
             self.kept = self.steps
             return
-        if self.curve[-1][0] < self.steps:
-            self._look()
         with torch.no_grad():
             for name, weight in self._model.named_parameters():
                 if name in self._best:
