@@ -114,7 +114,7 @@ def meaning(snapshot: Snapshot, words: str, vector: Vectors, lexical: Vectors) -
     best = np.argsort(-share)[:5]
     categories = {ids[n]: round(float(share[n]), 3) for n in best if share[n] >= _LEAST_PART}
     known = len(snapshot.lexicon.known(words)) / max(len(set(tokens(words))), 1)
-    strange = float((snapshot.text @ vector).max(initial=-1.0)) < _STRANGE and known < 0.5
+    strange = float(snapshot.text_codes.products(vector)[0].max(initial=-1.0)) < _STRANGE and known < 0.5
     exact = int(np.count_nonzero(lexical > 0.9)) <= 3 and len(tokens(words)) > 1
     sure = next(iter(categories.values()), 0.0)
     return Meaning(

@@ -18,6 +18,7 @@ import scipy.sparse as sp
 from api.activity import Activity, read_activity
 from api.columns import Categories, Columns, Floats, Table, by_value, categories_from, centroids, columns_from
 from api.lexicon import Lexicon
+from api.screen import NOTHING, Codes
 from api.weights import DEFAULT
 from kg.columns import RELATIONSHIP_OF
 from kg.driver import Graph, Row
@@ -73,6 +74,14 @@ class Snapshot:
     columns: Columns
     categories: Categories
     activity: Activity
+    target_codes: Codes = NOTHING  # of `target`, to screen by; made where they are of other rows
+    text_codes: Codes = NOTHING  # of `text`
+
+    def __post_init__(self) -> None:
+        for name in ("target", "text"):
+            rows = getattr(self, name)
+            if getattr(self, f"{name}_codes").rows is not rows:
+                object.__setattr__(self, f"{name}_codes", Codes.of(rows))
 
     @property
     def table(self) -> Table:
