@@ -21,9 +21,19 @@ class Pair(NamedTuple):
 class Kind(NamedTuple):
     """The pairs of one kind, and among which texts the right one is to be found."""
 
-    name: str  # searches, together or descriptions
+    name: str  # searches, together, descriptions or judged
     pairs: list[Pair]
     candidates: list[str]
+
+    @property
+    def only_judges(self) -> bool:
+        """Queries that people judged are there to measure by, and are never trained on."""
+        return self.name == "judged"
+
+    @property
+    def of_shoppers(self) -> bool:
+        """Whether it tells what people look for, as titles and descriptions do not."""
+        return self.name != "descriptions"
 
 
 class _Item(NamedTuple):
@@ -46,6 +56,7 @@ def read_kinds(graph: Graph) -> list[Kind]:
         Kind("searches", _distinct(_searches(graph, items)), texts),
         Kind("together", _distinct(_together(graph, items)), texts),
         Kind("descriptions", _distinct(_descriptions(items)), descriptions),
+        Kind("judged", _distinct(_judged(graph, items)), texts),
     ]
 
 
@@ -74,6 +85,12 @@ def _descriptions(items: Mapping[str, _Item]) -> Iterator[Pair]:
     for item in items.values():
         if item.title and item.description and item.title != item.description:
             yield Pair(item.title, item.description, (item.key, item.key))
+
+
+def _judged(graph: Graph, items: Mapping[str, _Item]) -> Iterator[Pair]:
+    for row in graph.stream(load("tuning").judged):
+        for item in (items[item_id] for item_id in row["items"] if item_id in items):
+            yield Pair(row["query"], item.text, (f"words {normal(row['query'])}", item.key))
 
 
 def _distinct(pairs: Iterator[Pair]) -> list[Pair]:

@@ -1,6 +1,7 @@
 """`shopgraph graph fine-tune`: train the encoder on the shop's pairs, and adopt it only if it is better."""
 
 import json
+import shutil
 import time
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -22,6 +23,8 @@ from kg.tuning.split import Parts, split
 
 LEAST_TRAIN, LEAST_JUDGED = 100, 20  # pairs and anchors; a kind that has fewer takes no part
 ABOUT = "fine-tune.json"
+_DRAFT = ".draft-"
+_DAY = 86_400  # seconds; no run takes as long
 
 
 class Tuned(NamedTuple):
@@ -32,13 +35,21 @@ class Tuned(NamedTuple):
     encoder: str  # what serves from now on: a folder, or a name
     compared_with: str  # what served before
     started_from: str
-    pairs: dict[str, dict[str, int]]  # by kind: there, train, stop, judge
+    pairs: dict[str, dict[str, int]]  # by kind: train, stop, judge
     left_out: list[str]  # kinds with too few pairs
     found: dict[str, Compared]  # by kind, and "mean": before and after
     training: dict[str, Any]  # see Trained
     config: dict[str, Any]
     at: str  # ISO 8601, UTC
     seconds: float
+
+
+class _Plan(NamedTuple):
+    """What to train on and to judge by."""
+
+    parts: dict[str, Parts]  # by kind
+    tasks: dict[str, Task]
+    left_out: list[str]  # kinds with too few pairs, with their counts
 
 
 def fine_tune(graph: Graph, settings: Settings, config: TuneConfig, base: str | None = None) -> Tuned:
@@ -52,37 +63,32 @@ def fine_tune(graph: Graph, settings: Settings, config: TuneConfig, base: str | 
     """
     _check_packages()
     began = time.monotonic()
-    kinds = read_kinds(graph)
-    parts = split(kinds)
-    usable = [kind for kind in kinds if _enough(parts[kind.name])]
-    if not usable:
-        raise EncoderError(_too_few(kinds, parts))
-    tasks = {k.name: task_of(k, parts[k.name].judge, config.most_candidates, config.seed) for k in usable}
+    plan = _plan(read_kinds(graph), config)
     serving = Encoder(settings.encoder)
-    before = _measured("validate the encoder that serves", serving, tasks)
+    before = _measured("validate the encoder that serves", serving, plan.tasks)
     start = serving if base is None else Encoder(base)
     home = encoders(settings.home)
-    home.mkdir(parents=True, exist_ok=True)
-    with TemporaryDirectory(dir=home, prefix=".draft-") as draft:
-        training = _trained(start, usable, parts, config, Path(draft))
+    _tidy(home)
+    with TemporaryDirectory(dir=home, prefix=_DRAFT) as draft:
         folder = Path(draft) / "encoder"
-        after = _measured("validate the fine-tuned encoder", Encoder(str(folder)), tasks)
-        found = compare(before, after, tasks)
+        training = _trained(start, plan, config, folder)
+        after = _measured("validate the fine-tuned encoder", Encoder(str(folder)), plan.tasks)
+        found = compare(before, after, plan.tasks)
         better, reason = verdict(found)
         name = f"tuned-{datetime.now(UTC):%Y%m%d-%H%M%S}"
         told = Tuned(
-            better,
-            reason,
-            str((home / name).resolve()) if better else settings.encoder,
-            serving.name,
-            start.name,
-            {kind.name: _counts(kind, parts[kind.name]) for kind in usable},
-            [_counted(kind, parts[kind.name]) for kind in kinds if kind not in usable],
-            found,
-            training,
-            config.model_dump(),
-            f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}",
-            round(time.monotonic() - began, 1),
+            adopted=better,
+            reason=reason,
+            encoder=str((home / name).resolve()) if better else settings.encoder,
+            compared_with=serving.name,
+            started_from=start.name,
+            pairs={kind: _counts(parts) for kind, parts in plan.parts.items()},
+            left_out=plan.left_out,
+            found=found,
+            training=training,
+            config=config.model_dump(),
+            at=f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}",
+            seconds=round(time.monotonic() - began, 1),
         )
         if better:
             (folder / ABOUT).write_text(json.dumps(as_json(told), indent=1, ensure_ascii=False), "utf-8")
@@ -113,22 +119,41 @@ def as_json(told: Tuned) -> dict[str, Any]:
     return {**told._asdict(), "found": found}
 
 
-def _trained(
-    start: Encoder, usable: Sequence[Kind], parts: dict[str, Parts], config: TuneConfig, draft: Path
-) -> dict[str, Any]:
-    """Train from `start` and leave the weights in draft/encoder."""
+def _plan(kinds: Sequence[Kind], config: TuneConfig) -> _Plan:
+    parts = split(kinds)
+    usable = [kind for kind in kinds if _enough(kind, parts[kind.name])]
+    if all(kind.only_judges for kind in usable):
+        raise EncoderError(_too_few(kinds, parts, "to learn from"))
+    if not any(kind.of_shoppers for kind in usable):
+        raise EncoderError(_too_few(kinds, parts, "to judge by (descriptions say nothing of shoppers)"))
+    return _Plan(
+        {kind.name: parts[kind.name] for kind in usable},
+        {
+            kind.name: task_of(kind, parts[kind.name].judge, config.most_candidates, config.seed)
+            for kind in usable
+        },
+        [_counted(kind, parts[kind.name]) for kind in kinds if kind not in usable],
+    )
+
+
+def _trained(start: Encoder, plan: _Plan, config: TuneConfig, folder: Path) -> dict[str, Any]:
+    """Train from `start` and leave the weights in `folder`."""
     from kg.tuning.train import train
 
     model = start.model
-    training = train(
-        model,
-        {kind.name: parts[kind.name].train for kind in usable},
-        {kind.name: parts[kind.name].stop for kind in usable},
-        config,
-        draft,
-    )
-    model.save(str(draft / "encoder"), create_model_card=False)
+    pairs = {kind: parts.train for kind, parts in plan.parts.items() if parts.train}
+    stop = {kind: parts.stop for kind, parts in plan.parts.items() if parts.stop}
+    training = train(model, pairs, stop, config, folder.parent)
+    model.save(str(folder), create_model_card=False)
     return training._asdict()
+
+
+def _tidy(home: Path) -> None:
+    """Remove what killed runs left."""
+    home.mkdir(parents=True, exist_ok=True)
+    for draft in home.glob(f"{_DRAFT}*"):
+        if time.time() - draft.stat().st_mtime > _DAY:
+            shutil.rmtree(draft, ignore_errors=True)
 
 
 def _measured(label: str, encoder: Encoder, tasks: dict[str, Task]) -> dict[str, Found]:
@@ -137,14 +162,14 @@ def _measured(label: str, encoder: Encoder, tasks: dict[str, Task]) -> dict[str,
         return measure(lambda some: encoder.encode(some, advance), tasks)
 
 
-def _enough(parts: Parts) -> bool:
+def _enough(kind: Kind, parts: Parts) -> bool:
     judged = len({pair.anchor for pair in parts.judge})
-    return len(parts.train) >= LEAST_TRAIN and judged >= LEAST_JUDGED and bool(parts.stop)
+    trains = kind.only_judges or (len(parts.train) >= LEAST_TRAIN and bool(parts.stop))
+    return trains and judged >= LEAST_JUDGED
 
 
-def _counts(kind: Kind, parts: Parts) -> dict[str, int]:
-    there = {"there": len(kind.pairs)}
-    return there | {name: len(some) for name, some in parts._asdict().items()}
+def _counts(parts: Parts) -> dict[str, int]:
+    return {name: len(some) for name, some in parts._asdict().items()}
 
 
 def _counted(kind: Kind, parts: Parts) -> str:
@@ -154,13 +179,13 @@ def _counted(kind: Kind, parts: Parts) -> str:
     )
 
 
-def _too_few(kinds: Sequence[Kind], parts: dict[str, Parts]) -> str:
+def _too_few(kinds: Sequence[Kind], parts: dict[str, Parts], what: str) -> str:
     counted = "; ".join(_counted(kind, parts[kind.name]) for kind in kinds)
     return (
-        f"the graph has too few pairs to learn from: {counted}. "
+        f"the graph has too few pairs {what}: {counted}. "
         f"A kind needs {LEAST_TRAIN} pairs to train and {LEAST_JUDGED} anchors to judge. "
         "Searches come from POST /v1/events with a query, pairs bought together from shopgraph graph build, "
-        "descriptions from [items] description in shop.toml."
+        "descriptions from [items] and judged queries from [[queries]] in shop.toml."
     )
 
 

@@ -51,6 +51,16 @@ def test_a_text_that_is_held_out_of_one_kind_trains_no_other():
     assert all(held.isdisjoint(p[:2]) for part in parts.values() for p in part.train)
 
 
+def test_judged_queries_judge_and_never_train():
+    words = [f"words {n}" for n in range(100)]
+    searches = Kind("searches", [Pair(w.upper(), f"item {w}", (w, f"k {w}")) for w in words], [])
+    judged = Kind("judged", [Pair(words[n], "item", (words[n], "k")) for n in range(50)], [])
+    parts = split([searches, judged])
+    assert parts["judged"] == ([], [], judged.pairs)
+    assert {p.keys[0] for p in parts["searches"].train} < set(words[50:])
+    assert len(split([searches])["searches"].train) > 40
+
+
 def test_the_split_is_the_same_when_the_shop_grows():
     before, after = (split([titles(n)])["descriptions"] for n in (100, 200))
     assert set(before.train) <= set(after.train)
