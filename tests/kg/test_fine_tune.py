@@ -165,7 +165,8 @@ def test_missing_packages_are_named(graph, settings, monkeypatch):
 def test_pairs_of_searches_and_baskets(graph):
     shop.write(graph)
     graph.write(QUERIES["more"])
-    searches, together, descriptions, judged = read_kinds(graph)
+    searches, together, descriptions, judged, names = read_kinds(graph)
+    assert names.pairs == []  # two of four items are half of the shop
     assert [(p.anchor, p.positive) for p in judged.pairs] == [("cup", "Tea mug. Clay. Kitchen. Holds tea.")]
     assert [(p.anchor, p.positive, p.keys) for p in searches.pairs] == [
         ("hot drink", "Green tea. Leaf. Drinks", ("words hot drink", "item green tea"))
