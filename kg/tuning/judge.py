@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import stats
 
-from kg.tuning.pairs import Kind, Pair
+from kg.tuning.pairs import GUARD, Kind, Pair
 
 Floats = npt.NDArray[np.floating]
 Encode = Callable[[Sequence[str]], npt.NDArray[np.float32]]  # texts to unit-length rows
@@ -59,9 +59,7 @@ def task_of(kind: Kind, judge: Sequence[Pair], most_candidates: int, seed: int) 
     """The questions of one kind. Pairs of two items ask in both directions."""
     asked, known = _by_anchor(kind, judge), _by_anchor(kind, kind.pairs)
     chance = random.Random(seed)
-    anchors = sorted(asked)
-    anchors = sorted(chance.sample(anchors, min(len(anchors), _MOST_ANCHORS)))
-    right = {text for anchor in anchors for text in asked[anchor]}
+    anchors, right = _drawn(asked, most_candidates, chance)
     others = sorted(set(kind.candidates) - right)
     room = max(most_candidates - len(right), 0)
     candidates = sorted([*right, *chance.sample(others, min(len(others), room))])
@@ -71,6 +69,19 @@ def task_of(kind: Kind, judge: Sequence[Pair], most_candidates: int, seed: int) 
         for a in anchors
     ]
     return Task(anchors, candidates, [[number[text] for text in asked[a]] for a in anchors], left_out)
+
+
+def _drawn(
+    asked: Mapping[str, set[str]], most_candidates: int, chance: random.Random
+) -> tuple[list[str], set[str]]:
+    """Some anchors, whose right ones are no more than the candidates may be, and those."""
+    anchors: list[str] = []
+    right: set[str] = set()
+    for anchor in chance.sample(sorted(asked), min(len(asked), _MOST_ANCHORS)):
+        if not anchors or len(right | asked[anchor]) <= most_candidates:
+            anchors.append(anchor)
+            right |= asked[anchor]
+    return sorted(anchors), right
 
 
 def measure(encode: Encode, tasks: Mapping[str, Task]) -> dict[str, Found]:
@@ -105,11 +116,12 @@ def rated(scores: Floats, right: Sequence[list[int]], left_out: Sequence[list[in
 def compare(
     before: Mapping[str, Found], after: Mapping[str, Found], tasks: Mapping[str, Task]
 ) -> dict[str, Compared]:
-    """Each kind, and under "mean" the mean over kinds, with paired bootstrap intervals."""
+    """Each kind, and under "mean" the mean over those that count, with paired bootstrap intervals."""
     compared = {
         name: _compared({name: before[name]}, {name: after[name]}, {name: tasks[name]}) for name in tasks
     }
-    return compared | {"mean": _compared(before, after, tasks)}
+    counting = {name: task for name, task in tasks.items() if name != GUARD}
+    return compared | {"mean": _compared(before, after, counting)}
 
 
 def _compared(before: Mapping[str, Found], after: Mapping[str, Found], tasks: Mapping[str, Task]) -> Compared:

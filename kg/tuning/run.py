@@ -1,6 +1,7 @@
 """`shopgraph graph fine-tune`: train the encoder on the shop's pairs, and adopt it only if it is better."""
 
 import json
+import shutil
 import time
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
@@ -23,6 +24,8 @@ from kg.tuning.split import Parts, split
 LEAST_TRAIN, LEAST_JUDGED = 100, 20  # pairs and anchors; a kind that has fewer takes no part
 ABOUT = "fine-tune.json"
 Pairs = Mapping[str, Sequence[Pair]]  # by kind
+_DRAFT = ".draft-"
+_DAY = 86_400  # seconds; no run takes as long
 
 
 class Tuned(NamedTuple):
@@ -33,7 +36,7 @@ class Tuned(NamedTuple):
     encoder: str  # what serves from now on: a folder, or a name
     compared_with: str  # what served before
     started_from: str
-    pairs: dict[str, dict[str, int]]  # by kind: there, train, stop, judge
+    pairs: dict[str, dict[str, int]]  # by kind: train, stop, judge
     left_out: list[str]  # kinds with too few pairs
     found: dict[str, Compared]  # by kind, and "mean": before and after
     training: dict[str, Any]  # see Trained
@@ -41,6 +44,15 @@ class Tuned(NamedTuple):
     config: dict[str, Any]
     at: str  # ISO 8601, UTC
     seconds: float
+
+
+class _Plan(NamedTuple):
+    """What to train on and to judge by."""
+
+    parts: dict[str, Parts]  # by kind
+    everything: Pairs  # all of each kind
+    tasks: dict[str, Task]
+    left_out: list[str]  # kinds with too few pairs, with their counts
 
 
 def fine_tune(graph: Graph, settings: Settings, config: TuneConfig, base: str | None = None) -> Tuned:
@@ -56,45 +68,40 @@ def fine_tune(graph: Graph, settings: Settings, config: TuneConfig, base: str | 
     """
     _check_packages()
     began = time.monotonic()
-    kinds = read_kinds(graph)
-    parts = split(kinds)
-    usable = [kind for kind in kinds if _enough(parts[kind.name])]
-    if not usable:
-        raise EncoderError(_too_few(kinds, parts))
-    tasks = {k.name: task_of(k, parts[k.name].judge, config.most_candidates, config.seed) for k in usable}
+    plan = _plan(read_kinds(graph), config)
     serving = Encoder(settings.encoder)
-    before = _measured("validate the encoder that serves", serving, tasks)
+    before = _measured("validate the encoder that serves", serving, plan.tasks)
     start = settings.encoder if base is None else base
     home = encoders(settings.home)
-    home.mkdir(parents=True, exist_ok=True)
-    with TemporaryDirectory(dir=home, prefix=".draft-") as draft:
+    _tidy(home)
+    with TemporaryDirectory(dir=home, prefix=_DRAFT) as draft:
         folder = Path(draft) / "encoder"
-        known = {kind.name: parts[kind.name].train for kind in usable}
-        stop = {kind.name: parts[kind.name].stop for kind in usable}
+        known = {kind: of.train for kind, of in plan.parts.items() if of.train}
+        stop = {kind: of.stop for kind, of in plan.parts.items() if of.stop}
         training = _trained(start, known, stop, config, folder)
-        after = _measured("validate the fine-tuned encoder", Encoder(str(folder)), tasks)
-        found = compare(before, after, tasks)
+        after = _measured("validate the fine-tuned encoder", Encoder(str(folder)), plan.tasks)
+        found = compare(before, after, plan.tasks)
         better, reason = verdict(found)
         served = None
         if better:
             say("better: again on all pairs")
-            everything = {kind.name: kind.pairs for kind in usable}
+            everything = {kind: plan.everything[kind] for kind in known}
             served = _trained(start, everything, {}, config, folder, training["epochs"])
         name = f"tuned-{datetime.now(UTC):%Y%m%d-%H%M%S}"
         told = Tuned(
-            better,
-            reason,
-            str((home / name).resolve()) if better else settings.encoder,
-            serving.name,
-            start,
-            {kind.name: _counts(kind, parts[kind.name]) for kind in usable},
-            [_counted(kind, parts[kind.name]) for kind in kinds if kind not in usable],
-            found,
-            training,
-            served,
-            config.model_dump(),
-            f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}",
-            round(time.monotonic() - began, 1),
+            adopted=better,
+            reason=reason,
+            encoder=str((home / name).resolve()) if better else settings.encoder,
+            compared_with=serving.name,
+            started_from=start,
+            pairs={kind: _counts(parts) for kind, parts in plan.parts.items()},
+            left_out=plan.left_out,
+            found=found,
+            training=training,
+            served=served,
+            config=config.model_dump(),
+            at=f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}",
+            seconds=round(time.monotonic() - began, 1),
         )
         if better:
             (folder / ABOUT).write_text(json.dumps(as_json(told), indent=1, ensure_ascii=False), "utf-8")
@@ -125,6 +132,24 @@ def as_json(told: Tuned) -> dict[str, Any]:
     return {**told._asdict(), "found": found}
 
 
+def _plan(kinds: Sequence[Kind], config: TuneConfig) -> _Plan:
+    parts = split(kinds)
+    usable = [kind for kind in kinds if _enough(kind, parts[kind.name])]
+    if all(kind.only_judges for kind in usable):
+        raise EncoderError(_too_few(kinds, parts, "to learn from"))
+    if not any(kind.of_shoppers for kind in usable):
+        raise EncoderError(_too_few(kinds, parts, "to judge by (descriptions say nothing of shoppers)"))
+    return _Plan(
+        {kind.name: parts[kind.name] for kind in usable},
+        {kind.name: kind.pairs for kind in usable},
+        {
+            kind.name: task_of(kind, parts[kind.name].judge, config.most_candidates, config.seed)
+            for kind in usable
+        },
+        [_counted(kind, parts[kind.name]) for kind in kinds if kind not in usable],
+    )
+
+
 def _trained(
     start: str, pairs: Pairs, stop: Pairs, config: TuneConfig, folder: Path, epochs: float | None = None
 ) -> dict[str, Any]:
@@ -137,20 +162,28 @@ def _trained(
     return training._asdict()
 
 
+def _tidy(home: Path) -> None:
+    """Remove what killed runs left."""
+    home.mkdir(parents=True, exist_ok=True)
+    for draft in home.glob(f"{_DRAFT}*"):
+        if time.time() - draft.stat().st_mtime > _DAY:
+            shutil.rmtree(draft, ignore_errors=True)
+
+
 def _measured(label: str, encoder: Encoder, tasks: dict[str, Task]) -> dict[str, Found]:
     texts = {text for task in tasks.values() for text in (*task.anchors, *task.candidates)}
     with progress(label, len(texts)) as advance:
         return measure(lambda some: encoder.encode(some, advance), tasks)
 
 
-def _enough(parts: Parts) -> bool:
+def _enough(kind: Kind, parts: Parts) -> bool:
     judged = len({pair.anchor for pair in parts.judge})
-    return len(parts.train) >= LEAST_TRAIN and judged >= LEAST_JUDGED and bool(parts.stop)
+    trains = kind.only_judges or (len(parts.train) >= LEAST_TRAIN and bool(parts.stop))
+    return trains and judged >= LEAST_JUDGED
 
 
-def _counts(kind: Kind, parts: Parts) -> dict[str, int]:
-    there = {"there": len(kind.pairs)}
-    return there | {name: len(some) for name, some in parts._asdict().items()}
+def _counts(parts: Parts) -> dict[str, int]:
+    return {name: len(some) for name, some in parts._asdict().items()}
 
 
 def _counted(kind: Kind, parts: Parts) -> str:
@@ -160,13 +193,13 @@ def _counted(kind: Kind, parts: Parts) -> str:
     )
 
 
-def _too_few(kinds: Sequence[Kind], parts: dict[str, Parts]) -> str:
+def _too_few(kinds: Sequence[Kind], parts: dict[str, Parts], what: str) -> str:
     counted = "; ".join(_counted(kind, parts[kind.name]) for kind in kinds)
     return (
-        f"the graph has too few pairs to learn from: {counted}. "
+        f"the graph has too few pairs {what}: {counted}. "
         f"A kind needs {LEAST_TRAIN} pairs to train and {LEAST_JUDGED} anchors to judge. "
         "Searches come from POST /v1/events with a query, pairs bought together from shopgraph graph build, "
-        "descriptions from [items] description in shop.toml."
+        "descriptions from [items] and judged queries from [[queries]] in shop.toml."
     )
 
 

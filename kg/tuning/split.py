@@ -8,7 +8,7 @@ import hashlib
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-from kg.tuning.pairs import Kind, Pair
+from kg.tuning.pairs import GUARD, Kind, Pair
 
 HELD = 0.3  # of all keys; a pair of two keys is held out where both are, and trains where neither is
 
@@ -22,18 +22,25 @@ class Parts(NamedTuple):
 
 
 def split(kinds: Sequence[Kind]) -> dict[str, Parts]:
-    """Held out are also all texts that occur in a held-out pair of any kind."""
-    held = {kind.name: [pair for pair in kind.pairs if all(map(_held, pair.keys))] for kind in kinds}
+    """Held out are also all texts that occur in a held-out pair of any kind, and all judged queries."""
+    judged = {kind.name: Parts([], [], kind.pairs) for kind in kinds if kind.only_judges}
+    asked = [pair for name, parts in judged.items() if name != GUARD for pair in parts.judge]
+    words = {pair.keys[0] for pair in asked}
+    learned = [kind for kind in kinds if not kind.only_judges]
+    held = {kind.name: [pair for pair in kind.pairs if all(map(_held, pair.keys))] for kind in learned}
     texts = set(_texts(pair for pairs in held.values() for pair in pairs))
+    texts.update(pair.anchor for pair in asked)
+
+    def trains(pair: Pair) -> bool:
+        known = words.isdisjoint(pair.keys) and texts.isdisjoint(_texts([pair]))
+        return known and not any(map(_held, pair.keys))
+
     parts = {}
-    for kind in kinds:
-        train = [
-            pair for pair in kind.pairs if not any(map(_held, pair.keys)) and texts.isdisjoint(_texts([pair]))
-        ]
+    for kind in learned:
         judge = [pair for pair in held[kind.name] if _share("judge", *sorted(pair.keys)) < 0.5]
         stop = sorted(set(held[kind.name]) - set(judge))
-        parts[kind.name] = Parts(train, stop, judge)
-    return parts
+        parts[kind.name] = Parts([pair for pair in kind.pairs if trains(pair)], stop, judge)
+    return parts | judged
 
 
 def _held(key: str) -> bool:

@@ -87,7 +87,8 @@ def _run(
     n_pairs = round(epochs * sum(len(some) for some in drawn.values()))
     weights = sum(p.numel() for p in model.parameters() if p.requires_grad)
     say(f"training {weights:,} numbers on up to {n_pairs:,} pairs, on {model.device.type}")
-    with progress("fine-tune, steps", None) as advance:
+    with progress("fine-tune, steps", None) as advance, warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # told to the authors of libraries, not to ours
         watch = Watch(model, stop, config, advance)
         optimizer = torch.optim.AdamW(
             [p for p in model.parameters() if p.requires_grad], config.learning_rate, weight_decay=0.0
@@ -102,9 +103,7 @@ def _run(
         )
         for printing in (PrinterCallback, ProgressCallback):
             trainer.remove_callback(printing)
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # told to the authors of libraries, not to ours
-            trainer.train()
+        trainer.train()
         watch.restore()
     planned = max(trainer.state.max_steps, 1)
     seen = round(n_pairs * watch.steps / planned)

@@ -10,10 +10,33 @@ from api.served import load_serving
 from kg import encode as stage
 from kg.encode import encode_items
 from kg.encoder import Encoder
+from kg.newcomers import link
+from kg.queries import load, parse
 from kg.settings import Settings
 from kg.text import compose
 from kg.tuning.adoption import adopt, undo
 from tests.kg import shop
+
+Q = parse(
+    "mixed",
+    """
+// name: mixed
+// Three items that look alike, of which another encoder has encoded one.
+// params:
+// returns: nothing
+UNWIND [['a', 'one'], ['b', 'one'], ['c', 'two']] AS pair
+CREATE (i:Item {itemId: pair[0], textModel: pair[1]})
+WITH i
+CALL db.create.setNodeVectorProperty(i, 'textEmbedding', [0.6, 0.8])
+
+// name: alike
+// Text neighbours of the item a.
+// params:
+// returns: item (str)
+MATCH (:Item {itemId: 'a'})-[:SIMILAR_TO]->(b:Item)
+RETURN b.itemId AS item
+""",
+)
 
 
 @pytest.fixture
@@ -69,6 +92,14 @@ def test_answers_never_mix_two_encoders(graph, home, monkeypatch):
     assert in_step(graph, home) == ("tuned-1", 4)
     encode_items(graph, Settings(home=home))
     assert in_step(graph, home) == ("all-MiniLM-L6-v2", 4)
+
+
+def test_text_neighbours_are_of_one_encoder(graph):
+    graph.write(Q["mixed"])
+    graph.write(load("encode").create_index, options=stage.vector_index(2))
+    graph.write(load("encode").await_indexes, seconds=60)
+    graph.transact("link", lambda tx: link(tx, ["a"]))
+    assert graph.read(Q["alike"]) == [{"item": "b"}]
 
 
 def ending_after(write, stored):

@@ -42,6 +42,17 @@ SET e.at = datetime({epochSeconds: 190})
 CREATE (tea)-[:BOUGHT_WITH {score: .5, source: 'counted'}]->(mug)
 CREATE (mug)-[:BOUGHT_WITH {score: .5, source: 'counted'}]->(tea)
 SET mug.description = 'Holds tea.'
+CREATE (q:Query {text: 'cup'})
+CREATE (q)-[:JUDGED {rating: 3}]->(mug)
+CREATE (q)-[:JUDGED {rating: 1}]->(tea)
+
+// name: judge
+// A query for each item, its title the other way round.
+// params:
+// returns: nothing
+MATCH (i:Item)
+WITH i, split(i.title, ' ') AS words
+CREATE (:Query {text: words[1] + ' ' + words[0]})-[:JUDGED {rating: 1}]->(i)
 """,
 )
 
@@ -75,10 +86,13 @@ def settings(graph, tmp_path, monkeypatch):
 
 def test_what_is_learned_is_adopted_and_undone(graph, settings):
     shop.write(graph, items(), [])
+    graph.write(QUERIES["judge"])
     told = fine_tune(graph, settings, CONFIG)
     assert told.adopted, told.reason
     found = told.found["descriptions"]
     assert found.ndcg_after > found.ndcg_before + 0.2
+    assert told.found["judged"].anchors == 256
+    assert told.pairs["judged"] == {"train": 0, "stop": 0, "judge": 256}
     assert told.training["weights"] < 1_500_000  # LoRA; MiniLM has 22.7 million
     assert told.training["kept"] > 0
     assert told.left_out[0].startswith("searches: 0 pairs")
@@ -102,6 +116,7 @@ def test_what_is_learned_is_adopted_and_undone(graph, settings):
 
 def test_what_cannot_be_learned_changes_nothing(graph, settings):
     shop.write(graph, items(shuffled=True), [])
+    graph.write(QUERIES["judge"])
     done = CliRunner().invoke(app, ["fine-tune", "--epochs", "1"])
     assert done.exit_code == 0, done.output
     assert "Not adopted, nothing has changed: not clearly better" in done.output
@@ -111,6 +126,7 @@ def test_what_cannot_be_learned_changes_nothing(graph, settings):
 
 def test_a_run_that_ends_before_its_time_adopts_nothing(graph, settings, monkeypatch):
     shop.write(graph, items(), [])
+    graph.write(QUERIES["judge"])
 
     def killed(*_):
         raise KeyboardInterrupt
@@ -123,6 +139,7 @@ def test_a_run_that_ends_before_its_time_adopts_nothing(graph, settings, monkeyp
 
 def test_time_that_is_up_ends_the_training_and_what_was_learned_is_judged(graph, settings):
     shop.write(graph, items(), [])
+    graph.write(QUERIES["judge"])
     told = fine_tune(graph, settings, CONFIG.model_copy(update={"max_minutes": 0.001}))
     assert told.training["steps"] == 1
 
@@ -130,6 +147,11 @@ def test_time_that_is_up_ends_the_training_and_what_was_learned_is_judged(graph,
 def test_too_few_pairs_are_counted(graph, settings):
     shop.write(graph)
     with pytest.raises(EncoderError, match=r"descriptions: 0 pairs.*shopgraph graph build.*shop\.toml"):
+        fine_tune(graph, settings, CONFIG)
+    shop.write(graph, items(), [])
+    with pytest.raises(
+        EncoderError, match=r"to judge by \(descriptions say nothing of shoppers\): .*\[\[queries\]\]"
+    ):
         fine_tune(graph, settings, CONFIG)
     assert not (settings.home / "encoders").exists()
 
@@ -143,7 +165,9 @@ def test_missing_packages_are_named(graph, settings, monkeypatch):
 def test_pairs_of_searches_and_baskets(graph):
     shop.write(graph)
     graph.write(QUERIES["more"])
-    searches, together, descriptions = read_kinds(graph)
+    searches, together, descriptions, judged, names = read_kinds(graph)
+    assert names.pairs == []  # two of four items are half of the shop
+    assert [(p.anchor, p.positive) for p in judged.pairs] == [("cup", "Tea mug. Clay. Kitchen. Holds tea.")]
     assert [(p.anchor, p.positive, p.keys) for p in searches.pairs] == [
         ("hot drink", "Green tea. Leaf. Drinks", ("words hot drink", "item green tea"))
     ]

@@ -9,7 +9,7 @@ import pytest
 from kg.errors import EncoderError
 from kg.settings import Settings
 from kg.tuning.adoption import adopt, adopted, undo
-from kg.tuning.judge import Compared, compare, measure, rated, task_of
+from kg.tuning.judge import Compared, Found, compare, measure, rated, task_of
 from kg.tuning.pairs import Kind, Pair
 from kg.tuning.run import verdict
 from kg.tuning.split import HELD, split
@@ -51,6 +51,32 @@ def test_a_text_that_is_held_out_of_one_kind_trains_no_other():
     assert all(held.isdisjoint(p[:2]) for part in parts.values() for p in part.train)
 
 
+def test_judged_queries_judge_and_never_train():
+    words = [f"words {n}" for n in range(100)]
+    searches = Kind("searches", [Pair(w.upper(), f"item {w}", (w, f"k {w}")) for w in words], [])
+    judged = Kind("judged", [Pair(words[n], "item", (words[n], "k")) for n in range(50)], [])
+    parts = split([searches, judged])
+    assert parts["judged"] == ([], [], judged.pairs)
+    assert {p.keys[0] for p in parts["searches"].train} < set(words[50:])
+    assert len(split([searches])["searches"].train) > 40
+
+
+def test_names_of_categories_guard_and_count_for_nothing():
+    names = Kind("names", [Pair(f"item {n}", f"about {n}", (f"w{n}", f"k{n}")) for n in range(9)], [])
+    assert split([titles(300), names])["descriptions"] == split([titles(300)])["descriptions"]
+    names = titles(60)._replace(name="names")
+    tasks = {
+        "names": task_of(names, names.pairs, 100, 0),
+        "descriptions": task_of(titles(60), names.pairs, 100, 0),
+    }
+    bad, good = Found(np.zeros(60), np.zeros(60)), Found(np.ones(60), np.ones(60))
+    found = compare({"names": bad, "descriptions": bad}, {"names": good, "descriptions": bad}, tasks)
+    assert (found["names"].ndcg_after, found["mean"].ndcg_after, found["mean"].anchors) == (1, 0, 60)
+    found = compare({"names": good, "descriptions": bad}, {"names": bad, "descriptions": good}, tasks)
+    assert found["mean"].low == 1
+    assert verdict(found)[1].startswith("clearly worse in names")
+
+
 def test_the_split_is_the_same_when_the_shop_grows():
     before, after = (split([titles(n)])["descriptions"] for n in (100, 200))
     assert set(before.train) <= set(after.train)
@@ -79,6 +105,15 @@ def test_an_item_and_its_other_partners_do_not_take_part():
     names = [[task.candidates[n] for n in some] for some in task.right]
     assert names == [["b"], ["a"]]
     assert [{task.candidates[n] for n in some} for some in task.left_out] == [{"a", "c"}, {"b", "d"}]
+
+
+def test_anchors_are_as_many_as_the_candidates_leave_room_for():
+    wide = [Pair("everything", f"about {n}", ("w", f"k{n}")) for n in range(200)]
+    kind = Kind("names", [*wide, *titles(150).pairs], titles(300).candidates)
+    task = task_of(kind, kind.pairs, most_candidates=180, seed=0)
+    assert len(task.candidates) == 180
+    assert "everything" not in task.anchors
+    assert len(task.anchors) == 150
 
 
 def test_the_better_of_two_encoders_is_told():
