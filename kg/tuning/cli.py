@@ -34,9 +34,9 @@ def fine_tune(
     """Train the text encoder on the shop's own pairs; it is adopted only if it finds the right items better.
 
     Pairs: words searched for and the item chosen then, items bought together, titles and descriptions. What
-    judges was not trained on. Adopted means: `graph encode` and `refresh` use it from their next run on,
-    unless SHOPGRAPH_ENCODER is set; the API follows the items' vectors. Not better is no error, and changes
-    nothing.
+    judges was not trained on; judged queries and names of categories only judge. Adopted means: `graph
+    encode` and `refresh` use it from their next run on, unless SHOPGRAPH_ENCODER is set; the API follows the
+    items' vectors. Not better is no error, and changes nothing.
 
     Example: shopgraph graph fine-tune --max-minutes 20
     """

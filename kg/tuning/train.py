@@ -67,13 +67,15 @@ def train(
     model.float()
     length = model.max_seq_length
     model.max_seq_length = min(config.tokens, length or config.tokens)
-    model.model_card_data.generate_widget_examples = False  # no card is written
+    model.model_card_data.widget = [{}]  # no card is written, so no examples for it are looked for
     transformer: Any = model[0]
-    if not config.full:
-        transformer.model = _with_lora(transformer.model, config)
-    trained = _run(model, pairs, stop, config, scratch, epochs or config.epochs)
-    if not config.full:
-        transformer.model = transformer.model.merge_and_unload()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # told to the authors of libraries, not to ours
+        if not config.full:
+            transformer.model = _with_lora(transformer.model, config)
+        trained = _run(model, pairs, stop, config, scratch, epochs or config.epochs)
+        if not config.full:
+            transformer.model = transformer.model.merge_and_unload()
     model.max_seq_length = length
     model.eval()
     return trained
@@ -87,8 +89,7 @@ def _run(
     n_pairs = round(epochs * sum(len(some) for some in drawn.values()))
     weights = sum(p.numel() for p in model.parameters() if p.requires_grad)
     say(f"training {weights:,} numbers on up to {n_pairs:,} pairs, on {model.device.type}")
-    with progress("fine-tune, steps", None) as advance, warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # told to the authors of libraries, not to ours
+    with progress("fine-tune, steps", None) as advance:
         watch = Watch(model, stop, config, advance)
         optimizer = torch.optim.AdamW(
             [p for p in model.parameters() if p.requires_grad], config.learning_rate, weight_decay=0.0
