@@ -81,9 +81,10 @@ def evaluate(
     fine_tune: Annotated[
         bool,
         typer.Option(
-            help="For intent: let the encoder learn from other sessions first, in five folds; minutes each."
+            help="For intent: let the encoder learn from other sessions first, in five folds; an hour or two on "
+            "two cores. Needs the extra fine-tune."
         ),
-    ] = True,
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the figures as JSON.")] = False,
 ) -> None:
     """Measure the answers through the serving path, in a Neo4j of its own that is gone afterwards.

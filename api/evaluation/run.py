@@ -43,7 +43,7 @@ def evaluate(
     task: Task | None,
     manifest: Path | None = None,
     *,
-    fine_tune: bool = True,
+    fine_tune: bool = False,
 ) -> Report:
     """Load the folder, make what serves it, and ask.
 

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import datasets
 import torch
 from peft import LoraConfig, TaskType, get_peft_model
+from peft.utils import TRANSFORMERS_MODELS_TO_LORA_TARGET_MODULES_MAPPING as LORA_TARGETS
 from sentence_transformers import (
     SentenceTransformer,
     SentenceTransformerTrainer,
@@ -119,7 +120,8 @@ def _with_lora(plain: Any, config: TuneConfig) -> Any:
         r=config.rank,
         lora_alpha=2 * config.rank,
         lora_dropout=0.05,
-        target_modules="all-linear",
+        # Queries and values, as they are called in this architecture: a step takes two thirds of the time.
+        target_modules=LORA_TARGETS.get(plain.config.model_type, "all-linear"),
     )
     return get_peft_model(plain, lora)
 
