@@ -81,7 +81,7 @@ def evaluate(
     fine_tune: Annotated[
         bool,
         typer.Option(
-            help="For intent: let the encoder learn from other sessions first, in five folds; an hour or two on "
+            help="For intent: let the encoder learn from other sessions first, in five folds; hours on "
             "two cores. Needs the extra fine-tune."
         ),
     ] = False,
