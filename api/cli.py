@@ -80,6 +80,13 @@ def evaluate(
     manifest: Annotated[
         Path | None, typer.Option(help="How to read the folder; by default its shop.toml.", exists=True)
     ] = None,
+    fine_tune: Annotated[
+        bool,
+        typer.Option(
+            help="For intent: let the encoder learn from other sessions first, in five folds; hours on "
+            "two cores. Needs the extra fine-tune."
+        ),
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the figures as JSON.")] = False,
 ) -> None:
     """Measure the answers through the serving path, in a Neo4j of its own that is gone afterwards.
@@ -89,7 +96,7 @@ def evaluate(
     from api.evaluation.run import evaluate as run
     from kg.settings import load_settings
 
-    found = run(folder, load_settings(), task, manifest)
+    found = run(folder, load_settings(), task, manifest, fine_tune=fine_tune)
     if as_json:
         emit_json(found._asdict())
         return

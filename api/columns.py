@@ -14,6 +14,8 @@ Bools = npt.NDArray[np.bool_]
 Floats = npt.NDArray[np.float64]
 Numbers = npt.NDArray[np.int64]
 
+_NOT_ALONE = frozenset({"true", "false", "yes", "no", "none", "other", "n/a"})
+
 
 class Columns(NamedTuple):
     """Items in the order of their ids; unknown prices and release times are NaN."""
@@ -108,6 +110,20 @@ def centroids(
     if not ids:
         return [], np.zeros((0, text.shape[1]), dtype=np.float32)
     return ids, means / np.maximum(np.linalg.norm(means, axis=1, keepdims=True), 1e-9)
+
+
+def by_value(attributes: Mapping[str, Mapping[str, Numbers]]) -> dict[str, list[str]]:
+    """Of each value that says what it is without its attribute, the attributes that have it.
+
+    >>> by_value({"color": {"red": [0]}, "size": {"64": [0], "64 gb": [1]}, "organic": {"yes": [1]}})
+    {'red': ['color'], '64 gb': ['size']}
+    """
+    found: dict[str, list[str]] = {}
+    for attribute, values in attributes.items():
+        for value in values:
+            if len(value) > 1 and value not in _NOT_ALONE and any(c.isalpha() for c in value):
+                found.setdefault(value, []).append(attribute)
+    return found
 
 
 def members_from(rows: Iterable[tuple[int, Iterable[str]]]) -> dict[str, Numbers]:

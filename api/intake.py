@@ -47,14 +47,17 @@ def with_items(snapshot: Snapshot, rows: Sequence[Row], tree: Sequence[Row]) -> 
             ),
         )
     )
+    targets, encoded = placed(snapshot.target, places, target, n), placed(snapshot.text, places, text, n)
     return replace(
         snapshot,
         ids=ids,
         number=number,
         context=placed(snapshot.context, places, context, n),
-        target=placed(snapshot.target, places, target, n),
+        target=targets,
+        target_codes=snapshot.target_codes.placed(places, target, targets),
         linear=_square(snapshot.linear, n),
-        text=placed(snapshot.text, places, text, n),
+        text=encoded,
+        text_codes=snapshot.text_codes.placed(places, text, encoded),
         shoppers=placed(snapshot.shoppers, places, np.array([row["shoppers"] for row in rows]), n),
         columns=with_columns_of(snapshot.columns, places, columns_from([row["columns"] for row in rows])),
         categories=_categories(snapshot.categories, rows, tree, number),

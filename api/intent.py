@@ -5,12 +5,12 @@ those of the shop. Each finding says how sure it is, and nothing that is unsure 
 """
 
 import re
-from collections.abc import Iterator
 from typing import Literal, NamedTuple
 
 import numpy as np
 
 from api.lexicon import tokens
+from api.named import attribute_values, brands
 from api.snapshot import Snapshot, Vectors
 
 Relation = Literal["complements", "substitutes", "similar"]
@@ -71,7 +71,8 @@ class Meaning(NamedTuple):
     """What the words mean in this shop."""
 
     categories: dict[str, float]  # category id -> probability, the likeliest first
-    brands: list[str]
+    brands: dict[str, float]  # as the shop has them, folded -> how sure
+    attributes: dict[str, dict[str, float]]  # attribute -> value -> how sure
     breadth: Literal["broad", "exact"]
     out_of_scope: bool
     confidence: float  # of the likeliest category
@@ -113,11 +114,17 @@ def meaning(snapshot: Snapshot, words: str, vector: Vectors, lexical: Vectors) -
     best = np.argsort(-share)[:5]
     categories = {ids[n]: round(float(share[n]), 3) for n in best if share[n] >= _LEAST_PART}
     known = len(snapshot.lexicon.known(words)) / max(len(set(tokens(words))), 1)
-    strange = float((snapshot.text @ vector).max(initial=-1.0)) < _STRANGE and known < 0.5
+    strange = float(snapshot.text_codes.products(vector)[0].max(initial=-1.0)) < _STRANGE and known < 0.5
     exact = int(np.count_nonzero(lexical > 0.9)) <= 3 and len(tokens(words)) > 1
     sure = next(iter(categories.values()), 0.0)
-    brands = list(_brands(snapshot, words))
-    return Meaning(categories, brands, "exact" if exact else "broad", strange, sure)
+    return Meaning(
+        categories,
+        brands(snapshot, words),
+        attribute_values(snapshot, words),
+        "exact" if exact else "broad",
+        strange,
+        sure,
+    )
 
 
 def lower_third(snapshot: Snapshot, lexical: Vectors) -> float | None:
@@ -146,16 +153,3 @@ def _prices(words: str) -> tuple[Prices | None, str]:
 
 def _number(text: str | None) -> float | None:
     return None if text is None else float(text.replace(",", "."))
-
-
-def _brands(snapshot: Snapshot, words: str) -> Iterator[str]:
-    """Brands named in the words, by up to four words, the longest first."""
-    said = re.findall(r"[\w&'.-]+", words.casefold())
-    taken: set[int] = set()
-    for size in (4, 3, 2, 1):
-        for start in range(len(said) - size + 1):
-            place = set(range(start, start + size))
-            name = " ".join(said[start : start + size])
-            if name in snapshot.columns.brand_number and not place & taken and len(name) > 1:
-                taken |= place
-                yield name

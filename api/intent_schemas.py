@@ -49,8 +49,16 @@ class Intent(BaseModel):
         description="Intents of the graph that the words come close to, closest first.",
         examples=[[{"intent_id": "mined:5b1f", "text": "green tea", "closeness": 0.9, "support": 120}]],
     )
-    brands: list[str] = Field(
-        default_factory=list, description="Brands that the words name.", examples=[["acme"]]
+    brands: dict[str, float] = Field(
+        default_factory=dict,
+        description="Brands that the words name, each with how sure it is: the share of its items among all "
+        "that are written in the word.",
+        examples=[{"acme": 0.98}],
+    )
+    attributes: dict[str, dict[str, float]] = Field(
+        default_factory=dict,
+        description="By attribute, the values that the words name, each with how sure it is.",
+        examples=[{"color": {"deep red": 0.8}}],
     )
     prices: NamedPrices | None = Field(
         None, description="Bounds of the price that the words set.", examples=[{"lte": 20}]

@@ -13,13 +13,13 @@ from api.experiments import Part
 from api.filters import LiveItem, allowed, refusals
 from api.gather import Gathered
 from api.plan import Plan
-from api.ranking import ranked, score_all
+from api.ranking import Scorer
 from api.reads import Reads
 from api.rules import merged, numbers_by_score, pins
 from api.scenarios import Placement
 from api.schemas import FieldName, RecommendationRequest
 from api.signals import Numbers
-from api.snapshot import Snapshot, Vectors
+from api.snapshot import Snapshot
 from api.understand import Understood
 from api.weights import RankingWeights
 from kg.queries import load
@@ -70,11 +70,11 @@ async def pick(work: Work) -> Picked:
     request = work.request
     verdict = allowed(work.snapshot, request.filters, excluded(work), work.placement.conditions)
     left_out, notes = Counter(verdict.left_out), list(verdict.notes)
-    scores = score_all(work.snapshot, work.plan.signals, work.plan.kind, work.weights)
-    places = await pinned(work, verdict.mask, scores, left_out)
+    scorer = Scorer(work.snapshot, work.plan.signals, work.plan.kind, work.weights)
+    places = await pinned(work, verdict.mask, scorer, left_out)
     mask = with_edges(work, verdict.mask)
     mask[[pin.number for pin in places.values()]] = False
-    others = await _others(work, mask, scores, left_out)
+    others = await _others(work, mask, scorer, left_out)
     order = merged(list(others), {place: pin.number for place, pin in places.items()}, request.limit)
     found = others | {pin.number: pin.item for pin in places.values()}
     picked = Picked(
@@ -89,7 +89,7 @@ async def pick(work: Work) -> Picked:
     return picked
 
 
-async def pinned(work: Work, mask: Bools, scores: Vectors, left_out: Counter[str]) -> dict[int, Pinned]:
+async def pinned(work: Work, mask: Bools, scorer: Scorer, left_out: Counter[str]) -> dict[int, Pinned]:
     """What rules put at which place of this page or of one after it, counted from 1.
 
     Args:
@@ -101,7 +101,9 @@ async def pinned(work: Work, mask: Bools, scores: Vectors, left_out: Counter[str
     if not wanted:
         return {}
     most = len(wanted) + _SPARE
-    candidates = {pin.place: numbers_by_score(pin.members & mask, scores, most).tolist() for pin in wanted}
+    candidates = {
+        pin.place: numbers_by_score(pin.members & mask, scorer.all, most).tolist() for pin in wanted
+    }
     numbers = list(dict.fromkeys(n for some in candidates.values() for n in some))
     live, refused = await _checked(work, numbers)
     left_out.update(reason for reason in refused.values() if reason is not None)
@@ -114,11 +116,11 @@ async def pinned(work: Work, mask: Bools, scores: Vectors, left_out: Counter[str
     return found
 
 
-async def _others(work: Work, mask: Bools, scores: Vectors, left_out: Counter[str]) -> dict[int, LiveItem]:
+async def _others(work: Work, mask: Bools, scorer: Scorer, left_out: Counter[str]) -> dict[int, LiveItem]:
     """The best items of `mask`, best first: `limit` of them and one more where there are as many."""
     found: dict[int, LiveItem] = {}
     wanted = work.request.limit + _SPARE
-    for batch in _candidates(work, mask, scores, wanted):
+    for batch in _candidates(work, mask, scorer, wanted):
         for start in range(0, len(batch), wanted):
             numbers = batch[start : start + wanted].tolist()
             live, refused = await _checked(work, numbers)
@@ -132,21 +134,21 @@ async def _others(work: Work, mask: Bools, scores: Vectors, left_out: Counter[st
     return found
 
 
-def _candidates(work: Work, mask: Bools, scores: Vectors, wanted: int) -> Iterator[Numbers]:
+def _candidates(work: Work, mask: Bools, scorer: Scorer, wanted: int) -> Iterator[Numbers]:
     """The items in the order in which they are to be shown, in batches of which the first will mostly do."""
     request, snapshot, plan = work.request, work.snapshot, work.plan
     first = newest(snapshot.arrived, mask, plan.kind.newest)
     for part in (first, mask & ~first):
         if not request.diversity:
-            yield from ranked(scores, part, wanted)
+            yield from (items for items, _ in scorer.ranked(part, wanted))
             continue
         pool = max(_POOL, 3 * request.limit)
-        batches = ranked(scores, part, pool)
-        best = next(batches)
+        batches = scorer.ranked(part, pool)
+        best, scores = next(batches)
         top, rest = best[:pool], best[pool:]
-        yield diversified(top, scores[top], snapshot.target[top], request.diversity)
+        yield diversified(top, scores[:pool], snapshot.target[top], request.diversity)
         yield rest
-        yield from batches
+        yield from (items for items, _ in batches)
 
 
 def with_edges(work: Work, mask: Bools) -> Bools:

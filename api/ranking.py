@@ -15,13 +15,15 @@ about the ranking and not a story told afterwards.
 """
 
 from collections.abc import Iterator, Sequence
+from functools import cached_property
 
 import numpy as np
-import numpy.typing as npt
 import scipy.sparse as sp
 
 from api.activity import novelty
+from api.columns import Bools
 from api.counterfactual import largest_share, losses
+from api.screen import Term, best
 from api.signals import Edge, Floats, Need, Numbers, Part, PartType, Seed, Signals
 from api.snapshot import Snapshot, Vectors
 from api.weights import KindWeights, RankingWeights
@@ -76,25 +78,67 @@ def _amounts(seeds: Sequence[Seed], kind: KindWeights) -> Floats:
     return np.array([getattr(kind, s.type) * s.weight / largest for s in seeds], dtype=np.float64)
 
 
+class Scorer:
+    """All scores of one request: the best ones at once, those of all items when they are asked for."""
+
+    def __init__(
+        self, snapshot: Snapshot, signals: Signals, kind: KindWeights, weights: RankingWeights
+    ) -> None:
+        self._terms = list(_terms(snapshot, signals, kind, weights))
+        self._beside = _beside(snapshot, signals, kind, weights)
+
+    @cached_property
+    def all(self) -> Vectors:
+        """The score of every item, float32 [n]."""
+        scores = self._beside.copy()
+        for term in self._terms:
+            scores += term.codes.rows @ term.direction
+        return scores
+
+    def ranked(self, allowed: Bools, first: int) -> Iterator[tuple[Numbers, Vectors]]:
+        """Allowed items and scores, best first, in batches: about `first` of them, then, should these not do,
+        all the rest. Equal scores keep the order of the items' numbers.
+        """
+        items, scores = best(self._terms, self._beside, allowed, first)
+        yield items, scores
+        rest = allowed.copy()
+        rest[items] = False
+        others = np.flatnonzero(rest)
+        order = others[np.argsort(-self.all[others], kind="stable")]
+        yield order, self.all[order]
+
+
 def score_all(snapshot: Snapshot, signals: Signals, kind: KindWeights, weights: RankingWeights) -> Vectors:
     """The score of every item, float32 [n]."""
-    scores = np.zeros(len(snapshot.ids), dtype=np.float32)
+    return Scorer(snapshot, signals, kind, weights).all
+
+
+def _terms(
+    snapshot: Snapshot, signals: Signals, kind: KindWeights, weights: RankingWeights
+) -> Iterator[Term]:
+    """The products with items' vectors."""
+    goal = np.zeros(snapshot.target.shape[1])
     w = coefficients(signals.seeds, kind)
     if kind.gnn and w.any():
-        user = w @ np.stack([s.context for s in signals.seeds])
-        scores += snapshot.target @ (user * kind.gnn / snapshot.temperature).astype(np.float32)
+        goal += (w @ np.stack([s.context for s in signals.seeds])) * kind.gnn
+    if kind.alike_gnn and signals.anchors:
+        goal += np.mean([s.target for s in signals.anchors], axis=0) * kind.alike_gnn
+    if goal.any():
+        yield Term(snapshot.target_codes, (goal / snapshot.temperature).astype(np.float32))
+    text = _text_direction(snapshot, signals, kind, weights)
+    if text is not None:
+        yield Term(snapshot.text_codes, text)
+
+
+def _beside(snapshot: Snapshot, signals: Signals, kind: KindWeights, weights: RankingWeights) -> Vectors:
+    """All that is no such product, float32 [n]."""
+    scores = np.zeros(len(snapshot.ids), dtype=np.float32)
     rows, v = _linear(snapshot, signals.seeds, kind)
     if v.any():
         scores += v.astype(np.float32) @ rows
     if kind.category and signals.seeds:
         own, amounts = _own_categories(snapshot, signals.seeds, kind)
         scores += snapshot.kinship @ (own.T @ amounts).astype(np.float32)
-    if kind.alike_gnn and signals.anchors:
-        goal = np.mean([s.target for s in signals.anchors], axis=0)
-        scores += snapshot.target @ (goal * kind.alike_gnn / snapshot.temperature).astype(np.float32)
-    text = _text_direction(snapshot, signals, kind, weights)
-    if text is not None:
-        scores += snapshot.text @ text
     if signals.lexical is not None and kind.words:
         scores += np.float32(kind.words * weights.lexical) * signals.lexical
     for edge, value in zip(signals.edges, edge_values(signals.edges, kind), strict=True):
@@ -166,24 +210,6 @@ def edge_values(edges: Sequence[Edge], kind: KindWeights) -> list[float]:
     ]
 
 
-def ranked(scores: Vectors, allowed: npt.NDArray[np.bool_], first: int) -> Iterator[Numbers]:
-    """Allowed items, best first, in batches: about `first` of them, then, should these not do, all the rest.
-
-    Equal scores keep the order of the items' ids.
-    """
-    candidates = np.flatnonzero(allowed)
-    if first < candidates.size:
-        edge = np.partition(scores[candidates], candidates.size - first)[candidates.size - first]
-        best = candidates[scores[candidates] >= edge]
-        yield _sorted(scores, best)
-        candidates = candidates[scores[candidates] < edge]
-    yield _sorted(scores, candidates)
-
-
-def _sorted(scores: Vectors, items: Numbers) -> Numbers:
-    return items[np.argsort(-scores[items], kind="stable")]
-
-
 def _linear(snapshot: Snapshot, seeds: Sequence[Seed], kind: KindWeights) -> tuple[sp.csr_matrix, Floats]:
     """The LEADS_TO weights of the seeds, CSR [len(seeds), n], and what they are multiplied by."""
     # A seed that came after the snapshot has no row: it is given the first one, times nothing.
@@ -223,7 +249,7 @@ def _meant(snapshot: Snapshot, signals: Signals, kind: KindWeights, weights: Ran
     assert signals.words is not None
     if not kind.feedback:
         return signals.words
-    scores = snapshot.text @ signals.words
+    scores, _ = snapshot.text_codes.products(signals.words)
     if signals.lexical is not None:
         scores += np.float32(weights.lexical * weights.words_temperature) * signals.lexical
     best = np.argpartition(-scores, min(_FEEDBACK, len(scores)) - 1)[:_FEEDBACK]

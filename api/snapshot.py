@@ -16,8 +16,9 @@ import numpy.typing as npt
 import scipy.sparse as sp
 
 from api.activity import Activity, read_activity
-from api.columns import Categories, Columns, Floats, Table, categories_from, centroids, columns_from
+from api.columns import Categories, Columns, Floats, Table, by_value, categories_from, centroids, columns_from
 from api.lexicon import Lexicon
+from api.screen import NOTHING, Codes
 from api.weights import DEFAULT
 from kg.columns import RELATIONSHIP_OF
 from kg.driver import Graph, Row
@@ -73,6 +74,14 @@ class Snapshot:
     columns: Columns
     categories: Categories
     activity: Activity
+    target_codes: Codes = NOTHING  # of `target`, to screen by; made where they are of other rows
+    text_codes: Codes = NOTHING  # of `text`
+
+    def __post_init__(self) -> None:
+        for name in ("target", "text"):
+            rows = getattr(self, name)
+            if getattr(self, f"{name}_codes").rows is not rows:
+                object.__setattr__(self, f"{name}_codes", Codes.of(rows))
 
     @property
     def table(self) -> Table:
@@ -106,6 +115,11 @@ class Snapshot:
         values = np.sqrt(1 / np.log1p(np.repeat(sizes, sizes))).astype(np.float32)
         columns = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
         return sp.csc_matrix((values, rows, columns), shape=(len(self.ids), len(members))).tocsr()
+
+    @cached_property
+    def attributes_by_value(self) -> dict[str, list[str]]:
+        """Of each attribute value that says what it is by itself, the attributes that have it."""
+        return by_value(self.columns.attributes)
 
     def event_weights(self, default: dict[str, float]) -> dict[str, float]:
         """Weight of a past item by event type, as the model was trained, else `default`."""

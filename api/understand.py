@@ -73,6 +73,7 @@ def intent_of(
             for n in signals.needs
         ],
         brands=found.brands,
+        attributes=found.attributes,
         prices=NamedPrices(**understood.prices._asdict()) if understood.prices else None,
         negated=said.negated,
         relation=said.relation,

@@ -14,7 +14,7 @@ from api.explain import reasons_of
 from api.filters import allowed
 from api.picking import excluded, live_refusal, pinned, with_edges
 from api.problems import ApiError
-from api.ranking import score_all, split
+from api.ranking import Scorer, split
 from api.reads import Reads
 from api.recommender import prepare
 from api.routes import PROBLEMS, KeeperOf, authorised
@@ -82,8 +82,9 @@ async def explained(request: ExplainRequest, serving: Serving, reads: Reads) -> 
     work = await prepare(request, serving, reads)
     plan, left_out = work.plan, excluded(work)
     complying = allowed(snapshot, work.request.filters, left_out, work.placement.conditions).mask
-    scores = score_all(snapshot, plan.signals, plan.kind, work.weights)
-    places = await pinned(work, complying, scores, Counter())
+    scorer = Scorer(snapshot, plan.signals, plan.kind, work.weights)
+    scores = scorer.all
+    places = await pinned(work, complying, scorer, Counter())
     place, pin = next(((p, pin) for p, pin in places.items() if pin.number == number), (None, None))
     mask = with_edges(work, complying)
     mask[[p.number for p in places.values()]] = False

@@ -1,10 +1,11 @@
 // name: items
 // What training reads of each item.
 // params:
-// returns: itemId, title, brand, categories, description, attributes, price, textEmbedding
+// returns: itemId, title, brand, categories, description, attributes, price, textEmbedding, textModel
 MATCH (i:Item)
 RETURN i.itemId AS itemId, i.title AS title, i.brand AS brand, i.categories AS categories,
-       i.description AS description, i.attributes AS attributes, i.price AS price, i.textEmbedding AS textEmbedding
+       i.description AS description, i.attributes AS attributes, i.price AS price, i.textEmbedding AS textEmbedding,
+       i.textModel AS textModel
 ORDER BY itemId
 
 // name: interactions

@@ -3,13 +3,39 @@
 // name: intents
 // What shoppers said they were after, with the items that satisfied it, in order.
 // params:
-// returns: text (str), items ([str])
-MATCH (t:Intent)-[r:SATISFIED_BY]->(i:Item)
+// returns: intent_id (str), text (str), items ([str])
+MATCH (t:Intent|HeldOut)-[r:SATISFIED_BY]->(i:Item)
 WITH t, i, r
 ORDER BY t.intentId, r.position
 WITH t, collect(i.itemId) AS items
-RETURN t.text AS text, items
+RETURN t.intentId AS intent_id, t.text AS text, items
 ORDER BY t.intentId
+
+// name: sessions
+// In which session each need was said; null where that is not known.
+// params:
+// returns: intent_id (str), session (str)
+MATCH (t:Intent)
+RETURN t.intentId AS intent_id, t.session AS session
+ORDER BY intent_id
+
+// name: hide
+// Take needs out of the graph for a while.
+// params: intent_ids ([str])
+// returns: nothing
+UNWIND $intent_ids AS id
+MATCH (t:Intent {intentId: id})
+SET t:HeldOut
+REMOVE t:Intent
+
+// name: show
+// Put them back.
+// params: intent_ids ([str])
+// returns: nothing
+UNWIND $intent_ids AS id
+MATCH (t:HeldOut {intentId: id})
+SET t:Intent
+REMOVE t:HeldOut
 
 // name: queries
 // Judged queries with the rating of each judged item.

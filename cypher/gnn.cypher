@@ -114,11 +114,11 @@ WHERE NOT EXISTS { (:Alias {name: 'live'})-[:POINTS_TO]->(m) }
 SET m.slot = null
 
 // name: trained
-// Note up to when a model knows the interactions, and how many there were.
-// params: version (str), until (int or null), interactions (int or null)
+// Note up to when a model knows the interactions, how many there were, and whose text vectors it reads.
+// params: version (str), until (int or null), interactions (int or null), encoder (str or null)
 // returns: nothing
 MERGE (m:Model {version: $version})
-SET m.until = $until, m.interactions = $interactions
+SET m.until = $until, m.interactions = $interactions, m.encoder = $encoder
 
 // name: hold
 // Create or renew the model's node; it is not promoted.

@@ -73,7 +73,7 @@ RETURN id AS itemId, i.title AS title, i.brand AS brand, i.categories AS categor
        i.description AS description, i.attributes AS attributes, i.textHash AS textHash, i.textModel AS textModel
 
 // name: alike
-// The items whose texts are closest to that of each of some items, with their vectors in a slot.
+// The items whose texts are closest to that of each of some items, with their vectors in a slot; only those that the same encoder has encoded.
 // params: ids (list of str), k (int), context_property (str), target_property (str)
 // returns: source, other, score (cosine), context, target
 CYPHER 25
@@ -84,8 +84,8 @@ CALL (item) {
   SEARCH other IN (VECTOR INDEX item_embedding FOR item.textEmbedding LIMIT $k) SCORE AS score
   RETURN other, 2 * score - 1 AS cosine
 }
-WITH id, other, cosine
-WHERE other.itemId <> id AND cosine > 1e-6
+WITH id, item, other, cosine
+WHERE other.itemId <> id AND cosine > 1e-6 AND other.textModel = item.textModel
 RETURN id AS source, other.itemId AS other, CASE WHEN cosine > 1 THEN 1.0 ELSE cosine END AS score,
        other[$context_property] AS context, other[$target_property] AS target
 ORDER BY source, score DESC, other

@@ -216,7 +216,7 @@ DETACH DELETE c
 // name: moved
 // How far the graph has moved since the live model was trained; no row where no model is live.
 // params:
-// returns: version, days (float), told (int or null), interactions (int), later (int), items (int), strange (int), refused (int or null)
+// returns: version, days (float), told (int or null), interactions (int), later (int), items (int), strange (int), refused (int or null), read (str or null), encoder (str or null): of the texts that the model knows, and of most items
 MATCH (:Alias {name: 'live'})-[:POINTS_TO]->(m:Model)
 CALL (m) {
   MATCH (:User)-[r:VIEWED|ADDED_TO_CART|BOUGHT|RATED]->(:Item)
@@ -233,9 +233,16 @@ CALL (m) {
          count(CASE WHEN i['gnnTarget' + toUpper(left(m.slot, 1)) + substring(m.slot, 1)] IS NULL
                       OR i.gnnProvisional = m.slot THEN 1 END) AS strange
 }
+OPTIONAL CALL () {
+  MATCH (i:Item)
+  WHERE i.textModel IS NOT NULL
+  RETURN i.textModel AS encoder, count(i) AS times
+  ORDER BY times DESC, encoder
+  LIMIT 1
+}
 RETURN m.version AS version,
        (datetime().epochSeconds - m.trainedAt.epochSeconds) / 86400.0 AS days, m.interactions AS told,
-       interactions, later, items, strange, refused
+       interactions, later, items, strange, refused, m.encoder AS read, encoder
 
 // name: store_gate
 // Keep a decision of the gate with its numbers.

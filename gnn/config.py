@@ -15,6 +15,13 @@ class TrainConfig(BaseModel):
     id_dropout: float = Field(
         0.1, ge=0, lt=1, description="Share of items trained as if they were new in each step."
     )
+    new_item_cost: float = Field(
+        0.01,
+        ge=0,
+        lt=1,
+        description="What part of their validation figure known items may lose where others are new "
+        "instead of known; where validation asks for new items, it decides by itself.",
+    )
     start_scale: float = Field(0.1, gt=0, description="Standard deviation of the first ID embeddings.")
     learning_rate: float = Field(1.5e-3, gt=0, description="Adam's step size.")
     batch_users: int = Field(

@@ -98,6 +98,8 @@ def embed_new(graph: Graph, model: SavedModel, data: ShopData) -> Embedded:
 def forward(model: SavedModel, data: ShopData) -> Vectors:
     """One pass in evaluation mode; items that the model does not know go by text and edges alone.
 
+    Where the texts were encoded anew by another encoder the model cannot read them, and they go by edges.
+
     Raises:
         ModelError: the texts are encoded in another size than those of the training.
     """
@@ -118,6 +120,8 @@ def forward(model: SavedModel, data: ShopData) -> Vectors:
             f"Model {model.about.version} reads texts of {size} numbers, the graph has "
             f"{'none' if text is None else text.shape[1]}. Run: shopgraph graph encode, then train again."
         )
+    if text is not None and not model.about.reads(data.encoder):
+        text = torch.zeros_like(text)
     net = ItemGraphModel(
         torch.zeros(n_items, saved["id"].shape[1] // 2),
         text if size is not None else None,

@@ -2,7 +2,8 @@
 
 Where validation asks for new items, it says itself how much they should count beside known ones. Elsewhere a
 tenth of the known items plays new: they are ranked by text, declared edges and kin alone, on the same
-validation part, and the lift that ranks all items best together is kept: each shop has its own.
+validation part, and the largest lift is kept that costs the others at most a hundredth of what they reach
+when those items are known. So each shop has its own.
 """
 
 from typing import Final, NamedTuple
@@ -12,7 +13,7 @@ import scipy.sparse as sp
 import torch
 
 from gnn import blend as blends
-from gnn.blend import Blend
+from gnn.blend import LIFTS, Blend
 from gnn.checkpoint import Snapshot
 from gnn.evaluation.evaluate import Asked, Judgement, Scorer, Scores, Table, evaluate
 from gnn.histories import Histories
@@ -117,15 +118,38 @@ def rehearse(
     return Rehearsal(newcomers(target, kept, playing), kept)
 
 
-def fair_lift(played: Rehearsal, best: Snapshot, blend: Blend, judged: Judgement, metric: str) -> float:
-    """The lift with which all items are ranked best while some play new."""
-    context = best.tensors["context"].numpy()
+def fair_lift(
+    played: Rehearsal,
+    best: Snapshot,
+    linear: sp.csr_matrix,
+    blend: Blend,
+    judged: Judgement,
+    metric: str,
+    cost: float,
+) -> float:
+    """The largest lift with which the items that do not play lose no more than `cost` of their figure.
 
-    def figures(tried: Blend) -> Table:
-        return evaluate(
-            vector_scorer(context, *played.items.lifted(played.linear, tried.lift), tried), judged
-        )
+    They are compared with the shop as it is, where those that play are known: a new item gets about the room
+    that it would have if it were known, and what `cost` leaves beyond that.
+    """
+    context, others = best.tensors["context"].numpy(), _without(judged, played.items.new)
 
-    lift = blends.choose(figures, metric, blend, ordered=False, linear=False, lift=True)[0].lift
-    say(f"new items count {lift:g} times: best while {played.items.new.sum():,} known items played new")
+    def figure(target: Floats, weights: sp.csr_matrix) -> float:
+        return evaluate(vector_scorer(context, target, weights, blend), others)[metric]
+
+    least = (1 - cost) * figure(best.tensors["target"].numpy(), linear)
+    borne = (lift for lift in reversed(LIFTS) if figure(*played.items.lifted(played.linear, lift)) >= least)
+    lift = next(borne, LIFTS[0])
+    say(
+        f"new items count {lift:g} times: {played.items.new.sum():,} known ones that played new "
+        f"cost the others at most {cost:.1%}"
+    )
     return lift
+
+
+def _without(judged: Judgement, items: Bools) -> Judgement:
+    """The same without these targets, and without the users who have no other."""
+    targets = sp.csr_matrix(judged.targets @ sp.diags_array((~items).astype(np.float32)))
+    targets.eliminate_zeros()
+    users = np.flatnonzero(np.diff(targets.indptr))
+    return judged._replace(targets=targets).rows(users)

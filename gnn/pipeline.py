@@ -45,6 +45,11 @@ def train_and_save(
     Raises:
         ModelError: the split does not exist or leaves nothing to learn from.
     """
+    if start is not None and not start.about.reads(data.encoder):
+        raise ModelError(
+            f"Model {start.about.version} knows texts of the encoder {start.about.encoder}, the items have "
+            f"those of {data.encoder}: train without --from."
+        )
     parts = split(data, split_name or _split_name(data, start), with_test=True)
     plan = {"config": config.model_dump(), "split": parts.name, "refit": refit}
     if start is not None:
@@ -117,6 +122,7 @@ def _about(
         until=_newest(data, data.interactions if refit else parts.fitting),
         judged_until=_newest(data, parts.fitting),
         interactions=len(data.interactions),
+        encoder=data.encoder,
     )
 
 

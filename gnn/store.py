@@ -41,6 +41,11 @@ class About(NamedTuple):
     until: int | None = None  # time of the newest interaction that the vectors know, where there are times
     judged_until: int | None = None  # of the newest one that the twin knows, whose metrics these are
     interactions: int | None = None  # how many there were
+    encoder: str | None = None  # that made the text vectors
+
+    def reads(self, encoder: str | None) -> bool:
+        """Whether text vectors of that encoder are what the model was trained on, as far as that is known."""
+        return None in (self.encoder, encoder) or self.encoder == encoder
 
 
 class SavedModel(NamedTuple):

@@ -137,7 +137,13 @@ def fit(
     weights, blend = best.tensors["relation"].tolist(), curve[best.epoch - 1].blend
     if judged and not asks_for_new(judged, new):
         played = rehearse(model, best, relations, linear, new, config.seed)
-        lift = from_first(partial(fair_lift, played, best, blend, judged, config.stop_on)) if played else 1.0
+        lift = (
+            from_first(
+                partial(fair_lift, played, best, linear, blend, judged, config.stop_on, config.new_item_cost)
+            )
+            if played
+            else 1.0
+        )
         blend = blend._replace(lift=lift)
     target, whole = settled(best, linear, new).lifted(linear, blend.lift)
     return Fitted(

@@ -158,8 +158,8 @@ def _wait_until_online(graph: Graph, index: str, timeout: float) -> None:
 
 def _promote(graph: Graph, model: SavedModel, slot: str, dim: int, *, hold: bool) -> None:
     about, queries = model.about, load("gnn")
-    counts = {"until": about.until, "interactions": about.interactions}
-    graph.write(queries.trained, version=about.version, **counts)
+    known = {"until": about.until, "interactions": about.interactions, "encoder": about.encoder}
+    graph.write(queries.trained, version=about.version, **known)
     graph.write(
         queries.hold if hold else queries.promote,
         version=about.version,

@@ -7,12 +7,14 @@ import typer
 from kg import ingest_cli
 from kg.console import emit_json, out, say
 from kg.server_cli import app as server_app
+from kg.tuning.cli import fine_tune
 
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
 
 app = typer.Typer(no_args_is_help=True, help="The graph: server, ingest, encode, build, check.")
 app.add_typer(server_app, name="server")
 app.command("ingest")(ingest_cli.ingest)
+app.command("fine-tune")(fine_tune)
 
 
 @app.command()

@@ -1,5 +1,6 @@
 """What training reads: one shop as arrays, from the graph or straight from a folder."""
 
+from collections import Counter
 from collections.abc import Iterable
 from itertools import chain
 from pathlib import Path
@@ -35,10 +36,13 @@ class ShopData(NamedTuple):
     )  # relation str (the shop's word), kind str (BOUGHT_WITH, VIEWED_WITH, COMPLEMENTS,
     # SUBSTITUTES or SIMILAR_TO), source int32, target int32
     text: np.ndarray | None  # unit-length float32 [n_items, d]
+    encoder: str | None = None  # that made them, as the graph has it
 
 
 def from_graph(graph: Graph) -> ShopData:
     """The shop that is in the graph. Items without a text vector have an all-zero one.
+
+    So have those whose vector is of another encoder than most are, which an encoding that was cut off leaves.
 
     Raises:
         GraphError: the graph holds no items or no interactions.
@@ -62,13 +66,16 @@ def from_graph(graph: Graph) -> ShopData:
         (row["relation"], row["kind"], number[row["source"]], number[row["target"]])
         for row in graph.stream(queries.declared_relations)
     ]
+    encoder = next(
+        (m for m, _ in Counter(r["textModel"] for r in rows if r["textModel"]).most_common(1)), None
+    )
     return _shop(
         items,
         np.array(users),
         _events(edges, number),
         pd.DataFrame(relations, columns=["relation", "kind", "source", "target"]),
-        _stacked([row["textEmbedding"] for row in rows]),
-    )
+        _stacked([row["textEmbedding"] if row["textModel"] == encoder else None for row in rows]),
+    )._replace(encoder=encoder)
 
 
 def from_folder(folder: Path, manifest: Path | None, settings: Settings) -> ShopData:

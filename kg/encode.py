@@ -53,6 +53,9 @@ def encode_items(graph: Graph, settings: Settings, *, force: bool = False) -> En
         probes.append(text) if len(probes) < 500 else None
         if force or row["textModel"] != encoder.name or row["textHash"] != text_hash(text):
             changed.append((row["itemId"], text))
+    exported = export(
+        encoder, settings.home, probes
+    )  # first: the API needs it once the first vectors are there
     with recorded(graph, "encode") as run:
         if empty:
             graph.write(queries.forget, ids=empty)
@@ -61,7 +64,6 @@ def encode_items(graph: Graph, settings: Settings, *, force: bool = False) -> En
         graph.write(queries.await_indexes, seconds=300)
         texts = len({text for _, text in changed})
         run.counts = {"items": items, "encoded": len(changed), "texts": texts}
-    exported = export(encoder, settings.home, probes)
     return Encoded(
         items, len(changed), texts, items - len(changed) - len(empty), len(empty), encoder.name, exported
     )

@@ -12,8 +12,8 @@ import numpy.typing as npt
 from kg.console import Advance, progress
 from kg.errors import EncoderError
 from kg.precision import fast_bfloat16
+from kg.settings import DEFAULT_ENCODER as DEFAULT
 
-DEFAULT = "all-MiniLM-L6-v2"
 _BATCH = 64
 DEFAULT_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
 
@@ -133,6 +133,11 @@ def _folder(name: str) -> Path | None:
             )
         return Path(spec.origin).parent / "model"
     path = Path(name).expanduser()
+    if path.is_absolute() and not path.is_dir():
+        raise EncoderError(
+            f"there is no encoder in {path}. Set SHOPGRAPH_ENCODER to another one; "
+            "if it had been fine-tuned: shopgraph graph fine-tune --undo"
+        )
     return path.resolve() if path.is_dir() else None
 
 

@@ -75,7 +75,7 @@ def mine_with(
     """The same with any encoder of the name `model`."""
     make_keys(graph)
     before = _before(graph, restore=restore)
-    said = [*_from_searches(graph), *_from_files(graph)]
+    said = list(said_and_chosen(graph))
     source: Source = "searches" if said else "phrases"
     told = said or list(phrases_of(_titled(graph)))
     needs = needs_from(told, encode, leading=before.leading, gone=before.gone, least=least, alike=alike)
@@ -99,6 +99,12 @@ def _before(graph: Graph, *, restore: bool) -> _Before:
     noted = [key for row in graph.read(_Q.ledger) for key in row["keys"]]
     there = {row["key"] for row in by_id.values()}
     return _Before(by_id, [] if restore else sorted(set(noted) - there))
+
+
+def said_and_chosen(graph: Graph) -> Iterator[Said]:
+    """Words and what was chosen after them: from searches, and as the shop's files declare it."""
+    yield from _from_searches(graph)
+    yield from _from_files(graph)
 
 
 def _from_searches(graph: Graph) -> Iterator[Said]:

@@ -1,5 +1,6 @@
 """The encoder as ONNX int8, for processes that must not load torch."""
 
+import copy
 import json
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -61,7 +62,9 @@ def _write(encoder: Encoder, folder: Path) -> None:
     from onnxruntime.quantization import QuantType, quantize_dynamic
 
     first: Any = encoder.model[0]
-    transformer, tokenizer = first.model.to("cpu", torch.float32).eval(), encoder.model.tokenizer
+    # A copy, since the encoder goes on working where and as precisely as it did.
+    transformer = copy.deepcopy(first.model).to("cpu", torch.float32).eval()
+    tokenizer = encoder.model.tokenizer
     names = [n for n in tokenizer.model_input_names if n in ("input_ids", "attention_mask", "token_type_ids")]
     sample = tokenizer(["an item", "a longer text of an item"], padding=True, return_tensors="pt")
 

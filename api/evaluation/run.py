@@ -4,18 +4,20 @@ import asyncio
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Final, Literal
+from typing import Final, Literal, TypeVar
 
 from pydantic import SecretStr
 
 from api.evaluation import shoppers, tasks
-from api.evaluation.measure import Case, Report
+from api.evaluation.folds import held_out
+from api.evaluation.measure import Case, Ranking, Report
 from api.reads import Reads
-from api.served import load_serving
+from api.served import Serving, load_serving
 from kg.build import build_edges
 from kg.driver import Graph, connect
 from kg.encode import encode_items
@@ -25,6 +27,7 @@ from kg.queries import load
 from kg.server import LocalServer, Ports
 from kg.settings import Settings
 
+T = TypeVar("T")
 Task = Literal["intent", "search", "history", "sessions", "reasons", "reach"]
 _OF_SHOPPERS: Final = {
     "history": (tasks.history, 2_000),
@@ -34,17 +37,26 @@ _OF_SHOPPERS: Final = {
 }  # with the number of users that are asked for
 
 
-def evaluate(folder: Path, settings: Settings, task: Task | None, manifest: Path | None = None) -> Report:
+def evaluate(
+    folder: Path,
+    settings: Settings,
+    task: Task | None,
+    manifest: Path | None = None,
+    *,
+    fine_tune: bool = False,
+) -> Report:
     """Load the folder, make what serves it, and ask.
 
     For tasks about shoppers with a past a model is trained, without each user's last item. For `intent` there
     is none: all interactions are left out, which is more than those of the need's own session, since a count
-    over the others would tell which items that session took away.
+    over the others would tell which items that session took away. What the shop's encoder can learn from the
+    needs of other sessions is learned there, in folds.
 
     Args:
         folder: a shop, as for `shopgraph graph ingest`.
         settings: whose home keeps the exported encoder.
         task: None takes intent where there are intents, search where there are judged queries, else history.
+        fine_tune: whether the encoder of `intent` learns from other sessions, see `api.evaluation.folds`.
 
     Raises:
         ShopgraphError: the folder cannot be loaded, or has nothing of the kind.
@@ -53,24 +65,38 @@ def evaluate(folder: Path, settings: Settings, task: Task | None, manifest: Path
         ingest(graph, folder, own.home, manifest)
         encode_items(graph, own)
         task = task or _task(graph)
-        if task not in _OF_SHOPPERS:
+        if task == "intent":
             graph.write_batched(load("evaluate").forget_interactions)
-            return asyncio.run(_asked(graph, own, task))
+            return _intents(graph, own, fine_tune=fine_tune)
+        if task == "search":
+            return asyncio.run(_asked(graph, own, partial(tasks.search, graph)))
         cases = tasks.hold_out(graph, _OF_SHOPPERS[task][1])
         build_edges(graph)
         for step in ("train", "write-back"):
             _shopgraph(own, "gnn", step)
-        return asyncio.run(_asked(graph, own, task, cases))
+        return asyncio.run(_asked(graph, own, partial(_OF_SHOPPERS[task][0], cases)))
 
 
-async def _asked(graph: Graph, settings: Settings, task: Task, cases: list[Case] | None = None) -> Report:
+def _intents(graph: Graph, settings: Settings, *, fine_tune: bool) -> Report:
+    """All needs of one encoder, or those of each fold of one that learned from the others."""
+    known = tasks.intent_cases(graph)
+    folds = held_out(graph, partial(_shopgraph, settings)) if fine_tune else iter([list(known)])
+    asked: list[Case] = []
+    answers: dict[str, list[Ranking]] = {}
+    for ids in folds:
+        cases = [known[intent_id] for intent_id in ids if intent_id in known]
+        asked += cases
+        for name, found in asyncio.run(_asked(graph, settings, partial(tasks.intents, cases))).items():
+            answers.setdefault(name, []).extend(found)
+    return tasks.intent_report(asked, answers)
+
+
+async def _asked(graph: Graph, settings: Settings, ask: Callable[[Serving, Reads], Awaitable[T]]) -> T:
     serving, reads = load_serving(graph, settings), Reads(graph.connection)
     if serving.encoder is None:
         raise ModelError(f"The words cannot be read: {serving.encoder_problem}")
     try:
-        if cases is not None:
-            return await _OF_SHOPPERS[task][0](cases, serving, reads)
-        return await (tasks.intents if task == "intent" else tasks.search)(graph, serving, reads)
+        return await ask(serving, reads)
     finally:
         await reads.close()
 

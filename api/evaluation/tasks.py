@@ -45,7 +45,7 @@ class Asking:
         return list(dict.fromkeys([*first, *rest]))
 
 
-async def intents(graph: Graph, serving: Serving, reads: Reads) -> Report:
+async def intents(cases: list[Case], serving: Serving, reads: Reads) -> dict[str, list[Ranking]]:
     """A need that several items satisfy: its words alone, its first item alone, and both find the others."""
     ask = Asking(serving, reads)
 
@@ -58,8 +58,19 @@ async def intents(graph: Graph, serving: Serving, reads: Reads) -> Report:
         "context": lambda case: ask.items(item_ids=[case.item_id]),
         "both": lambda case: ask.items(query=case.words, item_ids=[case.item_id]),
     }
-    cases = [case for row in graph.read(_Q.intents) if (case := _intent(row))]
-    return report("intent", _some(cases), await answered(systems, cases), "both", _AT_20)
+    return await answered(systems, cases)
+
+
+def intent_cases(graph: Graph) -> dict[str, Case]:
+    """By the id of the need, all that can be asked."""
+    found = {row["intent_id"]: case for row in graph.read(_Q.intents) if (case := _intent(row))}
+    _some(list(found.values()))
+    return found
+
+
+def intent_report(cases: list[Case], answers: dict[str, list[Ranking]]) -> Report:
+    """Of the answers of `intents`."""
+    return report("intent", cases, answers, "both", _AT_20)
 
 
 async def search(graph: Graph, serving: Serving, reads: Reads) -> Report:

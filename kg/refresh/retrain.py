@@ -44,6 +44,8 @@ def reason(graph: Graph, options: Options) -> Reason:
     live, warm = row["version"], told is not None and row["later"] >= _ENOUGH * row["interactions"]
     if row["refused"] == row["interactions"]:
         return Reason(True, "a model that was trained on these very interactions was refused", figures, live)
+    if None not in (row["read"], row["encoder"]) and row["read"] != row["encoder"]:
+        return Reason(False, f"the items' texts are encoded by {row['encoder']} now", figures, live)
     if new is None:
         return Reason(False, "it is not known what the live model was trained on", figures, live, warm)
     if share is not None and share >= options.new_interactions:

@@ -1,9 +1,13 @@
 """What words ask for."""
 
+from dataclasses import replace
+
 import numpy as np
+import numpy.typing as npt
 import pytest
 
 from api.intent import Prices, lower_third, meaning, read
+from api.snapshot import Snapshot
 from tests.api.arrays import made_up
 
 
@@ -52,7 +56,34 @@ def test_the_words_point_to_the_category_whose_items_are_near() -> None:
 def test_brands_are_found_as_the_shop_writes_them() -> None:
     snapshot = made_up(40, 1)
     found = meaning(snapshot, "a BRAND 2 title", snapshot.text[0], np.zeros(40, dtype=np.float32))
-    assert found.brands == ["brand 2"]
+    assert list(found.brands) == ["brand 2"]
+    of_it = snapshot.columns.brand == snapshot.columns.brand_number["brand 2"]
+    assert found.brands["brand 2"] == pytest.approx(
+        of_it.mean() / (of_it | written(snapshot, "brand 2")).mean(), abs=1e-3
+    )
+
+
+def test_values_of_attributes_are_found_and_doubted_where_the_word_is_common() -> None:
+    snapshot = made_up(40, 1)
+    of_value = {"dark red": np.array([1, 2]), "dark": np.array([3]), "7": np.array([4])}
+    given = replace(
+        snapshot,
+        columns=snapshot.columns._replace(
+            attributes={"color": of_value, "tone": {"dark red": np.array([1])}}
+        ),
+    )
+    found = meaning(given, "7 Dark Red shoes", snapshot.text[0], np.zeros(40, dtype=np.float32))
+    assert found.attributes == {"color": {"dark red": 1.0}, "tone": {"dark red": 1.0}}
+    # Every title of this shop has the word "title": that it is a value of one item's attribute says little.
+    common = replace(
+        snapshot, columns=snapshot.columns._replace(attributes={"sort": {"title": np.array([1])}})
+    )
+    found = meaning(common, "title", snapshot.text[0], np.zeros(40, dtype=np.float32))
+    assert found.attributes["sort"]["title"] < 0.1
+
+
+def written(snapshot: Snapshot, words: str) -> npt.NDArray[np.bool_]:
+    return snapshot.lexicon.scores(words) > 0
 
 
 def test_cheap_is_the_lower_third_of_what_the_words_match() -> None:

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from api.ranking import coefficients, cold_coefficients, edge_values, ranked, score_all, split
+from api.ranking import Scorer, coefficients, cold_coefficients, edge_values, score_all, split
 from api.signals import Boost, Edge, Need, PartType, Seed, Signals
 from api.weights import KindWeights, RankingWeights
 from tests.api.arrays import made_up
@@ -134,12 +134,16 @@ def test_edges_count_in_proportion_to_the_strongest_of_their_type() -> None:
     seed=st.integers(0, 99),
 )
 def test_ranked_yields_every_allowed_item_once_best_first(scores: list[int], first: int, seed: int) -> None:
-    allowed = np.random.default_rng(seed).random(len(scores)) < 0.7
-    values = np.array(scores, dtype=np.float32)
+    n = len(scores)
+    allowed = np.random.default_rng(seed).random(n) < 0.7
+    boosts = [Boost("b", "b", 1.0, np.flatnonzero(np.array(scores) >= least)) for least in range(1, 6)]
+    scorer = Scorer(made_up(n, seed), Signals(boosts=boosts), KindWeights(), WEIGHTS)
 
-    order = np.concatenate(list(ranked(values, allowed, first))).tolist()
+    batches = list(scorer.ranked(allowed, first))
 
-    assert order == sorted(np.flatnonzero(allowed).tolist(), key=lambda n: (-scores[n], n))
+    order = np.concatenate([items for items, _ in batches]).tolist()
+    assert order == sorted(np.flatnonzero(allowed).tolist(), key=lambda k: (-scores[k], k))
+    assert np.concatenate([values for _, values in batches]).tolist() == [scores[k] for k in order]
 
 
 def test_shared_categories_count_more_the_fewer_items_they_hold() -> None:

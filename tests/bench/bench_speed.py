@@ -69,8 +69,8 @@ def make_graph(items: int) -> None:
         categories = sorted({c for cell in real["categories"].dropna() for c in cell.split("|")})
         write_catalogue(folder, items, real["title"].dropna().tolist(), categories)
     rest = (f"graph ingest {folder}", "graph encode", "graph build", "gnn embed-new")
-    for line in (*BEAUTY, *rest):
-        done = HOME / f"{line.replace('/', '_').replace(' ', '_')[-80:]}.done"
+    for n, line in enumerate((*BEAUTY, *rest)):
+        done = HOME / f"step-{n}.done"
         if not done.is_file():
             shopgraph(line)
             done.touch()

@@ -91,6 +91,25 @@ def test_a_new_item_goes_by_its_text_and_borrows_from_its_kin(trained: SavedMode
     }  # nobody has bought the item 19 of the made-up shop either
 
 
+def test_texts_of_another_encoder_are_not_read(trained: SavedModel) -> None:
+    about = trained.about._replace(encoder="one")
+    model = trained._replace(about=about)
+    data = with_copy_of(known_shop(), 3)
+    same = forward(model, data._replace(encoder="one"))
+    np.testing.assert_array_equal(same.target, forward(trained, data).target)
+    other = forward(model, data._replace(encoder="two"))
+    assert not np.allclose(other.target, same.target)
+    np.testing.assert_array_equal(
+        other.target, forward(model, data._replace(encoder="two", text=-data.text)).target
+    )
+
+
+def test_training_does_not_start_from_a_model_of_other_texts(trained: SavedModel, tmp_path: Path) -> None:
+    model = trained._replace(about=trained.about._replace(encoder="one", until=0))
+    with pytest.raises(ModelError, match=r"encoder one.*those of two: train without --from"):
+        train_and_save(known_shop()._replace(encoder="two"), tmp_path, SMALL, "random", start=model)
+
+
 def test_new_items_and_stand_ins_get_vectors_and_all_else_stays(trained: SavedModel, graph: Graph) -> None:
     data = with_copy_of(with_copy_of(known_shop(), 3), 25, "other")
     graph.write(Q["items"], ids=known_shop().items["item_id"].tolist())

@@ -106,7 +106,8 @@ def test_the_validation_part_is_trained_on_unless_it_is_told_as_history_only() -
     both = fit_for_test(data, parts, config.model_copy(update={"fit_valid": True}))
     blind = fit_for_test(data, parts._replace(test=None), config)
     assert torch.equal(train_alone.tensors["target"], blind.tensors["target"])
-    expected = fit(data, parts.train, config, ordered=parts.ordered, epochs=1).tensors["target"]
+    chosen = train_alone.blend  # also how new items count, which shows in their targets
+    expected = fit(data, parts.train, config, ordered=parts.ordered, epochs=1, blend=chosen).tensors["target"]
     assert torch.equal(train_alone.tensors["target"], expected)
     assert not torch.equal(both.tensors["target"], expected)
 

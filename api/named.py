@@ -1,0 +1,55 @@
+"""Brands and attribute values of the shop that words name, and how sure that is."""
+
+import re
+from collections.abc import Container, Iterator
+
+import numpy as np
+
+from api.columns import Numbers
+from api.snapshot import Snapshot
+
+_WORD = re.compile(r"[\w&'.-]+")
+_MOST_WORDS = 4
+
+
+def brands(snapshot: Snapshot, words: str) -> dict[str, float]:
+    """Names of brands as the shop's folded spelling, each with how sure it is, the longest first."""
+    columns = snapshot.columns
+    return {
+        name: _sure(snapshot, name, np.flatnonzero(columns.brand == columns.brand_number[name]))
+        for name in named(words, columns.brand_number)
+    }
+
+
+def attribute_values(snapshot: Snapshot, words: str) -> dict[str, dict[str, float]]:
+    """By attribute, the values that the words name, each with how sure it is."""
+    found: dict[str, dict[str, float]] = {}
+    for value in named(words, snapshot.attributes_by_value):
+        for attribute in snapshot.attributes_by_value[value]:
+            sure = _sure(snapshot, value, snapshot.columns.attributes[attribute][value])
+            found.setdefault(attribute, {})[value] = sure
+    return found
+
+
+def named(words: str, vocabulary: Container[str]) -> Iterator[str]:
+    """Entries of the vocabulary in the words: the longest first, up to four words, none within another.
+
+    >>> list(named("a Deep Red coat", {"red", "deep red"}))
+    ['deep red']
+    """
+    said = _WORD.findall(words.casefold())
+    taken: set[int] = set()
+    for size in range(_MOST_WORDS, 0, -1):
+        for start in range(len(said) - size + 1):
+            place = set(range(start, start + size))
+            phrase = " ".join(said[start : start + size])
+            if len(phrase) > 1 and phrase in vocabulary and not place & taken:
+                taken |= place
+                yield phrase
+
+
+def _sure(snapshot: Snapshot, phrase: str, items: Numbers) -> float:
+    """Share of `items` among all that have the phrase or are written in it: low for common words."""
+    written = snapshot.lexicon.scores(phrase) > 0
+    written[items] = True
+    return round(len(items) / max(int(written.sum()), 1), 3)

@@ -1,0 +1,109 @@
+"""The best of many items without reading all their numbers: eight bits first, all 32 where an item may win.
+
+Products with a hundred thousand vectors cost what it takes to read them, so a quarter of the bytes is read:
+
+    x_j = s_j q_j + e_j    q_j int8 [d], s_j = max |x_j| / 127        u = s q + e, the same way
+    x_j·u = s_j s (q_j·q)  ±  |e_j| |u| + |s_j q_j| |e|               by Cauchy and Schwarz
+
+An item whose upper bound stays below the k-th best lower bound is none of the k best; all others are scored
+in full. So the answer is exact. Screening by bounds is as in the VA-file (Weber, Schek and Blott, VLDB 1998).
+"""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import simsimd
+
+from api.columns import Bools, Numbers, placed
+
+Vectors = npt.NDArray[np.float32]
+
+_ROUNDING = np.float32(1e-5)  # of float32 sums, as a part of |x| |u|
+_ROWS = 16_384  # coded at once
+
+
+class Codes(NamedTuple):
+    """Rows, the same in eight bits, and what that leaves out."""
+
+    rows: Vectors  # [n, d]
+    codes: npt.NDArray[np.int8]  # [n, d]
+    scale: Vectors  # [n]
+    length: Vectors  # [n], of the row
+    left_out: Vectors  # [n], length of what the code leaves out
+
+    @classmethod
+    def of(cls, rows: Vectors) -> "Codes":
+        """Code float32 [n, d]."""
+        codes = np.zeros(rows.shape, dtype=np.int8)
+        scale, length, left_out = (np.zeros(len(rows), dtype=np.float32) for _ in range(3))
+        for start in range(0, len(rows), _ROWS):
+            some, here = rows[start : start + _ROWS], slice(start, start + _ROWS)
+            scale[here] = np.abs(some).max(axis=1, initial=0.0) / 127
+            whole = np.rint(some / np.maximum(scale[here], 1e-30)[:, None])
+            codes[here] = whole
+            length[here] = np.linalg.norm(some, axis=1)
+            left_out[here] = np.linalg.norm(some - whole * scale[here][:, None], axis=1)
+        return cls(rows, codes, scale, length, left_out)
+
+    def placed(self, numbers: Sequence[int], values: Vectors, rows: Vectors) -> "Codes":
+        """The codes of `rows`, which are these with `values` in the places `numbers`."""
+        newer = Codes.of(values)
+        return Codes(
+            rows,
+            placed(self.codes, numbers, newer.codes, len(rows)),
+            placed(self.scale, numbers, newer.scale, len(rows)),
+            placed(self.length, numbers, newer.length, len(rows)),
+            placed(self.left_out, numbers, newer.left_out, len(rows)),
+        )
+
+    def products(self, query: Vectors) -> tuple[Vectors, Vectors]:
+        """About the products of all rows with a vector [d], and how far off each may be: float32 [n] both."""
+        asked = Codes.of(np.asarray(query, dtype=np.float32)[None])
+        if not self.codes.size:
+            return np.zeros(len(self.rows), np.float32), np.zeros(len(self.rows), np.float32)
+        whole = np.asarray(simsimd.cdist(asked.codes, self.codes, "dot"), dtype=np.float32).reshape(-1)
+        about = whole * (self.scale * asked.scale)
+        off = self.left_out * (asked.length + asked.left_out)
+        off += self.length * (asked.left_out + _ROUNDING * asked.length)
+        return about, off
+
+
+NOTHING = Codes.of(np.zeros((0, 0), dtype=np.float32))
+
+
+class Term(NamedTuple):
+    """A part of the score that is a product with each item's vector."""
+
+    codes: Codes
+    direction: Vectors  # [d]
+
+
+def best(terms: Sequence[Term], beside: Vectors, allowed: Bools, k: int) -> tuple[Numbers, Vectors]:
+    """The k best of the allowed items, and all that score as the last of them; best first, with their scores.
+
+    Args:
+        terms: products that make up the score.
+        beside: what is added to them, float32 [n].
+        allowed: bool [n].
+
+    Returns:
+        Items and scores; equal scores keep the order of the items' numbers.
+    """
+    may = np.flatnonzero(allowed)
+    if k < may.size and terms:
+        about, off = beside[may], np.zeros(may.size, dtype=np.float32)
+        for term in terms:
+            value, error = term.codes.products(term.direction)
+            about, off = about + value[may], off + error[may]
+        sure = np.partition(about - off, may.size - k)[may.size - k]
+        may = may[about + off >= sure]
+    scores = beside[may].copy()
+    for term in terms:
+        scores += term.codes.rows[may] @ term.direction
+    if k < may.size:
+        last = np.partition(scores, may.size - k)[may.size - k]
+        may, scores = may[scores >= last], scores[scores >= last]
+    order = np.argsort(-scores, kind="stable")
+    return may[order], scores[order]

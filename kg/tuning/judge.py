@@ -1,0 +1,163 @@
+"""Which of two encoders finds the right items better, on pairs that neither was trained on.
+
+An anchor (words, an item's text, a title) ranks the candidates by cosine. Of its right ones, those of the
+judging pairs are to be found; other right ones are left out of the ranking, so that none counts as wrong.
+Candidates with the same text are one.
+
+    NDCG@10   = Σ_{right ones at ranks r ≤ 10} 1 / log2(r + 1)  /  Σ_{r ≤ most} 1 / log2(r + 1)
+    Recall@10 = right ones among the first 10  /  most        with most = min(10, number of right ones)
+"""
+
+import random
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+from scipy import stats
+
+from kg.tuning.pairs import GUARD, Kind, Pair
+
+Floats = npt.NDArray[np.floating]
+Encode = Callable[[Sequence[str]], npt.NDArray[np.float32]]  # texts to unit-length rows
+K = 10
+_MOST_ANCHORS = 500  # of each kind
+_RESAMPLES = 5_000
+
+
+class Task(NamedTuple):
+    """The anchors of one kind."""
+
+    anchors: list[str]
+    candidates: list[str]
+    right: list[list[int]]  # for each anchor, numbers of the candidates to be found
+    left_out: list[list[int]]  # and of those that do not take part
+
+
+class Found(NamedTuple):
+    """Values by anchor."""
+
+    ndcg: Floats
+    recall: Floats
+
+
+class Compared(NamedTuple):
+    """One kind, or the mean over kinds: before and after."""
+
+    anchors: int
+    candidates: int
+    ndcg_before: float
+    ndcg_after: float
+    low: float  # 95 % interval of the difference in NDCG@10, anchors resampled
+    high: float
+    recall_before: float
+    recall_after: float
+
+
+def task_of(kind: Kind, judge: Sequence[Pair], most_candidates: int, seed: int) -> Task:
+    """The questions of one kind. Pairs of two items ask in both directions."""
+    asked, known = _by_anchor(kind, judge), _by_anchor(kind, kind.pairs)
+    chance = random.Random(seed)
+    anchors, right = _drawn(asked, most_candidates, chance)
+    others = sorted(set(kind.candidates) - right)
+    room = max(most_candidates - len(right), 0)
+    candidates = sorted([*right, *chance.sample(others, min(len(others), room))])
+    number = {text: n for n, text in enumerate(candidates)}
+    left_out = [
+        [number[text] for text in {*(known[a] - asked[a]), a} if text in number and text not in asked[a]]
+        for a in anchors
+    ]
+    return Task(anchors, candidates, [[number[text] for text in asked[a]] for a in anchors], left_out)
+
+
+def _drawn(
+    asked: Mapping[str, set[str]], most_candidates: int, chance: random.Random
+) -> tuple[list[str], set[str]]:
+    """Some anchors, whose right ones are no more than the candidates may be, and those."""
+    anchors: list[str] = []
+    right: set[str] = set()
+    for anchor in chance.sample(sorted(asked), min(len(asked), _MOST_ANCHORS)):
+        if not anchors or len(right | asked[anchor]) <= most_candidates:
+            anchors.append(anchor)
+            right |= asked[anchor]
+    return sorted(anchors), right
+
+
+def measure(encode: Encode, tasks: Mapping[str, Task]) -> dict[str, Found]:
+    """How an encoder answers the tasks; each text is encoded once."""
+    texts = list(dict.fromkeys(text for t in tasks.values() for text in (*t.anchors, *t.candidates)))
+    vectors = encode(texts)
+    row = {text: n for n, text in enumerate(texts)}
+    found = {}
+    for name, task in tasks.items():
+        anchors, candidates = (
+            vectors[[row[text] for text in some]] for some in (task.anchors, task.candidates)
+        )
+        found[name] = rated(anchors @ candidates.T, task.right, task.left_out)
+    return found
+
+
+def rated(scores: Floats, right: Sequence[list[int]], left_out: Sequence[list[int]]) -> Found:
+    """NDCG@10 and Recall@10 of rankings by `scores`, [n_anchors, n_candidates]."""
+    gains = 1 / np.log2(np.arange(2, K + 2))
+    ndcg, recall = np.zeros(len(scores)), np.zeros(len(scores))
+    for n, row in enumerate(scores):
+        row = row.copy()
+        row[left_out[n]] = -np.inf
+        first = np.argsort(-row, kind="stable")[:K]
+        hits = np.isin(first, right[n])
+        most = min(K, len(right[n]))
+        ndcg[n] = (hits * gains[: len(first)]).sum() / gains[:most].sum()
+        recall[n] = hits.sum() / most
+    return Found(ndcg, recall)
+
+
+def compare(
+    before: Mapping[str, Found], after: Mapping[str, Found], tasks: Mapping[str, Task]
+) -> dict[str, Compared]:
+    """Each kind, and under "mean" the mean over those that count, with paired bootstrap intervals."""
+    compared = {
+        name: _compared({name: before[name]}, {name: after[name]}, {name: tasks[name]}) for name in tasks
+    }
+    counting = {name: task for name, task in tasks.items() if name != GUARD}
+    return compared | {"mean": _compared(before, after, counting)}
+
+
+def _compared(before: Mapping[str, Found], after: Mapping[str, Found], tasks: Mapping[str, Task]) -> Compared:
+    def mean(found: Mapping[str, Found], metric: str) -> float:
+        return float(np.mean([getattr(found[name], metric).mean() for name in tasks]))
+
+    low, high = _interval([after[name].ndcg - before[name].ndcg for name in tasks])
+    return Compared(
+        sum(len(task.anchors) for task in tasks.values()),
+        max(len(task.candidates) for task in tasks.values()),
+        mean(before, "ndcg"),
+        mean(after, "ndcg"),
+        low,
+        high,
+        mean(before, "recall"),
+        mean(after, "recall"),
+    )
+
+
+def _interval(differences: Sequence[Floats]) -> tuple[float, float]:
+    """95 % interval of the mean over kinds of the mean over anchors."""
+    result = stats.bootstrap(
+        differences,
+        lambda *kinds, axis: np.mean([kind.mean(axis=axis) for kind in kinds], axis=0),
+        n_resamples=_RESAMPLES,
+        batch=500,
+        method="percentile",
+        rng=np.random.default_rng(0),
+    )
+    return float(result.confidence_interval.low), float(result.confidence_interval.high)
+
+
+def _by_anchor(kind: Kind, pairs: Iterable[Pair]) -> dict[str, set[str]]:
+    right: dict[str, set[str]] = defaultdict(set)
+    for pair in pairs:
+        right[pair.anchor].add(pair.positive)
+        if kind.name == "together":
+            right[pair.positive].add(pair.anchor)
+    return right

@@ -1,0 +1,44 @@
+"""When a refresh trains again because texts are encoded by another encoder."""
+
+import pytest
+
+from kg.driver import Graph
+from kg.queries import load, parse
+from kg.refresh.job import Options
+from kg.refresh.retrain import reason
+
+Q = parse(
+    "retrain",
+    """
+// name: encoded
+// Items with the encoders of their texts.
+// params: models
+// returns: nothing
+UNWIND $models AS model
+CREATE (:Item {itemId: randomUUID(), textModel: model, gnnTargetBlue: [1.0]})
+""",
+)
+
+
+@pytest.mark.parametrize(
+    ("models", "said"),
+    [
+        (["two", "one", "two"], "encoded by two now"),
+        (["one", "two", "one"], "has not moved enough"),
+        ([None], "has not moved enough"),
+    ],
+)
+def test_another_encoder_is_a_reason_to_train_from_scratch(
+    graph: Graph, models: list[str], said: str
+) -> None:
+    graph.write(Q["encoded"], models=models)
+    queries = load("gnn")
+    graph.write(queries.trained, version="v", until=0, interactions=0, encoder="one")
+    graph.write(
+        queries.promote, version="v", slot="blue", trained_at="2030-11-24T10:00:00Z", dim=1, temperature=0.1,
+        metrics="{}", config="{}", serving="{}", items=3,
+    )  # fmt: skip
+    why = reason(graph, Options())
+    assert said in why.text
+    assert why.skip == ("moved" in said)
+    assert not why.warm or why.skip
