@@ -121,7 +121,7 @@ def _with_lora(plain: Any, config: TuneConfig) -> Any:
         lora_alpha=2 * config.rank,
         lora_dropout=0.05,
         # Queries and values, as they are called in this architecture: a step takes two thirds of the time.
-        target_modules=LORA_TARGETS.get(plain.config.model_type, "all-linear"),
+        target_modules=list(LORA_TARGETS.get(plain.config.model_type, ())) or "all-linear",
     )
     return get_peft_model(plain, lora)
 
