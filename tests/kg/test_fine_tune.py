@@ -133,7 +133,7 @@ def test_a_run_that_ends_before_its_time_adopts_nothing(graph, settings, monkeyp
 
     monkeypatch.setattr("kg.tuning.run.adopt", killed)
     with pytest.raises(KeyboardInterrupt):
-        fine_tune(graph, settings, CONFIG.model_copy(update={"epochs": 5}))
+        fine_tune(graph, settings, CONFIG)
     assert Settings().encoder == "all-MiniLM-L6-v2"
 
 
