@@ -82,9 +82,13 @@ async def _goal(body: AudienceRequest, serving: Serving, reads: Reads) -> Goal:
 async def _of_item(item_id: str, snapshot: Snapshot, reads: Reads) -> Goal | None:
     if item_id in snapshot.number:
         return goal_of_item(snapshot, snapshot.number[item_id], DEFAULT.alike_temperature)
-    properties = {"context_property": snapshot.version.context_property}
-    properties["target_property"] = snapshot.version.target_property
-    rows = await reads.rows(_Q.fresh, item_ids=[item_id], **properties)
+    rows = await reads.rows(
+        _Q.fresh,
+        item_ids=[item_id],
+        model=snapshot.version.model,
+        context_property=snapshot.version.context_property,
+        target_property=snapshot.version.target_property,
+    )
     if not rows:
         raise ApiError(404, "unknown-item", f"There is no item {item_id!r} in the graph.")
     text = fresh_seed(snapshot, rows[0], "item").text

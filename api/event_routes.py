@@ -2,16 +2,15 @@
 
 from datetime import UTC, datetime
 from functools import partial
-from typing import Any
 
 from fastapi import APIRouter
-from pydantic import ValidationError
 
-from api.event_schemas import Event, EventBatch, EventResult, EventResults
-from api.problems import reason_of, shown_id
+from api.event_schemas import EventBatch, EventResult, EventResults
+from api.problems import shown_id
 from api.routes import guarded
 from api.writer import WriterOf
-from kg.events import store
+from kg.events import Event, store
+from kg.told import judged
 
 events = APIRouter(**guarded, tags=["events"])
 
@@ -20,19 +19,14 @@ events = APIRouter(**guarded, tags=["events"])
 async def take(body: EventBatch, writer: WriterOf) -> EventResults:
     """What shoppers did. Once this answers, the next recommendation knows it."""
     now = datetime.now(UTC)
-    judged = [_judge(told) for told in body.events]
-    good = [told.event(now) for told in judged if isinstance(told, Event)]
+    read = [judged(told, now) for told in body.events]
+    good = [event for event in read if isinstance(event, Event)]
     statuses = iter(await writer.transact("events", partial(store, events=good)) if good else ())
     return EventResults(
         results=[
-            EventResult(event_id=told.event_id, status=next(statuses)) if isinstance(told, Event) else told
-            for told in judged
+            EventResult(event_id=event.event_id, status=next(statuses))
+            if isinstance(event, Event)
+            else EventResult(event_id=shown_id(told, "event_id"), status="rejected", reason=event)
+            for told, event in zip(body.events, read, strict=True)
         ]
     )
-
-
-def _judge(told: Any) -> Event | EventResult:
-    try:
-        return Event.model_validate(told)
-    except ValidationError as error:
-        return EventResult(event_id=shown_id(told, "event_id"), status="rejected", reason=reason_of(error))

@@ -116,6 +116,7 @@ async def _items(request: RecommendationRequest, snapshot: Snapshot, reads: Read
         rows = await reads.rows(
             _Q.fresh,
             item_ids=missing,
+            model=snapshot.version.model,
             context_property=snapshot.version.context_property,
             target_property=snapshot.version.target_property,
         )

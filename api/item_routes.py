@@ -7,14 +7,14 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Path
 from pydantic import ValidationError
 
-from api.event_schemas import Key
 from api.item_schemas import Item, ItemBatch, ItemResult, ItemResults, NamedItem
-from api.problems import ApiError, reason_of, shown_id
+from api.problems import ApiError, shown_id
 from api.routes import KeeperOf, guarded
 from api.serving import Keeper
 from api.writer import Writer, WriterOf
 from kg.items import ItemWrite, Stored, checked, remove, store
 from kg.newcomers import changed_texts, describe, encode, link
+from kg.told import Key, reason_of
 
 items = APIRouter(**guarded, tags=["items"])
 ItemId = Annotated[Key, Path(description="The item.", examples=["B004756YJA"])]

@@ -5,9 +5,9 @@ from typing import Any, Literal
 from pydantic import AwareDatetime, Field, SkipValidation
 
 from api.conditions import Strict
-from api.event_schemas import Key
 from kg import items
 from kg.manifest import Kind
+from kg.told import Key
 
 MOST_ITEMS = 1_000  # of one request
 

@@ -57,12 +57,6 @@ def invalid(error: ValidationError | RequestValidationError) -> InvalidRequestEr
     return InvalidRequestError([_told(e) for e in error.errors()])
 
 
-def reason_of(error: ValidationError) -> str:
-    """What is wrong with one of several things that are judged each by itself."""
-    found = ((".".join(map(str, e["loc"])), e["msg"].removeprefix("Value error, ")) for e in error.errors())
-    return "; ".join(": ".join(filter(None, parts)) for parts in found)
-
-
 def shown_id(told: Any, name: str) -> str | None:
     """The id in something that was rejected, always valid as JSON."""
     value = told.get(name) if isinstance(told, dict) else None

@@ -97,8 +97,8 @@ def _from(file: Path) -> "Scenario":
 
     from pydantic import ValidationError
 
-    from api.problems import reason_of
     from api.scenario_schemas import Scenario
+    from kg.told import reason_of
 
     try:
         told = json.loads(file.read_text(encoding="utf-8"))

@@ -12,13 +12,14 @@ from pydantic import ValidationError
 from api.columns import Bools, Categories, Table
 from api.conditions import Filters
 from api.filters import conditions
-from api.problems import bad_field, reason_of
+from api.problems import bad_field
 from api.rules import hidden
 from api.scenario_schemas import NamedRule, NamedScenario
 from api.schemas import RecommendationRequest
 from api.weights import RankingWeights
 from kg.driver import Graph, Row
 from kg.queries import load
+from kg.told import reason_of
 
 log = logging.getLogger("shopgraph.api")
 _Q = load("scenarios")

@@ -7,10 +7,10 @@ from fastapi import APIRouter, Path
 from pydantic import Field
 
 from api.conditions import Strict
-from api.event_schemas import Key
 from api.routes import LedgerOf, guarded
 from api.writer import WriterOf
 from kg.events import erase
+from kg.told import Key
 
 users = APIRouter(**guarded, tags=["users"])
 

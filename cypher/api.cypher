@@ -181,16 +181,17 @@ ORDER BY seed_id, item_id, type
 RETURN collect([seed_id, item_id, type, score, times]) AS edges
 
 // name: fresh
-// Items that came after the snapshot, or no row where there is no such item.
-// params: item_ids ([str]), context_property (str), target_property (str)
+// Items that came after the snapshot, or no row where there is no such item. Without vectors once another model is live: its vectors may be in their place.
+// params: item_ids ([str]), model (str), context_property (str), target_property (str)
 // returns: item_id (str), title (str), text ([float]), context ([float]), target ([float])
 UNWIND $item_ids AS item_id
 MATCH (i:Item {itemId: item_id})
-RETURN item_id,
-       i.title AS title,
-       i.textEmbedding AS text,
-       i[$context_property] AS context,
-       i[$target_property] AS target
+WITH item_id, i.title AS title, i.textEmbedding AS text,
+     i[$context_property] AS context, i[$target_property] AS target
+OPTIONAL MATCH (:Alias {name: 'live'})-[:POINTS_TO]->(live:Model {version: $model})
+RETURN item_id, title, text,
+       CASE WHEN live IS NOT NULL THEN context END AS context,
+       CASE WHEN live IS NOT NULL THEN target END AS target
 ORDER BY item_id
 
 // name: live_items

@@ -193,3 +193,10 @@ FOR (e:Erasure) REQUIRE e.userKey IS UNIQUE
 // returns: nothing
 CREATE CONSTRAINT experiment_key IF NOT EXISTS
 FOR (e:Experiment) REQUIRE e.name IS UNIQUE
+
+// name: offset_key
+// One node a stream of events: how far it has been read.
+// params:
+// returns: nothing
+CREATE CONSTRAINT offset_key IF NOT EXISTS
+FOR (o:Offset) REQUIRE o.stream IS UNIQUE

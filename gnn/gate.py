@@ -3,6 +3,7 @@
 Both are asked about the newest interactions, later than all that either was trained on. What serves was
 trained on those too, so the candidate's figures are those of its twin that stopped before them, which
 training keeps; and the vectors that would serve must be at least as good as the twin's, or they were damaged.
+Nor may the twin know what it is judged by (gnn.leak).
 """
 
 from typing import Any, NamedTuple
@@ -22,6 +23,7 @@ from gnn.evaluation.slices import Slice, slices
 from gnn.evaluation.slices import targets as targets_of
 from gnn.histories import histories
 from gnn.judging import vector_scorer
+from gnn.leak import Gain, gains, leaked
 from gnn.split import Split, new_pairs
 from gnn.store import SavedModel
 from kg.dataset import ShopData
@@ -46,6 +48,9 @@ class Verdict(NamedTuple):
     overall: dict[str, float]  # candidate, live, difference, low, high, p
     segments: dict[str, dict[str, float]]  # the same and users, by segment
     served: dict[str, float]  # vectors that would serve less their twin's: difference, low, high, p
+    learned: tuple[
+        dict[str, float], ...
+    ] = ()  # what serves gains on its twin by knowing these days (gnn.leak)
 
 
 def refused(candidate: str, live: str | None, reason: str) -> Verdict:
@@ -69,10 +74,11 @@ def judge(data: ShopData, candidate: SavedModel, twin: SavedModel, live: SavedMo
         why = f"only {n_users} users did something new since {since} that neither model has seen"
         return refused(name, other, why)
     past = data._replace(interactions=known)
+    serving, judging = _scorer(past, candidate), _scorer(past, twin)
     rankings = [
-        rank(_scorer(past, twin), judged, K),
+        rank(judging, judged, K),
         rank(_scorer(past, live) if live else RIVALS["popularity"](pairs(data, known)), judged, K),
-        rank(_scorer(past, candidate), judged, K),
+        rank(serving, judged, K),
     ]
     segments = slices(data, parts, {MAIN: judged})
     whole = Slice("overall", np.arange(n_users), None)
@@ -81,13 +87,17 @@ def judge(data: ShopData, candidate: SavedModel, twin: SavedModel, live: SavedMo
     figures = {segment: row for segment, row in figures.items() if row["users"] >= LEAST_USERS}
     served = {s.name: _compare(s, judged, rankings[2], rankings[0]) for s in [whole, *segments]}
     served = {segment: row for segment, row in served.items() if row["users"] >= LEAST_USERS}
-    reason = _reason(overall, figures, served)
+    until = twin.about.judged_until or 0
+    # Without a second training there is no twin: what serves knows no more than what is judged.
+    learned = gains(data, serving, judging, known, held, until) if candidate.about.refitted else []
+    reason = _reason(overall, figures, served) or _leak(learned)
     publish = reason is None
     told = (
         reason
         or f"{METRIC} {overall['candidate']:.4f} against {overall['live']:.4f}, no segment clearly worse"
     )
-    return Verdict(name, other, publish, told, since, n_users, overall, figures, served["overall"])
+    shown = tuple(gain._asdict() for gain in learned)
+    return Verdict(name, other, publish, told, since, n_users, overall, figures, served["overall"], shown)
 
 
 def _reason(
@@ -109,6 +119,15 @@ def _reason(
             f"p {row['p']:.4f}"
         )
     return None
+
+
+def _leak(learned: list[Gain]) -> str | None:
+    found = leaked(learned)
+    return found and (
+        "the model that is judged seems to know the days that it is judged by: there, what would serve ranks "
+        f"purchases {2**found.unknown:.2f} times as high as it does, and {2**found.known:.2f} times on the "
+        f"days before, which both know (p {found.p:.2f})"
+    )
 
 
 def _clearly_worse(rows: dict[str, dict[str, float]]) -> list[str]:

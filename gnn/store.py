@@ -141,7 +141,9 @@ def load(home: Path, version: str | None = None, *, twin: bool = False) -> Saved
         tensors = load_file(path / (_TWIN if judged else _TENSORS))
         linear = tuple(tensors.pop(f"linear.{part}").numpy() for part in _CSR)
         n_items = len(about.item_ids)
-        return SavedModel(about, tensors, sp.csr_matrix(linear, shape=(n_items, n_items)))
+        weights = sp.csr_matrix(linear, shape=(n_items, n_items))
+        weights.check_format(full_check=True)  # else an index out of range is found while edges are written
+        return SavedModel(about, tensors, weights)
     except (OSError, ValueError, TypeError, KeyError, SafetensorError) as error:
         raise ModelError(
             f"The model in {path} is broken ({error}). Train again: shopgraph gnn train"

@@ -1,5 +1,6 @@
 """`shopgraph graph ingest` and `shopgraph graph checksum`."""
 
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -15,8 +16,8 @@ Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
 
 def ingest(
     folder: Annotated[
-        Path, typer.Argument(help="Folder with the shop's files.", exists=True, file_okay=False)
-    ],
+        Path | None, typer.Argument(help="Folder with the shop's files.", exists=True, file_okay=False)
+    ] = None,
     manifest: Annotated[
         Path | None,
         typer.Option(help="shop.toml to use; default: FOLDER/shop.toml, else the project's example."),
@@ -25,26 +26,74 @@ def ingest(
         float,
         typer.Option(help="Part of a table's rows that may be bad before nothing is loaded.", min=0, max=1),
     ] = 0.05,
-    rejects: Annotated[Path | None, typer.Option(help="Also write the bad rows to this CSV.")] = None,
+    rejects: Annotated[
+        Path | None,
+        typer.Option(help="Also write the bad rows to this CSV; those of events only to it."),
+    ] = None,
     force: Annotated[
         bool, typer.Option("--force", help="Look at every row again even if nothing changed.")
     ] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Check the files; needs no database.")] = False,
+    events: Annotated[
+        Path | None,
+        typer.Option(help="Instead: events as POST /v1/events takes them, a file of JSON lines or a folder."),
+    ] = None,
+    watch: Annotated[
+        bool, typer.Option("--watch", help="Go on to read what comes into the folder, until stopped.")
+    ] = False,
+    kafka: Annotated[
+        str | None, typer.Option(help="Instead: such events from this Kafka, HOST:PORT,…, until stopped.")
+    ] = None,
+    topic: Annotated[str, typer.Option(help="Kafka's topic.")] = "shopgraph-events",
+    group: Annotated[str, typer.Option(help="Readers of one group share the partitions.")] = "shopgraph",
+    kafka_options: Annotated[
+        Path | None,
+        typer.Option(
+            help="TOML with more arguments of AIOKafkaConsumer; [ssl] has cafile and so on.",
+            exists=True,
+            dir_okay=False,
+        ),
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Load a shop's files into the graph, as its shop.toml says. Loading the same data again changes nothing.
 
     Bad rows go to a CSV with file, row and reason; the good rows load. A run that was killed goes on where it
-    stopped when the same command is given again.
+    stopped when the same command is given again. Single events come with --events or --kafka.
 
     Example: shopgraph graph ingest ./my-shop --max-rejects 0.01
+
+    Example: shopgraph graph ingest --events ./inbox --watch
+
+    Example: shopgraph graph ingest --kafka broker:9092 --topic shop-events
     """
+    from kg.deltas import Rejects
     from kg.driver import connect
+    from kg.inbox import read_events
     from kg.ingest import check_only
     from kg.ingest import ingest as run
+    from kg.kafka import Source, consume
+    from kg.schema import make_keys
     from kg.settings import load_settings
 
+    if sum(source is not None for source in (folder, events, kafka)) != 1:
+        raise typer.BadParameter("Give one of FOLDER, --events and --kafka.")
+    if watch and (events is None or not events.is_dir()):
+        raise typer.BadParameter(
+            "--watch needs a folder of --events; for FOLDER: shopgraph refresh schedule."
+        )
     settings = load_settings()
+    if folder is None:
+        where = rejects or settings.home / "rejects" / "events.csv"
+        with connect(settings) as graph:
+            make_keys(graph)
+            if kafka is not None:
+                counts = consume(graph, Source(kafka, topic, group, kafka_options), Rejects(where))
+            else:
+                assert events is not None
+                counts = read_events(graph, events, Rejects(where), watching=watch)
+        _show_events(counts, where, as_json=as_json)
+        return
     if dry_run:
         report = check_only(folder, settings.home, manifest, max_rejects, rejects)
     else:
@@ -73,6 +122,17 @@ def checksum(as_json: Json = False) -> None:
     out.print(found.checksum, highlight=False)
     for name, count in (found.nodes | found.relationships).items():
         say(f"  {name}: {count:,}")
+
+
+def _show_events(counts: Counter[str], rejects: Path, *, as_json: bool) -> None:
+    from kg.deltas import STATUSES, told
+
+    if as_json:
+        emit_json({name: counts[name] for name in STATUSES} | {"rejects": rejects})
+        return
+    out.print(f"events: {told(counts)}")
+    if counts["rejected"]:
+        out.print(f"why they were rejected: {rejects}", highlight=False)
 
 
 def _show(report: "Report") -> None:

@@ -12,16 +12,19 @@ Numbered = tuple[int, dict[str, Any] | str]  # row number, and the record or the
 def read_lines(file: IO[bytes]) -> Iterator[Numbered]:
     """(line number, record, or the reason why there is none)."""
     for number, line in enumerate(file, start=1):
-        if not line.strip():
-            continue
-        try:
-            record = json.loads(line)
-        except UnicodeDecodeError:
-            yield number, "broken encoding"
-        except (ValueError, RecursionError) as error:
-            yield number, "a NUL byte" if b"\0" in line else f"not JSON: {error}"
-        else:
-            yield number, _checked(record, line)
+        if line.strip():
+            yield number, read_record(line)
+
+
+def read_record(text: bytes) -> dict[str, Any] | str:
+    """A JSON object, or the reason why there is none."""
+    try:
+        record = json.loads(text)
+    except UnicodeDecodeError:
+        return "broken encoding"
+    except (ValueError, RecursionError) as error:
+        return "a NUL byte" if b"\0" in text else f"not JSON: {error}"
+    return _checked(record, text)
 
 
 def _checked(record: Any, line: bytes) -> dict[str, Any] | str:

@@ -87,7 +87,7 @@ def read_table(folder: Path, table: Table, key: str, wanted: list[Wanted]) -> It
     for path in matching_files(folder, table.files, key):
         kind = table.format or _guess(path, key)
         name = str(path.relative_to(folder)) if path.is_relative_to(folder) else str(path)
-        with _damage(path):
+        with damage_told(path):
             for chunk in _read(path, name, kind, table, wanted):
                 loose = loose or (kind in ("jsonl", "json") and len(chunk.rows) > 0)
                 seen.update(chunk.keys)
@@ -104,20 +104,20 @@ def _read(path: Path, name: str, kind: Format, table: Table, wanted: list[Wanted
     elif kind in ("csv", "tsv"):
         yield from _delimited(path, name, kind, table, wanted)
     elif kind == "jsonl":
-        with _open(path) as file:
+        with unpacked(path) as file:
             yield from _records(name, read_lines(file), wanted)
     elif kind == "json":
-        with _open(path) as file:
+        with unpacked(path) as file:
             yield from _records(name, read_document(file), wanted)
     else:
-        with _open(path) as file:
+        with unpacked(path) as file:
             yield from _adjacency(name, TextIOWrapper(file, table.encoding, "surrogateescape"))
 
 
 def _delimited(path: Path, name: str, kind: str, table: Table, wanted: list[Wanted]) -> Iterator[Chunk]:
     dialect = Dialect(table.delimiter or ("\t" if kind == "tsv" else ","), table.quoting)
     encoding = "utf-8-sig" if table.encoding.lower() in ("utf-8", "utf8") else table.encoding
-    with _open(path) as binary:
+    with unpacked(path) as binary:
         file = TextIOWrapper(binary, encoding, "surrogateescape", newline="\n")
         header = table.header or [column.strip() for column in read_header(file, dialect)]
         columns = _select(header, wanted, name)
@@ -205,7 +205,7 @@ def _guess(path: Path, key: str) -> Format:
 
 
 @contextmanager
-def _open(path: Path) -> Iterator[IO[bytes]]:
+def unpacked(path: Path) -> Iterator[IO[bytes]]:
     """The file's bytes, unpacked."""
     if path.suffix == ".zip":
         with zipfile.ZipFile(path) as archive:
@@ -221,7 +221,8 @@ def _open(path: Path) -> Iterator[IO[bytes]]:
 
 
 @contextmanager
-def _damage(path: Path) -> Iterator[None]:
+def damage_told(path: Path) -> Iterator[None]:
+    """What goes wrong with reading a file, as an IngestError that names it."""
     try:
         yield
     except (EOFError, OSError, zlib.error, lzma.LZMAError, zipfile.BadZipFile, pa.ArrowInvalid) as error:

@@ -34,6 +34,7 @@ from kg.refresh.lease import holder
 from kg.refresh.stages import STAGES
 from kg.server import LocalServer
 from kg.settings import load_settings
+from tests.bench.bench_publish import publications
 from tests.bench.server import served
 from tests.kg.made_up import PRODUCTS, SALES, read_csv, write_csv, write_shop
 
@@ -257,7 +258,14 @@ def bar(name: str, value: int, limit: int, words: str, wrong: list[str] | None =
     return row | ({"wrong": wrong} if wrong else {})
 
 
-BARS: dict[str, Callable[[Shop, argparse.Namespace], Iterator[Bar]]] = {"2": kills, "3": again, "4": races}
+def published_under_load(shop: Shop, options: argparse.Namespace) -> Iterator[Bar]:
+    """Bar 5: publications and rollbacks while requests come."""
+    return publications(shop.folder, HOME, options)
+
+
+BARS: dict[str, Callable[[Shop, argparse.Namespace], Iterator[Bar]]] = {
+    "2": kills, "3": again, "4": races, "5": published_under_load,
+}  # fmt: skip
 
 
 def main() -> int:

@@ -5,16 +5,20 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+import scipy.sparse as sp
 import torch
 from safetensors.torch import load_file, save_file
 
 from gnn.config import TrainConfig
+from gnn.evaluation.evaluate import Asked, Judgement
 from gnn.fake import fake_shop
 from gnn.gate import _reason, judge
 from gnn.gating import gated
+from gnn.leak import _ranks
 from gnn.model import ItemGraphModel
 from gnn.pipeline import train_and_save
 from gnn.store import SavedModel, load
+from gnn.train import fit
 from gnn.warm import start_from
 from kg.dataset import ShopData
 from kg.driver import Graph
@@ -109,6 +113,31 @@ def test_damaged_vectors_are_refused(data: ShopData, home: Path) -> None:
     left[:30] = -left[:30]
     one = judge(data, vectors(candidate, target=left), twin, None)
     assert not one.publish
+
+
+def test_a_model_that_knows_the_answers_is_refused(data: ShopData, home: Path) -> None:
+    candidate, twin = load(home), load(home, twin=True)
+    honest = judge(data, candidate, twin, None)
+    assert honest.publish, honest.reason
+    assert [gain["unknown"] > gain["known"] for gain in honest.learned] == [True] * len(honest.learned)
+    newest = data.interactions["order"].max()
+    half = int((newest + (twin.about.judged_until or 0)) / 2)
+    for known, seed in ((newest, 0), (newest, 5), (half, 5)):
+        told = data.interactions[data.interactions["order"] <= known]
+        config = CONFIG.model_copy(update={"seed": seed})
+        fitted = fit(data, told, config, ordered=True, epochs=candidate.about.epochs)
+        leaked = judge(data, candidate, twin._replace(tensors=fitted.tensors, linear=fitted.linear), None)
+        assert leaked.overall["candidate"] > honest.overall["candidate"]
+        assert not leaked.publish
+        assert "seems to know the days that it is judged by" in leaked.reason
+
+
+def test_ranks_count_what_scores_better_and_half_of_what_scores_alike() -> None:
+    history = sp.csr_matrix(np.array([[1, 0, 0, 0, 0]], np.float32))
+    wanted = sp.csr_matrix(np.array([[0, 1, 0, 1, 1]], np.float32))
+    judged = Judgement(Asked(np.array([0]), history, history), wanted)
+    scores = np.array([[9, 5, 7, 5, 1]], np.float32)  # the first is the user's own: it does not count
+    assert _ranks(lambda _: scores, judged).tolist() == [2.5, 2.5, 4.0]
 
 
 def test_against_a_live_model_only_what_neither_has_seen_counts(
