@@ -15,8 +15,8 @@ START, DAYS = 1_700_000_000, 280
 LATE = START + DAYS * 86_400 * 3 // 4  # when the new products come
 _WORDS = (
     "coffee", "tea", "chocolate", "cheese", "wine", "bread", "pasta", "rice", "fish", "apple", "shampoo",
-    "soap", "candle", "towel", "lamp", "chair", "book", "puzzle", "guitar", "tent", "bicycle", "football", "yoga",
-    "garden", "paint", "hammer", "camera", "phone", "laptop", "watch", "ring", "scarf",
+    "soap", "candle", "towel", "lamp", "chair", "book", "puzzle", "guitar", "tent", "bicycle", "football",
+    "yoga", "garden", "paint", "hammer", "camera", "phone", "laptop", "watch", "ring", "scarf",
 )  # fmt: skip
 MANIFEST = """
 name = "market"
