@@ -22,7 +22,7 @@ class Advance(Protocol):
 
 def say(message: str) -> None:
     """A line for the person, on standard error so that --json output stays clean."""
-    err.print(message, highlight=False)
+    err.print(message, highlight=False, markup=False)  # it may name [items, dim] or a file called [x]
 
 
 def emit_json(value: Any) -> None:

@@ -5,6 +5,7 @@ import warnings
 from importlib.metadata import entry_points
 
 import typer
+from rich.markup import escape
 
 from kg.console import err
 from kg.errors import ShopgraphError
@@ -43,7 +44,7 @@ def run() -> None:
     try:
         app()
     except ShopgraphError as error:
-        err.print(f"[bold red]error:[/] {error}", highlight=False)
+        err.print(f"[bold red]error:[/] {escape(str(error))}", highlight=False)
         sys.exit(error.exit_code)
 
 

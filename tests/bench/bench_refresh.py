@@ -34,6 +34,7 @@ from kg.refresh.lease import holder
 from kg.refresh.stages import STAGES
 from kg.server import LocalServer
 from kg.settings import load_settings
+from tests.bench.bench_gate import gate
 from tests.bench.bench_publish import publications
 from tests.bench.server import served
 from tests.kg.made_up import PRODUCTS, SALES, read_csv, write_csv, write_shop
@@ -263,8 +264,13 @@ def published_under_load(shop: Shop, options: argparse.Namespace) -> Iterator[Ba
     return publications(shop.folder, HOME, options)
 
 
+def judged(_: Shop, options: argparse.Namespace) -> Iterator[Bar]:
+    """Bar 6: what the gate lets through."""
+    return gate(HOME, options)
+
+
 BARS: dict[str, Callable[[Shop, argparse.Namespace], Iterator[Bar]]] = {
-    "2": kills, "3": again, "4": races, "5": published_under_load,
+    "2": kills, "3": again, "4": races, "5": published_under_load, "6": judged,
 }  # fmt: skip
 
 
