@@ -24,6 +24,7 @@ _TEXT_MODEL = parse(
     """
 // name: text_model
 // Which encoder made the items' vectors.
+// params:
 // returns: name (str)
 MATCH (i:Item)
 WHERE i.textModel IS NOT NULL
