@@ -248,7 +248,7 @@ def _check_port(host: str, port: int) -> None:
 
 
 def _check_model(settings: "Settings") -> None:
-    from api.snapshot import check_model, read_version
+    from api.version import check_model, read_version
     from kg.driver import connect
 
     with connect(settings) as graph:

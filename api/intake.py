@@ -8,7 +8,8 @@ import scipy.sparse as sp
 
 from api.activity import Activity
 from api.columns import Categories, categories_from, columns_from, placed, with_columns_of
-from api.snapshot import Snapshot, matrix, vector, written
+from api.loading import matrix, vector, written
+from api.snapshot import Snapshot
 from kg.driver import Row
 
 

@@ -14,7 +14,7 @@ from api.problems import ApiError
 from api.recommender import Given, give
 from api.schemas import BatchRequest, Options, RecommendationRequest, RelatedOptions
 from api.serving import Keeper
-from api.snapshot import check_model
+from api.version import check_model
 from kg.queries import load
 
 _Q = load("api")

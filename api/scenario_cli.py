@@ -60,7 +60,7 @@ def save(
     from functools import partial
 
     from api import scenario_store
-    from api.snapshot import load_snapshot
+    from api.loading import load_snapshot
     from kg.driver import connect
     from kg.schema import make_keys
     from kg.settings import load_settings

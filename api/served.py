@@ -5,10 +5,11 @@ from typing import NamedTuple
 from api.encoder import QueryEncoder
 from api.experiments import Experiments, Part
 from api.learned import Learned, read_learned
+from api.loading import load_snapshot
 from api.needs import Needs, read_needs
 from api.scenarios import Scenarios, read_scenarios
 from api.schemas import shopper_of
-from api.snapshot import Snapshot, load_snapshot
+from api.snapshot import Snapshot
 from api.sources import Timeouts, timeouts_of
 from kg.driver import Graph
 from kg.errors import EncoderError

@@ -13,12 +13,14 @@ from neo4j.exceptions import DriverError, Neo4jError
 
 from api.curation import Curation
 from api.intake import with_items
+from api.loading import load_snapshot
 from api.problems import ApiError
 from api.reads import Reads
 from api.served import Serving, with_encoder
-from api.snapshot import Snapshot, load_snapshot, version_from, with_activity, with_columns
+from api.snapshot import Snapshot, with_activity, with_columns
 from api.sources import timeouts_of
 from api.suggest import Suggester, suggester_for
+from api.version import version_from
 from kg.driver import Graph, connect
 from kg.errors import ModelError, ShopgraphError
 from kg.queries import load

@@ -191,7 +191,7 @@ def _consumer(source: Source) -> Consumer:
 def _listener(reader: Reader) -> Any:
     from aiokafka import ConsumerRebalanceListener
 
-    class Listener(ConsumerRebalanceListener):  # type: ignore[misc]
+    class Listener(ConsumerRebalanceListener):  # type: ignore[misc] # aiokafka has no types
         async def on_partitions_revoked(self, revoked: Iterable[Any]) -> None:
             await reader.revoked(revoked)
 

@@ -18,9 +18,10 @@ from api.learning.judge import K, Scorer, judged, linear
 from api.learning.logit import Choices, fit
 from api.learning.sample import choices_of
 from api.learning.twin import as_judged, load_twin
+from api.loading import load_snapshot
 from api.served import with_encoder
 from api.signals import Floats
-from api.snapshot import check_model, load_snapshot
+from api.version import check_model
 from api.weights import DEFAULT
 from kg.console import Advance, progress, say
 from kg.dataset import from_graph

@@ -10,7 +10,8 @@ import scipy.sparse as sp
 from api.activity import Activity
 from api.columns import categories_from, columns_from
 from api.lexicon import Lexicon
-from api.snapshot import Snapshot, Version
+from api.snapshot import Snapshot
+from api.version import Version
 
 
 def made_up(n: int, seed: int, dim: int = 8) -> Snapshot:

@@ -22,7 +22,7 @@ from api.learning.learn import learn, undo
 from api.learning.logit import Choices, fit
 from api.learning.timeline import Timeline
 from api.learning.twin import as_judged, load_twin
-from api.snapshot import load_snapshot
+from api.loading import load_snapshot
 from api.weights import DEFAULT
 from kg.dataset import ShopData, from_graph
 from kg.driver import Graph

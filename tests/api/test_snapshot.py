@@ -8,7 +8,8 @@ import pytest
 from neo4j.time import DateTime
 
 from api.columns import seconds
-from api.snapshot import Version, version_from, with_columns
+from api.snapshot import with_columns
+from api.version import Version, version_from
 from kg.errors import ModelError
 from tests.api.arrays import made_up
 

@@ -7,8 +7,10 @@ import signal
 import threading
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import pytest
+from neo4j import ManagedTransaction
 
 from kg import deltas, kafka
 from kg.deltas import Position, Rejects, positions
@@ -83,7 +85,7 @@ def test_one_that_dies_in_a_write_leaves_nothing_half_done(
     """It dies after its events were written and before its offset was."""
     written, real = [], deltas.store
 
-    def dies(tx, events):  # type: ignore[no-untyped-def]
+    def dies(tx: ManagedTransaction, events: list[dict[str, Any]]) -> Any:
         done = real(tx, events)
         written.append(len(events))
         if len(written) == 2:
@@ -169,7 +171,9 @@ def test_sigterm_ends_it_cleanly(
     assert consumer.stopped
 
 
-def test_what_kafka_lacks_is_said(shop: Graph, broker: Broker, tmp_path: Path, monkeypatch) -> None:  # type: ignore[no-untyped-def]
+def test_what_kafka_lacks_is_said(
+    shop: Graph, broker: Broker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     rejects = Rejects(tmp_path / "bad.csv")
     with pytest.raises(IngestError, match=r"Kafka at 127\.0\.0\.1:1, topic shop"):
         consume(shop, Source("127.0.0.1:1", TOPIC), rejects)

@@ -1,0 +1,149 @@
+"""Reads the snapshot of the live model from the graph."""
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+import scipy.sparse as sp
+
+from api.activity import read_activity
+from api.columns import categories_from, columns_from
+from api.lexicon import Lexicon
+from api.snapshot import Snapshot, Vectors
+from api.version import Version, read_version
+from api.weights import DEFAULT
+from kg.driver import Graph
+from kg.errors import ModelError
+from kg.queries import load
+
+_Q = load("api")
+
+
+def load_snapshot(graph: Graph) -> Snapshot:
+    """Read everything; a version that moves meanwhile is read again.
+
+    Raises:
+        ModelError: the vectors of the live model do not fit what it says of them, or there are no items.
+    """
+    while True:
+        version = read_version(graph)
+        snapshot = _read(graph, version)
+        if read_version(graph) == version:
+            return snapshot
+
+
+def _read(graph: Graph, version: Version) -> Snapshot:
+    columns = {r[0]: r[1:] for r in graph.read(_Q.columns)[0]["columns"]}
+    rows = [
+        _Item(
+            r["item_id"],
+            r["text_model"],
+            r["shoppers"],
+            written(r["written"]),
+            *map(vector, (r["text"], r["context"], r["target"])),
+        )
+        for r in graph.stream(
+            _Q.vectors, context_property=version.context_property, target_property=version.target_property
+        )
+        if r["item_id"] in columns  # an item that came in between waits for the next snapshot
+    ]
+    if not rows:
+        raise ModelError("The graph has no items. Run: shopgraph graph ingest FOLDER")
+    ids = [r.item_id for r in rows]
+    number = {item_id: n for n, item_id in enumerate(ids)}
+    text_model = next(
+        (m for m, _ in Counter(r.text_model for r in rows if r.text_model).most_common(1)), None
+    )
+    texts = [(r.item_id, r.text if r.text_model == text_model else None) for r in rows]
+    text_dim = next((t.size for _, t in texts if t is not None), 0)
+    return Snapshot(
+        version=version,
+        ids=ids,
+        number=number,
+        context=_learned(version, version.context_property, [(r.item_id, r.context) for r in rows]),
+        target=_learned(version, version.target_property, [(r.item_id, r.target) for r in rows]),
+        linear=_edges(graph, version, number),
+        text=matrix(version, "textEmbedding", text_dim, texts),
+        text_model=text_model,
+        lexicon=Lexicon([r.written for r in rows]),
+        shoppers=np.array([r.shoppers for r in rows], dtype=np.int64),
+        columns=columns_from([columns[i] for i in ids]),
+        categories=categories_from(graph.read(_Q.categories), graph.read(_Q.item_categories), number),
+        activity=read_activity(graph, number, len(ids), DEFAULT.events | dict(version.event_weights)),
+    )
+
+
+def _edges(graph: Graph, version: Version, number: dict[str, int]) -> sp.csr_matrix:
+    """The LEADS_TO edges of the version's slot; empty where the model makes no use of them.
+
+    Raises:
+        ModelError: a weight is not a number.
+    """
+    n = len(number)
+    source, target, weight = [], [], []
+    if version.linear:
+        for row in graph.stream(_Q.leads_to, slot=version.slot.lower()):
+            ends = [number.get(end) for end in row["ends"]]
+            here = number.get(row["item_id"])
+            kept = [(end, w) for end, w in zip(ends, row["weights"], strict=True) if end is not None]
+            if here is not None:
+                source += [here] * len(kept)
+                target += [end for end, _ in kept]
+                weight += [w for _, w in kept]
+    if not np.isfinite(weight).all():
+        raise ModelError(
+            f"A LEADS_TO edge of model {version.model!r} has no finite weight. Run: shopgraph gnn write-back."
+        )
+    return sp.csr_matrix((np.array(weight, dtype=np.float32), (source, target)), shape=(n, n))
+
+
+class _Item(NamedTuple):
+    item_id: str
+    text_model: str | None
+    shoppers: int
+    written: str
+    text: Vectors | None
+    context: Vectors | None
+    target: Vectors | None
+
+
+def written(texts: list[str | None]) -> str:
+    """All that is written about an item."""
+    return " ".join(filter(None, texts))
+
+
+def vector(values: list[float] | None) -> Vectors | None:
+    """As the driver gives it."""
+    return None if values is None else np.array(values, dtype=np.float32)
+
+
+def matrix(version: Version, name: str, dim: int, rows: Sequence[tuple[str, Vectors | None]]) -> Vectors:
+    """The vectors of items, [n, dim]; zero where an item has none.
+
+    Raises:
+        ModelError: a vector is not finite or of another size.
+    """
+    stacked = np.zeros((len(rows), dim), dtype=np.float32)
+    for number, (item_id, row) in enumerate(rows):
+        if row is None:
+            continue
+        if row.shape != (dim,):
+            raise ModelError(
+                f"Item {item_id!r}: {name} has {row.size} numbers, expected {dim} for {version.model}. "
+                "Write them again: shopgraph graph encode, shopgraph gnn write-back."
+            )
+        stacked[number] = row
+    broken = np.flatnonzero(~np.isfinite(stacked).all(axis=1))
+    if broken.size:
+        raise ModelError(f"Item {rows[broken[0]][0]!r}: {name} is not finite; {broken.size} such items.")
+    return stacked
+
+
+def _learned(version: Version, name: str, rows: Sequence[tuple[str, Vectors | None]]) -> Vectors:
+    stacked = matrix(version, name, version.dim, rows)
+    if version.trained and not stacked.any():
+        raise ModelError(
+            f"No item has {name}, which model {version.model!r} points to. Run: shopgraph gnn write-back."
+        )
+    return stacked
