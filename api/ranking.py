@@ -104,6 +104,8 @@ class Scorer:
         rest = allowed.copy()
         rest[items] = False
         others = np.flatnonzero(rest)
+        if not others.size:
+            return  # all scores cost many times what the best do
         order = others[np.argsort(-self.all[others], kind="stable")]
         yield order, self.all[order]
 

@@ -146,6 +146,16 @@ def test_ranked_yields_every_allowed_item_once_best_first(scores: list[int], fir
     assert np.concatenate([values for _, values in batches]).tolist() == [scores[k] for k in order]
 
 
+def test_the_scores_of_all_items_are_not_computed_for_the_best() -> None:
+    snapshot = made_up(40, 1)
+    scorer = Scorer(snapshot, Signals(seeds_of(snapshot, (0, "history", 1.0))), KindWeights(), WEIGHTS)
+    nothing, everything = np.zeros(40, dtype=np.bool_), np.ones(40, dtype=np.bool_)
+
+    assert [len(items) for items, _ in scorer.ranked(nothing, 5)] == [0]
+    assert len(next(scorer.ranked(everything, 5))[0]) == 5
+    assert "all" not in vars(scorer)
+
+
 def test_shared_categories_count_more_the_fewer_items_they_hold() -> None:
     snapshot = made_up(30, 2)
     seeds = seeds_of(snapshot, (0, "history", 2.0), (1, "session", 0.5))
