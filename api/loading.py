@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import scipy.sparse as sp
@@ -34,7 +34,7 @@ def load_snapshot(graph: Graph) -> Snapshot:
 
 
 def _read(graph: Graph, version: Version) -> Snapshot:
-    columns = {r[0]: r[1:] for r in graph.read(_Q.columns)[0]["columns"]}
+    columns = {r[0]: r[1:] for r in read_columns(graph)}
     rows = [
         _Item(
             r["item_id"],
@@ -72,6 +72,11 @@ def _read(graph: Graph, version: Version) -> Snapshot:
         categories=categories_from(graph.read(_Q.categories), graph.read(_Q.item_categories), number),
         activity=read_activity(graph, number, len(ids), DEFAULT.events | dict(version.event_weights)),
     )
+
+
+def read_columns(graph: Graph) -> list[list[Any]]:
+    """The rows that `api.columns.columns_from` takes, each with its item's id before it."""
+    return [row for some in graph.stream(_Q.columns) for row in some["columns"]]
 
 
 def _edges(graph: Graph, version: Version, number: dict[str, int]) -> sp.csr_matrix:

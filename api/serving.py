@@ -13,7 +13,7 @@ from neo4j.exceptions import DriverError, Neo4jError
 
 from api.curation import Curation
 from api.intake import with_items
-from api.loading import load_snapshot
+from api.loading import load_snapshot, read_columns
 from api.problems import ApiError
 from api.reads import Reads
 from api.served import Serving, with_encoder
@@ -21,7 +21,7 @@ from api.snapshot import Snapshot, with_activity, with_columns
 from api.sources import timeouts_of
 from api.suggest import Suggester, suggester_for
 from api.version import version_from
-from kg.driver import Graph, connect
+from kg.driver import Graph, Row, connect
 from kg.errors import ModelError, ShopgraphError
 from kg.queries import load
 from kg.settings import Settings
@@ -31,6 +31,7 @@ log = logging.getLogger("shopgraph.api")
 _Q = load("api")
 POLL_SECONDS = 1.0
 _TREND_SECONDS = 60.0  # what shoppers do lately is read again after these, if anything was written
+_COLUMNS_SECONDS = 600.0  # after these, columns are read although their sum is the same
 _REST = 10  # after reading for s seconds, changes other than a new version wait for 10 s seconds
 
 
@@ -52,6 +53,8 @@ class Keeper:
         self._revision = 0
         self._nudged = asyncio.Event()
         self._rest_until = 0.0
+        self._columns_until = 0.0
+        self._columns_sum: Row | None = None  # of the columns that were read last by themselves
         self._trend_mark: frozenset[str] = frozenset()
         self._trend_until = 0.0
         self.curation = Curation()
@@ -224,11 +227,19 @@ class Keeper:
             self._serving = serving._replace(snapshot=taken)
 
     async def _refresh(self, serving: Serving) -> None:
-        """Take over prices, stock and titles; read everything again where items came."""
+        """Take over prices, stock and titles; read everything again where items came.
+
+        Most writes are events and answers: the database adds up first whether an item has changed at all.
+        """
         graph = self.graph
 
         def newer() -> Snapshot | None:
-            return with_columns(serving.snapshot, graph.read(_Q.columns)[0]["columns"])
+            (summed,) = graph.read(_Q.columns_sum)
+            if summed == self._columns_sum and time.monotonic() < self._columns_until:
+                return serving.snapshot
+            snapshot = with_columns(serving.snapshot, read_columns(graph))
+            self._columns_sum, self._columns_until = summed, time.monotonic() + _COLUMNS_SECONDS
+            return snapshot
 
         snapshot = await self._rested(newer)
         if snapshot is not None:
