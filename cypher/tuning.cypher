@@ -9,15 +9,6 @@ WHERE a.itemId < b.itemId
 RETURN DISTINCT a.itemId AS one, b.itemId AS other
 ORDER BY one, other
 
-// name: one_need
-// Items that together satisfy a need which the shop's files declare, each pair once.
-// params:
-// returns: one (str), other (str): item ids in order
-MATCH (a:Item)<-[:SATISFIED_BY]-(t:Intent {source: 'declared'})-[:SATISFIED_BY]->(b:Item)
-WHERE a.itemId < b.itemId
-RETURN DISTINCT a.itemId AS one, b.itemId AS other
-ORDER BY one, other
-
 // name: judged
 // Queries that people judged, with the items that they rated above half of the query's best.
 // params:

@@ -34,7 +34,7 @@ def held_out(graph: Graph, run: Command) -> Iterator[list[str]]:
         graph.write(_Q.hide, intent_ids=ids)
         try:
             run("graph", "fine-tune", "--undo")
-            run("graph", "fine-tune", "--max-minutes", "15")
+            run("graph", "fine-tune", "--full")
             run("graph", "encode")
             yield ids
         finally:

@@ -11,7 +11,7 @@ class TuneConfig(BaseModel):
     full: bool = Field(False, description="Train all weights instead of low-rank additions (LoRA).")
     rank: int = Field(16, ge=1, description="Rank of LoRA's additions.")
     rate: float | None = Field(
-        None, gt=0, description="Learning rate; unset 5e-4 with LoRA, 5e-5 without, falling to 0."
+        None, gt=0, description="Learning rate; unset 5e-4 with LoRA, 1e-4 without, falling to 0."
     )
     epochs: int = Field(2, ge=1, description="How often each pair is seen at most.")
     batch: int = Field(
@@ -28,4 +28,4 @@ class TuneConfig(BaseModel):
 
     @property
     def learning_rate(self) -> float:
-        return self.rate or (5e-5 if self.full else 5e-4)
+        return self.rate or (1e-4 if self.full else 5e-4)

@@ -1,8 +1,8 @@
 """Which of two encoders finds the right items better, on pairs that neither was trained on.
 
-An anchor (words, an item's text, a title) ranks the candidates by cosine. Of its right ones, those of the
-judging pairs are to be found; other right ones are left out of the ranking, so that none counts as wrong.
-Candidates with the same text are one.
+An anchor (words, an item's text, a title, or words with an item's text) ranks the candidates by cosine.
+Of its right ones, those of the judging pairs are to be found; other right ones are left out of the ranking,
+so that none counts as wrong. Candidates with the same text are one.
 
     NDCG@10   = Σ_{right ones at ranks r ≤ 10} 1 / log2(r + 1)  /  Σ_{r ≤ most} 1 / log2(r + 1)
     Recall@10 = right ones among the first 10  /  most        with most = min(10, number of right ones)
@@ -10,7 +10,7 @@ Candidates with the same text are one.
 
 import random
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -20,6 +20,7 @@ from scipy import stats
 from kg.tuning.pairs import GUARD, Kind, Pair
 
 Floats = npt.NDArray[np.floating]
+Anchor = tuple[str, ...]  # texts whose vectors' sum asks
 Encode = Callable[[Sequence[str]], npt.NDArray[np.float32]]  # texts to unit-length rows
 K = 10
 _MOST_ANCHORS = 500  # of each kind
@@ -29,7 +30,7 @@ _RESAMPLES = 5_000
 class Task(NamedTuple):
     """The anchors of one kind."""
 
-    anchors: list[str]
+    anchors: list[Anchor]
     candidates: list[str]
     right: list[list[int]]  # for each anchor, numbers of the candidates to be found
     left_out: list[list[int]]  # and of those that do not take part
@@ -56,8 +57,8 @@ class Compared(NamedTuple):
 
 
 def task_of(kind: Kind, judge: Sequence[Pair], most_candidates: int, seed: int) -> Task:
-    """The questions of one kind. Pairs of two items ask in both directions."""
-    asked, known = _by_anchor(kind, judge), _by_anchor(kind, kind.pairs)
+    """The questions of one kind."""
+    asked, known = _by_anchor(judge), _by_anchor(kind.pairs)
     chance = random.Random(seed)
     anchors, right = _drawn(asked, most_candidates, chance)
     others = sorted(set(kind.candidates) - right)
@@ -65,17 +66,17 @@ def task_of(kind: Kind, judge: Sequence[Pair], most_candidates: int, seed: int) 
     candidates = sorted([*right, *chance.sample(others, min(len(others), room))])
     number = {text: n for n, text in enumerate(candidates)}
     left_out = [
-        [number[text] for text in {*(known[a] - asked[a]), a} if text in number and text not in asked[a]]
+        [number[text] for text in {*(known[a] - asked[a]), *a} if text in number and text not in asked[a]]
         for a in anchors
     ]
     return Task(anchors, candidates, [[number[text] for text in asked[a]] for a in anchors], left_out)
 
 
 def _drawn(
-    asked: Mapping[str, set[str]], most_candidates: int, chance: random.Random
-) -> tuple[list[str], set[str]]:
+    asked: Mapping[Anchor, set[str]], most_candidates: int, chance: random.Random
+) -> tuple[list[Anchor], set[str]]:
     """Some anchors, whose right ones are no more than the candidates may be, and those."""
-    anchors: list[str] = []
+    anchors: list[Anchor] = []
     right: set[str] = set()
     for anchor in chance.sample(sorted(asked), min(len(asked), _MOST_ANCHORS)):
         if not anchors or len(right | asked[anchor]) <= most_candidates:
@@ -86,16 +87,22 @@ def _drawn(
 
 def measure(encode: Encode, tasks: Mapping[str, Task]) -> dict[str, Found]:
     """How an encoder answers the tasks; each text is encoded once."""
-    texts = list(dict.fromkeys(text for t in tasks.values() for text in (*t.anchors, *t.candidates)))
+    texts = list(dict.fromkeys(text for task in tasks.values() for text in texts_of(task)))
     vectors = encode(texts)
     row = {text: n for n, text in enumerate(texts)}
     found = {}
     for name, task in tasks.items():
-        anchors, candidates = (
-            vectors[[row[text] for text in some]] for some in (task.anchors, task.candidates)
-        )
+        anchors = np.stack([vectors[[row[text] for text in anchor]].sum(axis=0) for anchor in task.anchors])
+        candidates = vectors[[row[text] for text in task.candidates]]
         found[name] = rated(anchors @ candidates.T, task.right, task.left_out)
     return found
+
+
+def texts_of(task: Task) -> Iterator[str]:
+    """All texts that a task needs the vectors of."""
+    for anchor in task.anchors:
+        yield from anchor
+    yield from task.candidates
 
 
 def rated(scores: Floats, right: Sequence[list[int]], left_out: Sequence[list[int]]) -> Found:
@@ -154,10 +161,8 @@ def _interval(differences: Sequence[Floats]) -> tuple[float, float]:
     return float(result.confidence_interval.low), float(result.confidence_interval.high)
 
 
-def _by_anchor(kind: Kind, pairs: Iterable[Pair]) -> dict[str, set[str]]:
-    right: dict[str, set[str]] = defaultdict(set)
+def _by_anchor(pairs: Iterable[Pair]) -> dict[Anchor, set[str]]:
+    right: dict[Anchor, set[str]] = defaultdict(set)
     for pair in pairs:
-        right[pair.anchor].add(pair.positive)
-        if kind.name == "together":
-            right[pair.positive].add(pair.anchor)
+        right[pair.anchors].add(pair.positive)
     return right

@@ -1,7 +1,8 @@
 """What a shop can teach an encoder: texts that belong together, by kind."""
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import permutations
 from typing import NamedTuple
 
 from kg.driver import Graph
@@ -14,6 +15,7 @@ GUARD = (
     "names"  # of categories: whether plain words are still understood; a loss speaks against, a gain not for
 )
 _WIDEST = 0.1  # of the items; a category that has more says little
+_OF_ONE_NEED = 10  # items at most
 
 
 class Pair(NamedTuple):
@@ -21,13 +23,20 @@ class Pair(NamedTuple):
 
     anchor: str
     positive: str
-    keys: tuple[str, str]  # of both ends; what has one key is on one side of the split
+    keys: tuple[str, ...]  # what has one key is on one side of the split
+    beside: str = ""  # a second anchor: the sum of both vectors is to find the text; "": none
+    need: str = ""  # of the pairs that serve one, both ways or many, one is drawn an epoch; "": each
+
+    @property
+    def anchors(self) -> tuple[str, ...]:
+        """One text or two."""
+        return (self.anchor, self.beside) if self.beside else (self.anchor,)
 
 
 class Kind(NamedTuple):
     """The pairs of one kind, and among which texts the right one is to be found."""
 
-    name: str  # searches, together, descriptions, judged or names
+    name: str  # needs, searches, together, descriptions, judged or names
     pairs: list[Pair]
     candidates: list[str]
 
@@ -59,8 +68,10 @@ def read_kinds(graph: Graph) -> list[Kind]:
     items = {item_id: item for item_id, item in _items(graph) if item.text}
     texts = sorted({item.text for item in items.values()})
     descriptions = sorted({item.description for item in items.values() if item.description})
+    chosen = _chosen(graph, items)
     return [
-        Kind("searches", _distinct(_searches(graph, items)), texts),
+        Kind("needs", _distinct(_needs(chosen)), texts),
+        Kind("searches", _distinct(_searches(chosen)), texts),
         Kind("together", _distinct(_together(graph, items)), texts),
         Kind("descriptions", _distinct(_descriptions(items)), descriptions),
         Kind("judged", _distinct(_judged(graph, items)), texts),
@@ -74,31 +85,74 @@ def _items(graph: Graph) -> Iterator[tuple[str, _Item]]:
         yield row["itemId"], _Item(compose(row), title, description, row["categories"] or [])
 
 
-def _searches(graph: Graph, items: Mapping[str, _Item]) -> Iterator[Pair]:
-    """What was searched for, or said to be sought, and the item that was chosen then."""
+class _Chosen(NamedTuple):
+    """What was searched for, or said to be sought, and the items that were chosen then."""
+
+    need: str
+    words: str
+    items: list[_Item]  # of different texts
+
+    @property
+    def key(self) -> str:
+        return f"words {normal(self.words)}"
+
+
+def _chosen(graph: Graph, items: Mapping[str, _Item]) -> list[_Chosen]:
+    """By whoever said it, in the order of who and what."""
+    by: dict[tuple[str, str], _Chosen] = {}
     for said in said_and_chosen(graph):
         words, item = normal(said.text), items.get(said.item_id)
         if words and item is not None:
-            yield Pair(" ".join(said.text.split()), item.text, (f"words {words}", item.key))
+            need = f"{said.by} {words}"
+            of = by.setdefault((said.by, words), _Chosen(need, " ".join(said.text.split()), []))
+            if all(item.text != other.text for other in of.items):
+                of.items.append(item)
+    return [by[key] for key in sorted(by)]
+
+
+def _needs(chosen: Sequence[_Chosen]) -> Iterator[Pair]:
+    """One item of a need is looked at while its words are said: another one is to be found."""
+    for of in chosen:
+        for one, other in permutations(of.items[:_OF_ONE_NEED], 2):
+            keys = (of.key, _both(one, other))
+            yield Pair(of.words, other.text, keys, beside=one.text, need=of.need)
+
+
+def _searches(chosen: Sequence[_Chosen]) -> Iterator[Pair]:
+    """Words that led to a single item; those that led to several are needs."""
+    for of in chosen:
+        if len(of.items) == 1:
+            yield Pair(of.words, of.items[0].text, (of.key,))
 
 
 def _together(graph: Graph, items: Mapping[str, _Item]) -> Iterator[Pair]:
-    for row in (*graph.stream(load("tuning").together), *graph.stream(load("tuning").one_need)):
+    for row in graph.stream(load("tuning").together):
         one, other = items.get(row["one"]), items.get(row["other"])
         if one is not None and other is not None and one.text != other.text:
-            yield Pair(one.text, other.text, (one.key, other.key))
+            key = _both(one, other)
+            yield Pair(one.text, other.text, (key,), need=key)
+            yield Pair(other.text, one.text, (key,), need=key)
+
+
+def _both(one: _Item, other: _Item) -> str:
+    """The key of two items."""
+    return "\0".join(sorted((one.key, other.key)))
 
 
 def _descriptions(items: Mapping[str, _Item]) -> Iterator[Pair]:
+    titles: dict[str, set[str]] = defaultdict(set)
     for item in items.values():
-        if item.title and item.description and item.title != item.description:
-            yield Pair(item.title, item.description, (item.key, item.key))
+        titles[item.description].add(item.key)
+    for item in items.values():
+        told = item.description and item.title != item.description
+        if item.title and told and len(titles[item.description]) == 1:  # one that several share tells none
+            yield Pair(item.title, item.description, (item.key,))
 
 
 def _judged(graph: Graph, items: Mapping[str, _Item]) -> Iterator[Pair]:
     for row in graph.stream(load("tuning").judged):
         for item in (items[item_id] for item_id in row["items"] if item_id in items):
-            yield Pair(row["query"], item.text, (f"words {normal(row['query'])}", item.key))
+            yield Pair(row["query"], item.text, (f"words {normal(row['query'])}",))
 
 
 def _names(items: Mapping[str, _Item]) -> Iterator[Pair]:
@@ -109,7 +163,7 @@ def _names(items: Mapping[str, _Item]) -> Iterator[Pair]:
     for name, some in shelves.items():
         if 2 <= len(some) <= _WIDEST * len(items):
             for item in some:
-                yield Pair(name, item.text, (f"words {normal(name)}", item.key))
+                yield Pair(name, item.text, (f"words {normal(name)}",))
 
 
 def _distinct(pairs: Iterator[Pair]) -> list[Pair]:

@@ -17,7 +17,7 @@ from kg.errors import EncoderError
 from kg.settings import Settings
 from kg.tuning.adoption import adopt, encoders
 from kg.tuning.config import TuneConfig
-from kg.tuning.judge import Compared, Found, Task, compare, measure, task_of
+from kg.tuning.judge import Compared, Found, Task, compare, measure, task_of, texts_of
 from kg.tuning.pairs import Kind, Pair, read_kinds
 from kg.tuning.split import Parts, split
 
@@ -171,7 +171,7 @@ def _tidy(home: Path) -> None:
 
 
 def _measured(label: str, encoder: Encoder, tasks: dict[str, Task]) -> dict[str, Found]:
-    texts = {text for task in tasks.values() for text in (*task.anchors, *task.candidates)}
+    texts = {text for task in tasks.values() for text in texts_of(task)}
     with progress(label, len(texts)) as advance:
         return measure(lambda some: encoder.encode(some, advance), tasks)
 
@@ -198,8 +198,8 @@ def _too_few(kinds: Sequence[Kind], parts: dict[str, Parts], what: str) -> str:
     return (
         f"the graph has too few pairs {what}: {counted}. "
         f"A kind needs {LEAST_TRAIN} pairs to train and {LEAST_JUDGED} anchors to judge. "
-        "Searches come from POST /v1/events with a query, pairs bought together from shopgraph graph build, "
-        "descriptions from [items] and judged queries from [[queries]] in shop.toml."
+        "Needs and searches come from POST /v1/events with a query, pairs bought together from "
+        "shopgraph graph build, descriptions from [items] and judged queries from [[queries]] in shop.toml."
     )
 
 

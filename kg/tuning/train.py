@@ -1,5 +1,6 @@
 """Contrastive training: each anchor is to tell its text from the others of its batch."""
 
+import math
 import random
 import warnings
 from collections.abc import Mapping, Sequence
@@ -20,6 +21,8 @@ from sentence_transformers.sentence_transformer.losses import (
     CachedMultipleNegativesRankingLoss,
     MultipleNegativesRankingLoss,
 )
+from torch import Tensor
+from torch.nn.functional import cross_entropy, normalize
 from transformers import PrinterCallback, ProgressCallback
 from transformers.utils import logging
 
@@ -41,7 +44,7 @@ class Trained(NamedTuple):
     steps: int
     kept: int  # the step whose weights were kept, that of the least validation loss; 0: those of the start
     epochs: float  # how often each pair was seen until then
-    pairs: int  # seen, with repeats
+    pairs: int  # seen, over all epochs
     seconds: float  # looking at the validation loss included
     curve: list[tuple[int, float]]  # step, validation loss
 
@@ -86,8 +89,8 @@ def _run(
     model: SentenceTransformer, pairs: Pairs, stop: Pairs, config: TuneConfig, scratch: Path, epochs: float
 ) -> Trained:
     chance = random.Random(config.seed)
-    drawn = {name: chance.sample(list(p), min(len(p), config.most_pairs)) for name, p in pairs.items()}
-    n_pairs = round(epochs * sum(len(some) for some in drawn.values()))
+    drawn = {name: drawn_for(some, epochs, config.most_pairs, chance) for name, some in pairs.items()}
+    n_pairs = sum(len(some) for some in drawn.values())
     weights = sum(p.numel() for p in model.parameters() if p.requires_grad)
     say(f"training {weights:,} numbers on up to {n_pairs:,} pairs, on {model.device.type}")
     with progress("fine-tune, steps", None) as advance:
@@ -97,9 +100,9 @@ def _run(
         )
         trainer = SentenceTransformerTrainer(
             model=model,
-            args=_arguments(model.device.type, config, scratch, epochs),
-            train_dataset=_tables(drawn, chance),
-            loss=_loss(model, config),
+            args=_arguments(model.device.type, config, scratch),
+            train_dataset=datasets.DatasetDict({name: _table(some) for name, some in drawn.items()}),
+            loss={name: _loss(model, some, config) for name, some in drawn.items()},
             callbacks=[watch],
             optimizers=(optimizer, torch.optim.lr_scheduler.LambdaLR(optimizer, watch.rate)),
         )
@@ -126,30 +129,56 @@ def _with_lora(plain: Any, config: TuneConfig) -> Any:
     return get_peft_model(plain, lora)
 
 
-def _tables(pairs: Pairs, chance: random.Random) -> datasets.DatasetDict:
-    """A data set a kind. Two items that go together stand in any order, so either may be the anchor."""
-    tables = {}
-    for name, some in pairs.items():
-        ends = [(pair.anchor, pair.positive) for pair in some]
-        if name == "together":
-            ends = [(b, a) if chance.random() < 0.5 else (a, b) for a, b in ends]
-        anchors, positives = map(list, zip(*ends, strict=True))
-        tables[name] = datasets.Dataset.from_dict({"anchor": anchors, "positive": positives})
-    return datasets.DatasetDict(tables)
+def drawn_for(pairs: Sequence[Pair], epochs: float, most: int, chance: random.Random) -> list[Pair]:
+    """What all epochs see: in each of them one pair of each need and all others, `most` of them at most."""
+    whole, drawn = math.ceil(epochs), list[Pair]()
+    for epoch in range(whole):
+        some = list(
+            {pair.need or n: pair for n, pair in enumerate(chance.sample(pairs, len(pairs)))}.values()
+        )
+        part = epochs - epoch if epoch == whole - 1 else 1  # of the last epoch
+        drawn += some[: max(1, round(part * min(len(some), most)))]
+    return drawn
 
 
-def _loss(model: SentenceTransformer, config: TuneConfig) -> torch.nn.Module:
+def _table(pairs: Sequence[Pair]) -> datasets.Dataset:
+    """Columns for each anchor, and one for the text that is to be found."""
+    columns = zip(*((*pair.anchors, pair.positive) for pair in pairs), strict=True)
+    return datasets.Dataset.from_dict({f"text {n}": list(column) for n, column in enumerate(columns)})
+
+
+def _loss(model: SentenceTransformer, pairs: Sequence[Pair], config: TuneConfig) -> torch.nn.Module:
+    if pairs[0].beside:
+        return NeedLoss(model)
     if config.batch <= _IN_MEMORY:
         return MultipleNegativesRankingLoss(model, scale=SCALE)
     return CachedMultipleNegativesRankingLoss(model, scale=SCALE, mini_batch_size=_IN_MEMORY)
 
 
-def _arguments(
-    device: str, config: TuneConfig, scratch: Path, epochs: float
-) -> SentenceTransformerTrainingArguments:
+class NeedLoss(torch.nn.Module):
+    """Words, an item looked at, and the sum of both: each is to tell the text from the others of the batch.
+
+    Three times the loss of sentence-transformers' MultipleNegativesRankingLoss (Henderson et al. 2017), each
+    text encoded once. The last of the three is how the API ranks where words and an item are given.
+    """
+
+    def __init__(self, model: SentenceTransformer) -> None:
+        super().__init__()
+        self.model = model
+
+    def forward(self, texts: Sequence[dict[str, Tensor]], labels: Tensor) -> Tensor:  # noqa: ARG002 - none
+        words, item, right = (
+            normalize(self.model(some)["sentence_embedding"].float(), dim=1) for some in texts
+        )
+        numbers = torch.arange(len(right), device=right.device)
+        anchors = (words, item, normalize(words + item, dim=1))
+        return torch.stack([cross_entropy(SCALE * anchor @ right.T, numbers) for anchor in anchors]).sum()
+
+
+def _arguments(device: str, config: TuneConfig, scratch: Path) -> SentenceTransformerTrainingArguments:
     return SentenceTransformerTrainingArguments(
         output_dir=str(scratch),
-        num_train_epochs=epochs,
+        num_train_epochs=1,  # the epochs' pairs follow each other
         per_device_train_batch_size=config.batch,
         batch_sampler=BatchSamplers.NO_DUPLICATES,
         multi_dataset_batch_sampler=MultiDatasetBatchSamplers.PROPORTIONAL,

@@ -121,10 +121,15 @@ class Watch(TrainerCallback):
 
     def _loss(self, pairs: Sequence[Pair]) -> float:
         """The training's loss with the pairs as one batch; a text that is right twice is wrong nowhere."""
-        anchors, positives = (
-            self._model.encode(list(texts), normalize_embeddings=True, show_progress_bar=False)
-            for texts in zip(*((pair.anchor, pair.positive) for pair in pairs), strict=True)
+        ways = [[pair.anchor for pair in pairs], [pair.positive for pair in pairs]]
+        if pairs[0].beside:
+            ways.append([pair.beside for pair in pairs])
+        anchors, positives, *beside = (
+            self._model.encode(texts, normalize_embeddings=True, show_progress_bar=False) for texts in ways
         )
+        for others in beside:
+            anchors = anchors + others
+            anchors /= np.linalg.norm(anchors, axis=1, keepdims=True)
         logits = SCALE * (anchors @ positives.T).astype(np.float64)
         texts = np.array([pair.positive for pair in pairs])
         logits[(texts[:, None] == texts[None, :]) & ~np.eye(len(pairs), dtype=bool)] = -np.inf

@@ -46,6 +46,17 @@ CREATE (q:Query {text: 'cup'})
 CREATE (q)-[:JUDGED {rating: 3}]->(mug)
 CREATE (q)-[:JUDGED {rating: 1}]->(tea)
 
+// name: needs
+// A need that three items satisfy, and one that a single item does.
+// params:
+// returns: nothing
+CREATE (t:Intent {intentId: 'warm', text: 'Warm  drink'}), (u:Intent {intentId: 'pots', text: 'Pots'})
+WITH t, u
+MATCH (i:Item)
+WHERE i.itemId IN ['tea', 'mug', 'coffee']
+CREATE (t)-[:SATISFIED_BY]->(i)
+FOREACH (_ IN CASE i.itemId WHEN 'mug' THEN [1] ELSE [] END | CREATE (u)-[:SATISFIED_BY]->(i))
+
 // name: judge
 // A query for each item, its title the other way round.
 // params:
@@ -95,7 +106,7 @@ def test_what_is_learned_is_adopted_and_undone(graph, settings):
     assert told.pairs["judged"] == {"train": 0, "stop": 0, "judge": 256}
     assert told.training["weights"] < 1_500_000  # LoRA; MiniLM has 22.7 million
     assert told.training["kept"] > 0
-    assert told.left_out[0].startswith("searches: 0 pairs")
+    assert [line.split()[0] for line in told.left_out] == ["needs:", "searches:", "together:", "names:"]
 
     adopted = Settings()
     assert adopted.encoder == told.encoder
@@ -165,14 +176,28 @@ def test_missing_packages_are_named(graph, settings, monkeypatch):
 def test_pairs_of_searches_and_baskets(graph):
     shop.write(graph)
     graph.write(QUERIES["more"])
-    searches, together, descriptions, judged, names = read_kinds(graph)
+    needs, searches, together, descriptions, judged, names = read_kinds(graph)
+    assert needs.pairs == []
     assert names.pairs == []  # two of four items are half of the shop
     assert [(p.anchor, p.positive) for p in judged.pairs] == [("cup", "Tea mug. Clay. Kitchen. Holds tea.")]
     assert [(p.anchor, p.positive, p.keys) for p in searches.pairs] == [
-        ("hot drink", "Green tea. Leaf. Drinks", ("words hot drink", "item green tea"))
+        ("hot drink", "Green tea. Leaf. Drinks", ("words hot drink",))
     ]
-    assert [p[:2] for p in together.pairs] == [
-        ("Tea mug. Clay. Kitchen. Holds tea.", "Green tea. Leaf. Drinks")
-    ]
+    ends = ("Green tea. Leaf. Drinks", "Tea mug. Clay. Kitchen. Holds tea.")
+    assert [p[:2] for p in together.pairs] == [ends, ends[::-1]]
+    assert len({p.need for p in together.pairs}) == 1
     assert [(p.anchor, p.positive) for p in descriptions.pairs] == [("Tea mug", "Holds tea.")]
     assert "Ground coffee. Bean. Drinks" in searches.candidates
+
+
+def test_words_that_led_to_several_items_are_needs_and_others_searches(graph):
+    shop.write(graph)
+    graph.write(QUERIES["needs"])
+    needs, searches, *_ = read_kinds(graph)
+    assert len(needs.pairs) == 6  # each of three items, looked at, asks for each of the others
+    assert {pair.anchor for pair in needs.pairs} == {"Warm drink"}
+    assert len({(pair.beside, pair.positive) for pair in needs.pairs}) == 6
+    assert all(pair.beside != pair.positive for pair in needs.pairs)
+    assert len({pair.need for pair in needs.pairs}) == 1
+    assert ("words warm drink", "item green tea\0item tea mug") in [pair.keys for pair in needs.pairs]
+    assert [(pair.anchor, pair.beside) for pair in searches.pairs] == [("Pots", "")]

@@ -18,37 +18,39 @@ from kg.tuning.split import HELD, split
 def together(n_items: int, step: int = 1) -> Kind:
     """A ring in which each item goes with the `step` ones after it."""
     text = [f"item {n}" for n in range(n_items)]
+    ends = [(n, (n + s) % n_items) for n in range(n_items) for s in range(1, step + 1)]
     pairs = [
-        Pair(text[n], text[(n + s) % n_items], (f"k{n}", f"k{(n + s) % n_items}"))
-        for n in range(n_items)
-        for s in range(1, step + 1)
+        Pair(text[a], text[b], (f"{n}",), need=f"{n}")
+        for n, (one, other) in enumerate(ends)
+        for a, b in ((one, other), (other, one))
     ]
     return Kind("together", pairs, text)
 
 
 def titles(n_items: int) -> Kind:
-    pairs = [Pair(f"item {n}", f"about {n}", (f"k{n}", f"k{n}")) for n in range(n_items)]
+    pairs = [Pair(f"item {n}", f"about {n}", (f"k{n}",)) for n in range(n_items)]
     return Kind("descriptions", pairs, [pair.positive for pair in pairs])
 
 
-def test_no_item_and_no_text_is_on_both_sides_of_the_split():
+def test_what_has_one_key_is_on_one_side_of_the_split():
     parts = split([together(2_000, 3), titles(2_000)])
     train = [pair for part in parts.values() for pair in part.train]
     held = [pair for part in parts.values() for pair in (*part.stop, *part.judge)]
     assert {k for p in train for k in p.keys}.isdisjoint(k for p in held for k in p.keys)
-    assert {t for p in train for t in p[:2]}.isdisjoint(t for p in held for t in p[:2])
     assert len(parts["descriptions"].train) == pytest.approx(2_000 * (1 - HELD), rel=0.1)
-    assert len(parts["together"].judge) == pytest.approx(6_000 * HELD**2 / 2, rel=0.2)
+    assert len(parts["together"].judge) == pytest.approx(12_000 * HELD / 2, rel=0.1)
     for part in parts.values():
-        assert not set(part.stop) & set(part.judge)
+        assert not {p.keys for p in part.stop} & {p.keys for p in part.judge}
 
 
-def test_a_text_that_is_held_out_of_one_kind_trains_no_other():
-    shared = Pair("item 0", "the same words", ("other", "other"))
-    everywhere = [Kind("a", [shared, *titles(50).pairs], []), titles(50)]
-    parts = split(everywhere)
-    held = {t for part in parts.values() for p in (*part.stop, *part.judge) for t in p[:2]}
-    assert all(held.isdisjoint(p[:2]) for part in parts.values() for p in part.train)
+def test_a_need_is_held_out_with_its_words_and_its_pair_of_items():
+    keys = [(f"words {n % 50}", f"pair {n}") for n in range(5_000)]
+    parts = split([Kind("needs", [Pair(w, p, (w, p), beside="x") for w, p in keys], [])])["needs"]
+    held = {key for pair in (*parts.stop, *parts.judge) for key in pair.keys}
+    assert held.isdisjoint(key for pair in parts.train for key in pair.keys)
+    assert len(held & {w for w, _ in keys}) == pytest.approx(50 * HELD, abs=7)
+    assert len(parts.train) == pytest.approx(5_000 * (1 - HELD) ** 2, rel=0.2)
+    assert len(parts.stop) + len(parts.judge) == pytest.approx(5_000 * HELD**2, rel=0.5)
 
 
 def test_judged_queries_judge_and_never_train():
@@ -95,13 +97,10 @@ def test_figures_by_hand():
 
 
 def test_an_item_and_its_other_partners_do_not_take_part():
-    kind = Kind(
-        "together",
-        [Pair("a", "b", ("a", "b")), Pair("a", "c", ("a", "c")), Pair("b", "d", ("b", "d"))],
-        ["a", "b", "c", "d", "e"],
-    )
-    task = task_of(kind, [kind.pairs[0]], most_candidates=100, seed=0)
-    assert task.anchors == ["a", "b"]  # either asks for the other
+    ends = ["ab", "ba", "ac", "ca", "bd", "db"]
+    kind = Kind("together", [Pair(a, b, (a, b)) for a, b in ends], ["a", "b", "c", "d", "e"])
+    task = task_of(kind, kind.pairs[:2], most_candidates=100, seed=0)
+    assert task.anchors == [("a",), ("b",)]  # either asks for the other
     names = [[task.candidates[n] for n in some] for some in task.right]
     assert names == [["b"], ["a"]]
     assert [{task.candidates[n] for n in some} for some in task.left_out] == [{"a", "c"}, {"b", "d"}]
@@ -112,7 +111,7 @@ def test_anchors_are_as_many_as_the_candidates_leave_room_for():
     kind = Kind("names", [*wide, *titles(150).pairs], titles(300).candidates)
     task = task_of(kind, kind.pairs, most_candidates=180, seed=0)
     assert len(task.candidates) == 180
-    assert "everything" not in task.anchors
+    assert ("everything",) not in task.anchors
     assert len(task.anchors) == 150
 
 
