@@ -23,7 +23,7 @@ class Pair(NamedTuple):
 
     anchor: str
     positive: str
-    keys: tuple[str, ...]  # what has one key is on one side of the split
+    key: str  # what has one key is on one side of the split
     beside: str = ""  # a second anchor: the sum of both vectors is to find the text; "": none
     need: str = ""  # of the pairs that serve one, both ways or many, one is drawn an epoch; "": each
 
@@ -114,29 +114,23 @@ def _needs(chosen: Sequence[_Chosen]) -> Iterator[Pair]:
     """One item of a need is looked at while its words are said: another one is to be found."""
     for of in chosen:
         for one, other in permutations(of.items[:_OF_ONE_NEED], 2):
-            keys = (of.key, _both(one, other))
-            yield Pair(of.words, other.text, keys, beside=one.text, need=of.need)
+            yield Pair(of.words, other.text, of.key, beside=one.text, need=of.need)
 
 
 def _searches(chosen: Sequence[_Chosen]) -> Iterator[Pair]:
     """Words that led to a single item; those that led to several are needs."""
     for of in chosen:
         if len(of.items) == 1:
-            yield Pair(of.words, of.items[0].text, (of.key,))
+            yield Pair(of.words, of.items[0].text, of.key)
 
 
 def _together(graph: Graph, items: Mapping[str, _Item]) -> Iterator[Pair]:
     for row in graph.stream(load("tuning").together):
         one, other = items.get(row["one"]), items.get(row["other"])
         if one is not None and other is not None and one.text != other.text:
-            key = _both(one, other)
-            yield Pair(one.text, other.text, (key,), need=key)
-            yield Pair(other.text, one.text, (key,), need=key)
-
-
-def _both(one: _Item, other: _Item) -> str:
-    """The key of two items."""
-    return "\0".join(sorted((one.key, other.key)))
+            key = "\0".join(sorted((one.key, other.key)))
+            yield Pair(one.text, other.text, key, need=key)
+            yield Pair(other.text, one.text, key, need=key)
 
 
 def _descriptions(items: Mapping[str, _Item]) -> Iterator[Pair]:
@@ -146,13 +140,13 @@ def _descriptions(items: Mapping[str, _Item]) -> Iterator[Pair]:
     for item in items.values():
         told = item.description and item.title != item.description
         if item.title and told and len(titles[item.description]) == 1:  # one that several share tells none
-            yield Pair(item.title, item.description, (item.key,))
+            yield Pair(item.title, item.description, item.key)
 
 
 def _judged(graph: Graph, items: Mapping[str, _Item]) -> Iterator[Pair]:
     for row in graph.stream(load("tuning").judged):
         for item in (items[item_id] for item_id in row["items"] if item_id in items):
-            yield Pair(row["query"], item.text, (f"words {normal(row['query'])}",))
+            yield Pair(row["query"], item.text, f"words {normal(row['query'])}")
 
 
 def _names(items: Mapping[str, _Item]) -> Iterator[Pair]:
@@ -163,7 +157,7 @@ def _names(items: Mapping[str, _Item]) -> Iterator[Pair]:
     for name, some in shelves.items():
         if 2 <= len(some) <= _WIDEST * len(items):
             for item in some:
-                yield Pair(name, item.text, (f"words {normal(name)}",))
+                yield Pair(name, item.text, f"words {normal(name)}")
 
 
 def _distinct(pairs: Iterator[Pair]) -> list[Pair]:

@@ -3,6 +3,7 @@
 What has one key is on one side, by a hash of the key: in every run the same, so an encoder that was adopted
 before has not been trained on what judges the next one. Keys are of words, of pairs of items, and of titles
 that ask for a description: new needs are asked of items that may have been seen in other needs, as in a shop.
+Two texts that a held-out pair brings together are brought together by no training pair of another kind.
 """
 
 import hashlib
@@ -11,36 +12,42 @@ from typing import NamedTuple
 
 from kg.tuning.pairs import GUARD, Kind, Pair
 
-HELD = 0.3  # of all keys; a pair is held out where all of its keys are, and trains where none is
+HELD = 0.3  # of all keys
+_JUDGE = 0.7  # of those
 
 
 class Parts(NamedTuple):
     """The pairs of one kind."""
 
     train: list[Pair]
-    stop: list[Pair]  # half of the held-out pairs: their loss says when to stop
-    judge: list[Pair]  # the other half
+    stop: list[Pair]  # held out: their loss says when to stop
+    judge: list[Pair]  # held out
 
 
 def split(kinds: Sequence[Kind]) -> dict[str, Parts]:
     """Words of judged queries train nothing either."""
-    asked = {pair.keys[0] for kind in kinds if kind.only_judges and kind.name != GUARD for pair in kind.pairs}
-    return {
-        kind.name: Parts([], [], kind.pairs) if kind.only_judges else _parts(kind.pairs, asked)
-        for kind in kinds
-    }
-
-
-def _parts(pairs: Sequence[Pair], asked: set[str]) -> Parts:
-    parts = Parts([], [], [])
-    for pair in pairs:
-        held = [_share("held", key) < HELD for key in pair.keys]
-        if all(held):
-            judges = _share("judge", *pair.keys) < 0.5
-            (parts.judge if judges else parts.stop).append(pair)
-        elif not any(held) and asked.isdisjoint(pair.keys):
-            parts.train.append(pair)
+    learned = [kind for kind in kinds if not kind.only_judges]
+    asked = {pair.key for kind in kinds if kind.only_judges and kind.name != GUARD for pair in kind.pairs}
+    met = {kind.name: {_ends(pair) for pair in kind.pairs if _held(pair)} for kind in learned}
+    parts = {kind.name: Parts([], [], kind.pairs) for kind in kinds}
+    for kind in learned:
+        others = [ends for name, ends in met.items() if name != kind.name]
+        parts[kind.name] = of = Parts([], [], [])
+        for pair in kind.pairs:
+            if _held(pair):
+                (of.judge if _share("judge", pair.key) < _JUDGE else of.stop).append(pair)
+            elif pair.key not in asked and all(_ends(pair) not in ends for ends in others):
+                of.train.append(pair)
     return parts
+
+
+def _held(pair: Pair) -> bool:
+    return _share("held", pair.key) < HELD
+
+
+def _ends(pair: Pair) -> frozenset[str]:
+    """The texts that a pair brings together; of a need, the two items."""
+    return frozenset((pair.beside or pair.anchor, pair.positive))
 
 
 def _share(*words: str) -> float:

@@ -36,7 +36,7 @@ def test_words_an_item_and_both_each_find_the_text():
 def needs(n_needs: int) -> list[Pair]:
     """Needs of three items, each looked at for each other."""
     return [
-        Pair(f"words {n}", f"item {n} {b}", (), beside=f"item {n} {a}", need=f"{n}")
+        Pair(f"words {n}", f"item {n} {b}", f"{n}", beside=f"item {n} {a}", need=f"{n}")
         for n in range(n_needs)
         for a in range(3)
         for b in range(3)
@@ -56,7 +56,7 @@ def test_one_pair_of_each_need_is_seen_an_epoch_and_not_always_the_same():
 
 
 def test_a_need_is_judged_by_the_sum_of_its_words_and_the_item():
-    pairs = [Pair("w", "c", ("w", "a", "c"), beside="a", need="1")]
+    pairs = [Pair("w", "c", "w", beside="a", need="1")]
     task = task_of(Kind("needs", pairs, ["a", "b", "c"]), pairs, most_candidates=10, seed=0)
     assert task.anchors == [("w", "a")]
     vectors = {"w": [1.0, 0, 0], "a": [0, 1.0, 0], "b": [0.8, -0.6, 0], "c": [0.6, 0.6, 0.52915]}
