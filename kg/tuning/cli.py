@@ -73,28 +73,22 @@ def fine_tune(
 def _show(tuned: "Tuned") -> None:
     from rich.table import Table
 
-    table = Table(
-        "pairs",
-        "trained on",
-        "judged by",
-        "NDCG@10 before",
-        "after",
-        "95 % of gain",
-        "Recall@10 before",
-        "after",
-    )
+    headings = ("pairs", "trained on", "judged by", "found", "before", "after", "95 % of gain")
+    table = Table(*headings)
     for name, kind in tuned.found.items():
         counts = tuned.pairs.get(name)
-        table.add_row(
-            name,
+        trained, judged = (
             f"{counts['train']:,}" if counts else "",
             f"{kind.anchors:,} of {kind.candidates:,}",
-            f"{kind.ndcg_before:.4f}",
-            f"{kind.ndcg_after:.4f}",
-            f"{kind.low:+.4f} to {kind.high:+.4f}",
-            f"{kind.recall_before:.4f}",
-            f"{kind.recall_after:.4f}",
         )
+        for metric, change in (("Recall@20", kind.recall), ("NDCG@20", kind.ndcg)):
+            figures = (
+                f"{change.before:.4f}",
+                f"{change.after:.4f}",
+                f"{change.low:+.4f} to {change.high:+.4f}",
+            )
+            table.add_row(name, trained, judged, metric, *figures)
+            name, trained, judged = "", "", ""
     out.print(table)
     for line in tuned.left_out:
         out.print(f"too few to take part – {line}", highlight=False)

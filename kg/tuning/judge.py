@@ -4,8 +4,8 @@ An anchor (words, an item's text, a title, or words with an item's text) ranks t
 Of its right ones, those of the judging pairs are to be found; other right ones are left out of the ranking,
 so that none counts as wrong. Candidates with the same text are one.
 
-    NDCG@10   = Σ_{right ones at ranks r ≤ 10} 1 / log2(r + 1)  /  Σ_{r ≤ most} 1 / log2(r + 1)
-    Recall@10 = right ones among the first 10  /  most        with most = min(10, number of right ones)
+    NDCG@20   = Σ_{right ones at ranks r ≤ 20} 1 / log2(r + 1)  /  Σ_{r ≤ most} 1 / log2(r + 1)
+    Recall@20 = right ones among the first 20  /  most        with most = min(20, number of right ones)
 """
 
 import random
@@ -22,7 +22,7 @@ from kg.tuning.pairs import GUARD, Kind, Pair
 Floats = npt.NDArray[np.floating]
 Anchor = tuple[str, ...]  # texts whose vectors' sum asks
 Encode = Callable[[Sequence[str]], npt.NDArray[np.float32]]  # texts to unit-length rows
-K = 10
+K = 20
 _MOST_ANCHORS = 1_000  # of each kind
 _RESAMPLES = 5_000
 
@@ -43,17 +43,22 @@ class Found(NamedTuple):
     recall: Floats
 
 
+class Change(NamedTuple):
+    """One figure before and after."""
+
+    before: float
+    after: float
+    low: float  # 95 % interval of the difference, anchors resampled
+    high: float
+
+
 class Compared(NamedTuple):
-    """One kind, or the mean over kinds: before and after."""
+    """One kind, or the mean over kinds."""
 
     anchors: int
     candidates: int
-    ndcg_before: float
-    ndcg_after: float
-    low: float  # 95 % interval of the difference in NDCG@10, anchors resampled
-    high: float
-    recall_before: float
-    recall_after: float
+    ndcg: Change
+    recall: Change
 
 
 def task_of(kind: Kind, judge: Sequence[Pair], most_candidates: int, seed: int) -> Task:
@@ -113,7 +118,7 @@ def texts_of(task: Task) -> Iterator[str]:
 
 
 def rated(scores: Floats, right: Sequence[list[int]], left_out: Sequence[list[int]]) -> Found:
-    """NDCG@10 and Recall@10 of rankings by `scores`, [n_anchors, n_candidates]."""
+    """NDCG@20 and Recall@20 of rankings by `scores`, [n_anchors, n_candidates]."""
     gains = 1 / np.log2(np.arange(2, K + 2))
     ndcg, recall = np.zeros(len(scores)), np.zeros(len(scores))
     for n, row in enumerate(scores):
@@ -139,19 +144,16 @@ def compare(
 
 
 def _compared(before: Mapping[str, Found], after: Mapping[str, Found], tasks: Mapping[str, Task]) -> Compared:
-    def mean(found: Mapping[str, Found], metric: str) -> float:
-        return float(np.mean([getattr(found[name], metric).mean() for name in tasks]))
+    def change(metric: str) -> Change:
+        pairs = [(getattr(before[name], metric), getattr(after[name], metric)) for name in tasks]
+        old, new = (float(np.mean([values.mean() for values in side])) for side in zip(*pairs, strict=True))
+        return Change(old, new, *_interval([ours - theirs for theirs, ours in pairs]))
 
-    low, high = _interval([after[name].ndcg - before[name].ndcg for name in tasks])
     return Compared(
         sum(len(after[name].ndcg) for name in tasks),
         max(len(task.candidates) for task in tasks.values()),
-        mean(before, "ndcg"),
-        mean(after, "ndcg"),
-        low,
-        high,
-        mean(before, "recall"),
-        mean(after, "recall"),
+        change("ndcg"),
+        change("recall"),
     )
 
 

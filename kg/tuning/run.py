@@ -17,7 +17,7 @@ from kg.errors import EncoderError
 from kg.settings import Settings
 from kg.tuning.adoption import adopt, encoders
 from kg.tuning.config import TuneConfig
-from kg.tuning.judge import Compared, Found, Task, compare, measure, task_of, texts_of
+from kg.tuning.judge import Compared, Found, K, Task, compare, measure, task_of, texts_of
 from kg.tuning.pairs import Kind, Pair, read_kinds
 from kg.tuning.split import Parts, split
 
@@ -111,24 +111,34 @@ def fine_tune(graph: Graph, settings: Settings, config: TuneConfig, base: str | 
 
 
 def verdict(found: dict[str, Compared]) -> tuple[bool, str]:
-    """Whether to adopt, and why: better in the mean over kinds, and clearly worse in none."""
+    """Whether to adopt, and why: it finds more in the mean over kinds, and in none is clearly worse.
+
+    What an encoder finds is ranked by much else, so the recall of the mean decides; in each kind the order
+    may not be clearly worse either.
+    """
     mean = found["mean"]
-    figures = f"mean NDCG@10 {mean.ndcg_before:.4f} before, {mean.ndcg_after:.4f} after"
-    if mean.low <= 0:
-        gain = mean.ndcg_after - mean.ndcg_before
-        return False, f"not clearly better: {figures}, gain {gain:+.4f} ({mean.low:+.4f} to {mean.high:+.4f})"
-    worse = [name for name, kind in found.items() if kind.high < 0]
-    if worse:
-        kind = found[worse[0]]
-        return False, (
-            f"clearly worse in {worse[0]}: NDCG@10 {kind.ndcg_before:.4f} before, {kind.ndcg_after:.4f} after"
-        )
+    figures = f"mean Recall@{K} {mean.recall.before:.4f} before, {mean.recall.after:.4f} after"
+    if mean.recall.low <= 0:
+        gain, low, high = mean.recall.after - mean.recall.before, mean.recall.low, mean.recall.high
+        return False, f"not clearly better: {figures}, gain {gain:+.4f} ({low:+.4f} to {high:+.4f})"
+    for name, kind in found.items():
+        for metric, change in (("NDCG", kind.ndcg), ("Recall", kind.recall)):
+            if change.high < 0:
+                what = f"{metric}@{K} {change.before:.4f} before, {change.after:.4f} after"
+                return False, f"clearly worse in {name}: {what}"
     return True, f"better: {figures}, clearly worse in no kind"
 
 
 def as_json(told: Tuned) -> dict[str, Any]:
     """For fine-tune.json and --json."""
-    found = {name: {k: round(v, 5) for k, v in kind._asdict().items()} for name, kind in told.found.items()}
+    found = {
+        name: kind._asdict()
+        | {
+            metric: {k: round(v, 5) for k, v in change._asdict().items()}
+            for metric, change in (("ndcg", kind.ndcg), ("recall", kind.recall))
+        }
+        for name, kind in told.found.items()
+    }
     return {**told._asdict(), "found": found}
 
 

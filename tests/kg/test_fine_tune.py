@@ -101,7 +101,7 @@ def test_what_is_learned_is_adopted_and_undone(graph, settings):
     told = fine_tune(graph, settings, CONFIG)
     assert told.adopted, told.reason
     found = told.found["descriptions"]
-    assert found.ndcg_after > found.ndcg_before + 0.2
+    assert found.ndcg.after > found.ndcg.before + 0.2
     assert told.found["judged"].anchors == 256
     assert told.pairs["judged"] == {"train": 0, "stop": 0, "judge": 256}
     assert told.training["weights"] < 1_500_000  # LoRA; MiniLM has 22.7 million
@@ -111,7 +111,7 @@ def test_what_is_learned_is_adopted_and_undone(graph, settings):
     adopted = Settings()
     assert adopted.encoder == told.encoder
     kept = json.loads((settings.home / "encoders" / told.encoder / "fine-tune.json").read_text())
-    assert kept["found"]["descriptions"]["ndcg_after"] == pytest.approx(found.ndcg_after, abs=1e-4)
+    assert kept["found"]["descriptions"]["ndcg"]["after"] == pytest.approx(found.ndcg.after, abs=1e-4)
     assert kept["compared_with"].startswith("all-MiniLM-L6-v2@")
     assert kept["config"]["epochs"] == 10
     encoder = Encoder(adopted.encoder)

@@ -9,7 +9,7 @@ import pytest
 from kg.errors import EncoderError
 from kg.settings import Settings
 from kg.tuning.adoption import adopt, adopted, undo
-from kg.tuning.judge import Compared, Found, compare, measure, rated, task_of
+from kg.tuning.judge import Change, Compared, Found, compare, measure, rated, task_of
 from kg.tuning.pairs import Kind, Pair
 from kg.tuning.run import verdict
 from kg.tuning.split import HELD, split
@@ -75,9 +75,9 @@ def test_names_of_categories_guard_and_count_for_nothing():
     }
     bad, good = Found(np.zeros(60), np.zeros(60)), Found(np.ones(60), np.ones(60))
     found = compare({"names": bad, "descriptions": bad}, {"names": good, "descriptions": bad}, tasks)
-    assert (found["names"].ndcg_after, found["mean"].ndcg_after, found["mean"].anchors) == (1, 0, 60)
+    assert (found["names"].ndcg.after, found["mean"].ndcg.after, found["mean"].anchors) == (1, 0, 60)
     found = compare({"names": good, "descriptions": bad}, {"names": bad, "descriptions": good}, tasks)
-    assert found["mean"].low == 1
+    assert found["mean"].recall.low == 1
     assert verdict(found)[1].startswith("clearly worse in names")
 
 
@@ -93,7 +93,7 @@ def test_figures_by_hand():
     # first anchor: 0 is left out, so the right one leads; second: ranks 1 and 4 of 2
     assert found.ndcg == pytest.approx([1, (1 + 1 / math.log2(5)) / (1 + 1 / math.log2(3))])
     assert found.recall.tolist() == [1, 1]
-    many = rated(-np.arange(30.0)[None], right=[[0, 15]], left_out=[[]])
+    many = rated(-np.arange(30.0)[None], right=[[0, 25]], left_out=[[]])
     assert many.recall.tolist() == [0.5]
     assert many.ndcg == pytest.approx([1 / (1 + 1 / math.log2(3))])
 
@@ -135,22 +135,27 @@ def test_the_better_of_two_encoders_is_told():
     good, bad = measure(encode(0.1), tasks), measure(encode(2.0), tasks)
     found = compare(bad, good, tasks)
     assert verdict(found)[0]
-    assert found["mean"].low > 0.2
+    assert found["mean"].recall.low > 0.2
     assert not verdict(compare(good, bad, tasks))[0]
     same = compare(good, good, tasks)
-    assert (same["mean"].low, same["mean"].high) == (0, 0)
+    assert same["mean"].ndcg[2:] == (0, 0)
     assert not verdict(same)[0]
 
 
 def test_a_kind_that_is_clearly_worse_speaks_against_it():
-    worse = Compared(50, 100, 0.5, 0.4, -0.2, -0.01, 0.5, 0.4)
-    mean = Compared(90, 100, 0.5, 0.6, 0.05, 0.2, 0.5, 0.6)
-    unclear = worse._replace(high=0.01)
-    assert verdict({"searches": worse, "mean": mean}) == (
-        False,
-        "clearly worse in searches: NDCG@10 0.5000 before, 0.4000 after",
-    )
-    assert verdict({"searches": unclear, "mean": mean})[0]
+    better, unclear = Change(0.5, 0.6, 0.05, 0.2), Change(0.5, 0.4, -0.2, 0.01)
+    worse = unclear._replace(high=-0.01)
+    mean = Compared(90, 100, better, better)
+    for metric, name in (("ndcg", "NDCG"), ("recall", "Recall")):
+        kind = mean._replace(**{metric: worse})
+        assert verdict({"searches": kind, "mean": mean}) == (
+            False,
+            f"clearly worse in searches: {name}@20 0.5000 before, 0.4000 after",
+        )
+        assert verdict({"searches": mean._replace(**{metric: unclear}), "mean": mean})[0]
+    told, why = verdict({"mean": mean._replace(recall=unclear)})
+    assert not told
+    assert why.startswith("not clearly better: mean Recall@20 0.5000 before")
 
 
 def test_what_counts_is_the_setting_then_the_adopted_then_the_default(tmp_path, monkeypatch):
