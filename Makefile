@@ -56,7 +56,8 @@ bench-model: $(STAMP) ## Measure the bars of the model (hours); BARS=1,2 picks s
 	$(UV) pip install --quiet --no-deps --require-hashes --requirement examples/journey/requirements.lock
 	$(BIN)/python -m tests.bench.bench_model $(if $(BARS),--bars $(BARS))
 
-bench-refresh: $(STAMP) ## Measure the refresh job; BARS=2,3 picks some; writes build/bench/refresh.json
+bench-refresh: $(STAMP) ## Measure the refresh job (hours); BARS=2,3 picks some; writes build/bench/refresh.json
+	$(UV) pip install --quiet --no-deps --require-hashes --requirement examples/journey/requirements.lock
 	$(BIN)/python -m tests.bench.bench_refresh $(if $(BARS),--bars $(BARS))
 
 clean: ## Stop the demo's Neo4j and remove its data, the virtual environment and all that was built

@@ -1,11 +1,12 @@
 """`make bench-api`: words, search and shoppers, by the public command; writes build/bench/api.json.
 
 Every bar is a line of {"bar", "value", "limit", "ok", "command"}. BARS=1,2 picks some; lines of others
-are kept. Bar 7 takes a graph of 112,000 items, bar 8 is tests.
+are kept. Bar 7 has a module of its own, as its graph of 112,000 items takes half an hour; bar 8 is tests.
 """
 
 import argparse
 import json
+import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -92,6 +93,14 @@ def reach() -> Iterator[Bar]:
             yield bar | {"command": command}
 
 
+def speed() -> Iterator[Bar]:
+    """Bar 7: answers a second, and how soon."""
+    done = subprocess.run([sys.executable, "-m", "tests.bench.bench_speed"], check=False)
+    if done.returncode not in (0, 1):
+        raise SystemExit(f"tests.bench.bench_speed gave exit code {done.returncode}")
+    yield from json.loads(RESULT.with_name("speed.json").read_text())
+
+
 BARS: dict[str, Callable[[], Iterator[Bar]]] = {
     "1": words_and_context,
     "2": search,
@@ -99,6 +108,7 @@ BARS: dict[str, Callable[[], Iterator[Bar]]] = {
     "4": reasons,
     "5": sessions,
     "6": reach,
+    "7": speed,
 }
 
 
