@@ -85,9 +85,7 @@ def main() -> int:
     folder = HOME / "files"
     write_events(folder, rows)
     manifest = folder / "shop.toml"
-    manifest.write_text(
-        manifest.read_text().replace('"events.parquet"', '["events.parquet", "day*.parquet"]')
-    )
+    manifest.write_text(manifest.read_text().replace('"events.parquet"', '"*.parquet"'))
     shop = Shop(HOME)
     try:
         first, first_seconds, first_peak = refresh(shop, "--source", folder)
