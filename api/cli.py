@@ -81,12 +81,12 @@ def evaluate(
         Path | None, typer.Option(help="How to read the folder; by default its shop.toml.", exists=True)
     ] = None,
     fine_tune: Annotated[
-        bool,
+        bool | None,
         typer.Option(
-            help="For intent: let the encoder learn from other sessions first, in five folds; hours on "
-            "two cores. Needs the extra fine-tune."
+            help="For intent: let the encoder learn from other sessions first, in five folds; half an hour "
+            "on two cores. By default where 500 needs can be asked and the extra fine-tune is installed."
         ),
-    ] = False,
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the figures as JSON.")] = False,
 ) -> None:
     """Measure the answers through the serving path, in a Neo4j of its own that is gone afterwards.

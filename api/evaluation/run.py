@@ -7,6 +7,7 @@ import sys
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
+from importlib.util import find_spec
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Final, Literal, TypeVar
@@ -35,6 +36,7 @@ _OF_SHOPPERS: Final = {
     "reasons": (shoppers.reasons, 2_000),
     "reach": (shoppers.reach, 10_000),
 }  # with the number of users that are asked for
+_ENOUGH: Final = 500  # needs, for an encoder to learn from them
 
 
 def evaluate(
@@ -43,7 +45,7 @@ def evaluate(
     task: Task | None,
     manifest: Path | None = None,
     *,
-    fine_tune: bool = False,
+    fine_tune: bool | None = None,
 ) -> Report:
     """Load the folder, make what serves it, and ask.
 
@@ -56,7 +58,8 @@ def evaluate(
         folder: a shop, as for `shopgraph graph ingest`.
         settings: whose home keeps the exported encoder.
         task: None takes intent where there are intents, search where there are judged queries, else history.
-        fine_tune: whether the encoder of `intent` learns from other sessions, see `api.evaluation.folds`.
+        fine_tune: whether the encoder of `intent` learns from other sessions, see `api.evaluation.folds`;
+            None where there are needs enough to learn from.
 
     Raises:
         ShopgraphError: the folder cannot be loaded, or has nothing of the kind.
@@ -77,9 +80,11 @@ def evaluate(
         return asyncio.run(_asked(graph, own, partial(_OF_SHOPPERS[task][0], cases)))
 
 
-def _intents(graph: Graph, settings: Settings, *, fine_tune: bool) -> Report:
+def _intents(graph: Graph, settings: Settings, *, fine_tune: bool | None) -> Report:
     """All needs of one encoder, or those of each fold of one that learned from the others."""
     known = tasks.intent_cases(graph)
+    if fine_tune is None:
+        fine_tune = len(known) >= _ENOUGH and find_spec("peft") is not None
     folds = held_out(graph, partial(_shopgraph, settings)) if fine_tune else iter([list(known)])
     asked: list[Case] = []
     answers: dict[str, list[Ranking]] = {}
