@@ -213,6 +213,12 @@ MATCH (c:Category)
 WHERE NOT EXISTS { (c)<-[:IN_CATEGORY]-() } AND NOT EXISTS { (c)<-[:CHILD_OF]-() }
 DETACH DELETE c
 
+// name: mined
+// Whether needs were mined before.
+// params:
+// returns: needs (bool)
+RETURN EXISTS { (:Intent {source: 'mined'}) } AS needs
+
 // name: moved
 // How far the graph has moved since the live model was trained; no row where no model is live.
 // params:

@@ -87,6 +87,15 @@ def count(job: Job) -> Done:
     )
 
 
+def mine(job: Job) -> Done:
+    """The needs of what was searched for, where `graph intents` has mined some before."""
+    if not job.changed or not job.graph.read(_Q.mined)[0]["needs"]:
+        return Done({})
+    done = job.command("graph", "intents")
+    shown = {name: done[name] for name in ("needs", "written", "deleted")}
+    return Done(shown, changed=bool(done["written"] + done["deleted"]))
+
+
 def train(job: Job) -> Done:
     """A new model, where the graph has moved enough since the live one was trained."""
     why = retrain.reason(job.graph, job.options)
@@ -144,7 +153,7 @@ def check(job: Job) -> Done:
 
 STAGES: Final = tuple(
     Stage(work.__name__, work)
-    for work in (ingest, prune, encode, count, train, evaluate, publish, embed, check)
+    for work in (ingest, prune, encode, count, mine, train, evaluate, publish, embed, check)
 )
 
 

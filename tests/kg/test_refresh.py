@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from threading import Barrier, Thread
 from typing import Any
+from unittest.mock import ANY
 
 import pytest
 
@@ -20,6 +21,7 @@ from kg.errors import BusyError, RefreshError, ShrinkError
 from kg.events import Event
 from kg.events import store as tell
 from kg.ingest import ingest
+from kg.intents import mine_intents
 from kg.queries import parse
 from kg.refresh.history import jobs, last
 from kg.refresh.job import Options
@@ -305,3 +307,24 @@ def test_killed_in_a_stage_the_next_run_ends_in_the_same_graph(
     assert last(graph)["job"]["status"] == "done"
     found = measure(graph)
     assert found == rebuilt(graph, loaded, tmp_path / "other")
+
+
+def test_needs_that_were_mined_before_are_mined_again_when_anything_changed(
+    graph: Graph, loaded: Path, home: Path
+) -> None:
+    def search(*users: str) -> None:
+        at = datetime.fromtimestamp(1_700_000_000 - 60, tz=UTC)
+        events = [Event(f"s-{user}", "search", user, None, at, query="a good product") for user in users]
+        graph.transact("searches", lambda tx: tell(tx, events))
+
+    search("u0", "u1", "u2")
+    change(loaded)
+    assert run(graph, home).stages["mine"] == {"seconds": ANY}  # nobody asked for needs yet
+    assert mine_intents(graph, settings(graph, home)).needs == 1
+    assert run(graph, home).stages["mine"] == {"seconds": ANY}  # nothing changed
+    search(*(f"u{n}" for n in range(3, 20)))
+    change(loaded, texts=False)
+    assert run(graph, home).stages["mine"] == {"seconds": ANY, "needs": 1, "written": 1, "deleted": 0}
+    before = measure(graph).checksum
+    mine_intents(graph, settings(graph, home))
+    assert measure(graph).checksum == before
