@@ -73,7 +73,7 @@ def fine_tune(
 def _show(tuned: "Tuned") -> None:
     from rich.table import Table
 
-    headings = ("pairs", "trained on", "judged by", "found", "before", "after", "95 % of gain")
+    headings = ("pairs", "trained on", "judged by", "found", "before", "after", "90 % of gain")
     table = Table(*headings)
     for name, kind in tuned.found.items():
         counts = tuned.pairs.get(name)

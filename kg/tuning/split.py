@@ -12,8 +12,8 @@ from typing import NamedTuple
 
 from kg.tuning.pairs import GUARD, Kind, Pair
 
-HELD = 0.3  # of all keys
-_JUDGE = 0.7  # of those
+HELD = 0.4  # of all keys; what is adopted is trained on them too in the end
+_JUDGE = 0.75  # of those
 
 
 class Parts(NamedTuple):
