@@ -18,6 +18,7 @@ from api.scenario_routes import scenarios
 from api.search import router as searches
 from api.serving import Keeper
 from api.suggest_routes import router as suggestions
+from api.trend_routes import router as trends
 from api.user_routes import users
 from api.why import router as explanations
 from api.writer import Writer
@@ -50,6 +51,7 @@ def create_app(settings: Settings) -> FastAPI:
         replays,
         searches,
         suggestions,
+        trends,
         audiences,
         explanations,
         events,

@@ -19,6 +19,7 @@ from api.audience_schemas import AudienceMember, AudienceRequest
 from api.scenario_schemas import NamedScenario, Rule, Scenario, ScenarioList
 from api.schemas import Options, RecommendationRequest, RelatedOptions
 from api.suggest_schemas import SuggestResponse
+from api.trend_schemas import TrendOptions, TrendResponse
 
 
 class ProblemError(Exception):
@@ -74,6 +75,11 @@ class Client:
         """Completions and next keywords; a space at the end says that the last word is finished."""
         answer = self._send("GET", "/v1/suggest", params={"q": typed, "limit": limit})
         return SuggestResponse.model_validate_json(answer.content)
+
+    def trends(self, options: TrendOptions | None = None) -> TrendResponse:
+        """Categories in which most happens lately, or more than usual."""
+        params = (options or TrendOptions()).model_dump(exclude_none=True)
+        return TrendResponse.model_validate_json(self._send("GET", "/v1/trends", params=params).content)
 
     def search(self, query: str, **options: Any) -> dict[str, Any]:
         """Items for words alone, with facets; `options` are the query parameters of `GET /v1/search`."""

@@ -1,0 +1,59 @@
+"""Which categories are hot, by hand and over HTTP."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from fastapi.testclient import TestClient
+
+from api.activity import Activity
+from api.app import create_app
+from api.trend_schemas import TrendOptions
+from api.trends import Heat, hot_categories
+from kg.driver import Graph
+from kg.settings import Settings
+from shopgraph.client import Client
+from tests.api.arrays import titled
+from tests.api.test_activity import WRITES, edge
+
+
+def test_heat_and_rise_by_hand() -> None:
+    # Items 0 and 2 are drinks, 1 and 3 other food; item 3 is hidden.
+    snapshot = titled([("a", None, 30), ("b", None, 10), ("c", None, 10), ("d", None, 99)], hidden=[3])
+    snapshot = replace(snapshot, activity=Activity(np.array([4.0, 6.0, 0.0, 50.0]), np.full(4, np.nan)))
+    usual = 10 / 50
+    assert hot_categories(snapshot) == [
+        Heat("d", 4.0, pytest.approx((4 + usual * 5) / (usual * (40 + 5))), 2),
+        Heat("f", 10.0, pytest.approx(1.0), 3),
+    ]
+    assert [c.category_id for c in hot_categories(snapshot, "FOOD")] == ["d"]
+    assert hot_categories(snapshot, "Drinks") == []
+
+
+@pytest.fixture
+def client(filled: Graph, settings: Settings) -> Iterator[TestClient]:
+    rows = [edge(f"u{n}", "tea-1", "BOUGHT", [n]) for n in range(20)]
+    filled.write(WRITES["edges"], rows=[*rows, edge("u1", "coffee-1", "VIEWED", [1])])
+    with TestClient(create_app(settings)) as running:
+        yield running
+
+
+def test_categories_come_the_hottest_first_and_unknown_ones_are_told(client: TestClient) -> None:
+    answer = client.get("/v1/trends", params={"limit": 3})
+    assert answer.status_code == 200, answer.text
+    found = answer.json()["categories"]
+    assert [c["name"] for c in found[:2]] == ["Food", "Tea"]
+    assert [c["heat"] for c in found] == sorted((c["heat"] for c in found), reverse=True)
+    assert {"category_id", "name", "heat", "rise", "items"} == set(found[0])
+    rising = client.get("/v1/trends", params={"by": "rise"}).json()["categories"]
+    assert [c["rise"] for c in rising] == sorted((c["rise"] for c in rising), reverse=True)
+    missing = client.get("/v1/trends", params={"category": "Spaceships"})
+    assert missing.status_code == 404
+    assert missing.json()["type"].endswith("unknown-category")
+    assert "Spaceships" in missing.json()["detail"]
+    assert client.get("/v1/trends", params={"limit": 0}).status_code == 422
+
+
+def test_the_client_asks_for_trends(client: TestClient) -> None:
+    assert Client(http=client).trends(TrendOptions(limit=1)).categories[0].heat > 0
