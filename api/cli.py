@@ -83,7 +83,7 @@ def evaluate(
     fine_tune: Annotated[
         bool | None,
         typer.Option(
-            help="For intent: let the encoder learn from other sessions first, in five folds; half an hour "
+            help="For intent: let the encoder learn from other sessions first, in four folds; half an hour "
             "on two cores. By default where 500 needs can be asked and the extra fine-tune is installed."
         ),
     ] = None,

@@ -13,7 +13,7 @@ from kg.console import say
 from kg.driver import Graph
 from kg.queries import load
 
-FOLDS: Final = 5
+FOLDS: Final = 4
 _Q = load("evaluate")
 Command = Callable[..., None]  # runs `shopgraph` with these arguments on the graph
 

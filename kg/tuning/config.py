@@ -22,7 +22,7 @@ class TuneConfig(BaseModel):
     most_candidates: int = Field(
         5_000, ge=100, description="Items among which the right ones must be found, drawn at random."
     )
-    patience: int = Field(3, ge=1, description="Looks at the validation loss without a gain before the end.")
+    patience: int = Field(5, ge=1, description="Looks at the validation loss without a gain before the end.")
     max_minutes: float = Field(30, gt=0, description="Training stops after so many minutes.")
     seed: int = Field(0, ge=0, description="Of the draws and the order of training.")
 

@@ -50,6 +50,7 @@ class Change(NamedTuple):
     after: float
     low: float  # 90 % interval of the difference, anchors resampled: 5 % lie below it
     high: float
+    p_worse: float  # share of the resamples in which it is no worse
 
 
 class Compared(NamedTuple):
@@ -147,7 +148,7 @@ def _compared(before: Mapping[str, Found], after: Mapping[str, Found], tasks: Ma
     def change(metric: str) -> Change:
         pairs = [(getattr(before[name], metric), getattr(after[name], metric)) for name in tasks]
         old, new = (float(np.mean([values.mean() for values in side])) for side in zip(*pairs, strict=True))
-        return Change(old, new, *_interval([ours - theirs for theirs, ours in pairs]))
+        return Change(old, new, *_resampled([ours - theirs for theirs, ours in pairs]))
 
     return Compared(
         sum(len(after[name].ndcg) for name in tasks),
@@ -157,8 +158,8 @@ def _compared(before: Mapping[str, Found], after: Mapping[str, Found], tasks: Ma
     )
 
 
-def _interval(differences: Sequence[Floats]) -> tuple[float, float]:
-    """90 % interval of the mean over kinds of the mean over anchors."""
+def _resampled(differences: Sequence[Floats]) -> tuple[float, float, float]:
+    """Of the mean over kinds of the mean over anchors: its 90 % interval, and how often it is not below 0."""
     result = stats.bootstrap(
         differences,
         lambda *kinds, axis: np.mean([kind.mean(axis=axis) for kind in kinds], axis=0),
@@ -168,7 +169,8 @@ def _interval(differences: Sequence[Floats]) -> tuple[float, float]:
         method="percentile",
         rng=np.random.default_rng(0),
     )
-    return float(result.confidence_interval.low), float(result.confidence_interval.high)
+    low, high = result.confidence_interval
+    return float(low), float(high), float((result.bootstrap_distribution >= 0).mean())
 
 
 def _by_anchor(pairs: Iterable[Pair]) -> dict[Anchor, set[str]]:

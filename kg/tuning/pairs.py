@@ -1,5 +1,7 @@
 """What a shop can teach an encoder: texts that belong together, by kind."""
 
+import math
+import random
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import permutations
@@ -162,3 +164,15 @@ def _names(items: Mapping[str, _Item]) -> Iterator[Pair]:
 
 def _distinct(pairs: Iterator[Pair]) -> list[Pair]:
     return sorted(dict.fromkeys(pairs))
+
+
+def drawn_for(pairs: Sequence[Pair], epochs: float, most: int, chance: random.Random) -> list[Pair]:
+    """What all epochs see: in each of them one pair of each need and all others, `most` of them at most."""
+    whole, drawn = math.ceil(epochs), list[Pair]()
+    for epoch in range(whole):
+        some = list(
+            {pair.need or n: pair for n, pair in enumerate(chance.sample(pairs, len(pairs)))}.values()
+        )
+        part = epochs - epoch if epoch == whole - 1 else 1  # of the last epoch
+        drawn += some[: max(1, round(part * min(len(some), most)))]
+    return drawn

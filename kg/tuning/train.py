@@ -1,6 +1,5 @@
 """Contrastive training: each anchor is to tell its text from the others of its batch."""
 
-import math
 import random
 import warnings
 from collections.abc import Mapping, Sequence
@@ -29,7 +28,7 @@ from transformers.utils import logging
 from kg.console import progress, say
 from kg.precision import fast_bfloat16
 from kg.tuning.config import TuneConfig
-from kg.tuning.pairs import Pair
+from kg.tuning.pairs import Pair, drawn_for
 from kg.tuning.watch import SCALE, Watch
 
 _IN_MEMORY = 64  # pairs whose activations are kept at once
@@ -127,18 +126,6 @@ def _with_lora(plain: Any, config: TuneConfig) -> Any:
         target_modules=list(LORA_TARGETS.get(plain.config.model_type, ())) or "all-linear",
     )
     return get_peft_model(plain, lora)
-
-
-def drawn_for(pairs: Sequence[Pair], epochs: float, most: int, chance: random.Random) -> list[Pair]:
-    """What all epochs see: in each of them one pair of each need and all others, `most` of them at most."""
-    whole, drawn = math.ceil(epochs), list[Pair]()
-    for epoch in range(whole):
-        some = list(
-            {pair.need or n: pair for n, pair in enumerate(chance.sample(pairs, len(pairs)))}.values()
-        )
-        part = epochs - epoch if epoch == whole - 1 else 1  # of the last epoch
-        drawn += some[: max(1, round(part * min(len(some), most)))]
-    return drawn
 
 
 def _table(pairs: Sequence[Pair]) -> datasets.Dataset:

@@ -14,7 +14,7 @@ from transformers import TrainerCallback, TrainerControl, TrainerState, Training
 
 from kg.console import Advance
 from kg.tuning.config import TuneConfig
-from kg.tuning.pairs import Pair
+from kg.tuning.pairs import Pair, drawn_for
 
 SCALE = 20.0  # by which cosines are multiplied in the loss
 _LOOKS = 10  # in a whole training
@@ -41,7 +41,7 @@ class Watch(TrainerCallback):
         advance: Advance,
     ) -> None:
         chance = random.Random(config.seed)
-        self._pairs = [chance.sample(p, min(len(p), _MOST_LOOKED_AT)) for p in map(list, stop.values()) if p]
+        self._pairs = [drawn_for(some, 1, _MOST_LOOKED_AT, chance) for some in stop.values() if some]
         self._model, self._config, self._advance = model, config, advance
         self._best: dict[str, Tensor] = {}
         self._started = time.monotonic()

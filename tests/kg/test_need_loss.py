@@ -9,8 +9,8 @@ from torch import nn, tensor
 from torch.nn.functional import cross_entropy, normalize
 
 from kg.tuning.judge import measure, task_of
-from kg.tuning.pairs import Kind, Pair
-from kg.tuning.train import NeedLoss, drawn_for
+from kg.tuning.pairs import Kind, Pair, drawn_for
+from kg.tuning.train import NeedLoss
 from kg.tuning.watch import SCALE
 
 

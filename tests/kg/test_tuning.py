@@ -138,13 +138,13 @@ def test_the_better_of_two_encoders_is_told():
     assert found["mean"].recall.low > 0.2
     assert not verdict(compare(good, bad, tasks))[0]
     same = compare(good, good, tasks)
-    assert same["mean"].ndcg[2:] == (0, 0)
+    assert same["mean"].ndcg[2:] == (0, 0, 1)
     assert not verdict(same)[0]
 
 
 def test_a_kind_that_is_clearly_worse_speaks_against_it():
-    better, unclear = Change(0.5, 0.6, 0.05, 0.2), Change(0.5, 0.4, -0.2, 0.01)
-    worse = unclear._replace(high=-0.01)
+    better, unclear = Change(0.5, 0.6, 0.05, 0.2, 1.0), Change(0.5, 0.4, -0.2, 0.01, 0.03)
+    worse = unclear._replace(high=-0.05, p_worse=0.001)
     mean = Compared(90, 100, better, better)
     for metric, name in (("ndcg", "NDCG"), ("recall", "Recall")):
         kind = mean._replace(**{metric: worse})
