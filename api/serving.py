@@ -196,7 +196,7 @@ class Keeper:
         self._trend_mark, self._trend_until = mark, time.monotonic() + _TREND_SECONDS
 
     async def _load(self) -> None:
-        graph = self.graph
+        graph, self._columns_sum = self.graph, None
         snapshot = await self._rested(partial(load_snapshot, graph))
         before = self._serving
         if before is not None and before.encoder is not None and before.encoder.name == snapshot.text_model:
@@ -238,7 +238,8 @@ class Keeper:
             if summed == self._columns_sum and time.monotonic() < self._columns_until:
                 return serving.snapshot
             snapshot = with_columns(serving.snapshot, read_columns(graph))
-            self._columns_sum, self._columns_until = summed, time.monotonic() + _COLUMNS_SECONDS
+            if snapshot is not None:
+                self._columns_sum, self._columns_until = summed, time.monotonic() + _COLUMNS_SECONDS
             return snapshot
 
         snapshot = await self._rested(newer)

@@ -59,23 +59,28 @@ MATCH (a:Item)-[r:LEADS_TO {slot: $slot}]->(b:Item)
 RETURN a.itemId AS item_id, collect(b.itemId) AS ends, collect(r.weight) AS weights
 
 // name: columns_sum
-// Numbers that differ when what filters look at does, but for texts of the same length: a database knows no hash. Each item
-// weighs by its node's number, so that two items which trade prices differ too.
+// Numbers that differ when what filters look at does: by hand, but for texts of the same length (a database knows no hash),
+// and by files at the end of each load. Each item weighs by its node's number, so that two which trade prices differ too.
 // params:
-// returns: items (int), total (float)
+// returns: items (int), total (int), loaded (datetime or null)
+CALL () {
+  MATCH (r:Refresh {stage: 'ingest'})
+  RETURN max(r.endedAt) AS loaded
+}
 MATCH (i:Item)
 WHERE i.itemId IS NOT NULL
-WITH i, toInteger(split(elementId(i), ':')[2]) % 9973 + 1 AS weight
+WITH i, loaded, toInteger(split(elementId(i), ':')[2]) % 9973 + 1 AS weight
 RETURN count(i) AS items,
-       sum(weight * (
-         coalesce(round(10000 * i.price), 7.0)
+       sum(weight * ((
+         coalesce(toInteger(round(10000 * i.price)), 7)
          + CASE WHEN coalesce(i.inStock, true) THEN 11 ELSE 0 END
          + CASE WHEN coalesce(i.hidden, false) THEN 101 ELSE 0 END
          + 1009 * size(coalesce(i.title, ''))
          + 10007 * size(coalesce(i.brand, ''))
          + 100003 * size(coalesce(i.attributes, ''))
          + coalesce(toIntegerOrNull(replace(substring(toString(i.releasedAt), 0, 10), '-', '')), 0)
-       )) AS total
+       ) % 1000003)) AS total,
+       max(loaded) AS loaded
 
 // name: columns
 // What filters look at, of every item in the order of its id, as lists of 500: the driver unpacks a row without letting others in.

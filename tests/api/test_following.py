@@ -46,6 +46,12 @@ MATCH (a:Item {itemId: 'tea-1'}), (b:Item {itemId: 'coffee-5'})
 WITH a, b, a.price AS price
 SET a.price = b.price, b.price = price
 
+// name: loaded
+// One change.
+// params:
+// returns: nothing
+CREATE (:Refresh {runId: 'r-1', stage: 'ingest', endedAt: datetime()})
+
 // name: gone
 // One change.
 // params:
