@@ -8,6 +8,8 @@ import os
 from pathlib import Path
 from typing import NamedTuple
 
+JUDGED = "judged"  # folder within that of an adopted encoder
+
 
 class Dropped(NamedTuple):
     """What undoing did."""
@@ -25,6 +27,15 @@ def adopted(home: Path) -> str | None:
     """The folder of the encoder that was adopted last, None while there is none."""
     names = _names(home)
     return str((encoders(home) / names[-1]).resolve()) if names else None
+
+
+def judged(encoder: str) -> str:
+    """The weights by which an adopted encoder was judged: those of a training without what was held out.
+
+    What serves was trained on all pairs, so it knows what the next one is judged by.
+    """
+    folder = Path(encoder) / JUDGED
+    return str(folder) if folder.is_dir() else encoder
 
 
 def adopt(home: Path, name: str) -> None:

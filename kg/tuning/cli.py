@@ -33,10 +33,11 @@ def fine_tune(
 ) -> None:
     """Train the text encoder on the shop's own pairs; it is adopted only if it finds the right items better.
 
-    Pairs: words searched for and the item chosen then, items bought together, titles and descriptions. What
-    judges was not trained on; judged queries and names of categories only judge. Adopted means: `graph
-    encode` and `refresh` use it from their next run on, unless SHOPGRAPH_ENCODER is set; the API follows the
-    items' vectors. Not better is no error, and changes nothing.
+    Pairs: words that led to several items, with one of them, and another; words and the one item chosen then;
+    items bought together; titles and descriptions. What judges was not trained on; judged queries and names
+    of categories only judge. Adopted means: `graph encode` and `refresh` use it from their next run on,
+    unless SHOPGRAPH_ENCODER is set; the API follows the items' vectors. Not better is no error, and changes
+    nothing.
 
     Example: shopgraph graph fine-tune --max-minutes 20
     """

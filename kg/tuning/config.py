@@ -15,7 +15,9 @@ class TuneConfig(BaseModel):
     )
     epochs: int = Field(2, ge=1, description="How often each pair is seen at most.")
     batch: int = Field(
-        64, ge=2, description="Pairs a step: each is told from the others. Above 64, memory stays that of 64."
+        64,
+        ge=2,
+        description="Pairs a step: each is told from the others. Above 64, memory stays, but for needs.",
     )
     tokens: int = Field(64, ge=8, description="Texts are cut after so many tokens, in training only.")
     most_pairs: int = Field(10_000, ge=1, description="Pairs of each kind to train on, drawn at random.")

@@ -15,7 +15,7 @@ from kg.driver import Graph
 from kg.encoder import Encoder
 from kg.errors import EncoderError
 from kg.settings import Settings
-from kg.tuning.adoption import adopt, encoders
+from kg.tuning.adoption import JUDGED, adopt, encoders, judged
 from kg.tuning.config import TuneConfig
 from kg.tuning.judge import Compared, Found, K, Task, compare, measure, task_of, texts_of
 from kg.tuning.pairs import Kind, Pair, read_kinds
@@ -59,7 +59,8 @@ class _Plan(NamedTuple):
 def fine_tune(graph: Graph, settings: Settings, config: TuneConfig, base: str | None = None) -> Tuned:
     """Train, compare with what serves now, and adopt what is better; else nothing changes.
 
-    What is adopted is trained afresh on all pairs, those that judged too, for as many epochs.
+    What is adopted is trained once more on all pairs, those that judged too, for as many epochs; the weights
+    that were judged stay beside it, for the next training to be compared with and to start from.
 
     Args:
         base: encoder to start from; None: the one that serves.
@@ -71,16 +72,16 @@ def fine_tune(graph: Graph, settings: Settings, config: TuneConfig, base: str | 
     began = time.monotonic()
     plan = _plan(read_kinds(graph), config)
     serving = Encoder(settings.encoder)
-    before = _measured("validate the encoder that serves", serving, plan.tasks)
+    before = _measured("validate the encoder that serves", Encoder(judged(settings.encoder)), plan.tasks)
     start = settings.encoder if base is None else base
     home = encoders(settings.home)
     _tidy(home)
     with TemporaryDirectory(dir=home, prefix=_DRAFT) as draft:
-        folder = Path(draft) / "encoder"
+        folder, twin = Path(draft) / "encoder", Path(draft) / JUDGED
         known = {kind: of.train for kind, of in plan.parts.items() if of.train}
         stop = {kind: of.stop for kind, of in plan.parts.items() if of.stop}
-        training = _trained(start, known, stop, config, folder)
-        after = _measured("validate the fine-tuned encoder", Encoder(str(folder)), plan.tasks)
+        training = _trained(judged(start), known, stop, config, twin)
+        after = _measured("validate the fine-tuned encoder", Encoder(str(twin)), plan.tasks)
         found = compare(before, after, plan.tasks)
         better, reason = verdict(found)
         served = None
@@ -106,6 +107,7 @@ def fine_tune(graph: Graph, settings: Settings, config: TuneConfig, base: str | 
         )
         if better:
             (folder / ABOUT).write_text(json.dumps(as_json(told), indent=1, ensure_ascii=False), "utf-8")
+            twin.rename(folder / JUDGED)
             folder.rename(home / name)
             adopt(settings.home, name)
     return told

@@ -1,9 +1,10 @@
 """Which pairs train, which say when to stop, and which judge. Pure functions.
 
-What has one key is on one side, by a hash of the key: in every run the same, so an encoder that was adopted
-before has not been trained on what judges the next one. Keys are of words, of pairs of items, and of titles
-that ask for a description: new needs are asked of items that may have been seen in other needs, as in a shop.
-Two texts that a held-out pair brings together are brought together by no training pair of another kind.
+What has one key is on one side, by a hash of the key: in every run the same, so the weights by which an
+adopted encoder was judged (`kg.tuning.adoption.judged`) know nothing of what judges the next one. Keys are
+of words, of pairs of items, and of titles that ask for a description: new needs are asked of items that may
+have been seen in other needs, as in a shop. Two texts that a held-out pair brings together are brought
+together by no training pair of another kind.
 """
 
 import hashlib

@@ -117,6 +117,10 @@ def test_what_is_learned_is_adopted_and_undone(graph, settings):
     encoder = Encoder(adopted.encoder)
     assert encoder.max_tokens == Encoder().max_tokens
     assert encoder.name.startswith("tuned-")
+    again = fine_tune(graph, adopted, CONFIG.model_copy(update={"epochs": 1}))
+    # Compared with the weights that were judged, not with what serves, which has learned the answers.
+    assert again.found["descriptions"].recall.before == pytest.approx(found.recall.after, abs=1e-6)
+    assert again.compared_with.startswith("tuned-")
     pair = encoder.encode(["zorb gantu", "A red teapot.", "A blue lamp."])
     assert pair[0] @ pair[1] > pair[0] @ pair[2]
 
