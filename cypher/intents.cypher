@@ -57,16 +57,16 @@ ORDER BY intent_id
 // name: ledger
 // The keys of all needs that mining ever wrote and did not take back itself: one without its node was deleted by hand.
 // params:
-// returns: keys ([str])
+// returns: keys ([str]), least (int), alike (float): as they were mined the last time
 MATCH (l:Lease {name: 'intents'})
-RETURN coalesce(l.keys, []) AS keys
+RETURN coalesce(l.keys, []) AS keys, coalesce(l.least, 2) AS least, coalesce(l.alike, 0.9) AS alike
 
-// name: note_keys
-// Keep the ledger.
-// params: keys ([str])
+// name: note
+// Keep the ledger, and how needs were mined.
+// params: keys ([str]), least (int), alike (float)
 // returns: nothing
 MERGE (l:Lease {name: 'intents'})
-SET l.keys = $keys
+SET l.keys = $keys, l.least = $least, l.alike = $alike
 
 // name: store
 // Needs that are new or changed; a text that was changed by hand stays.

@@ -87,10 +87,18 @@ def build(
 
 @app.command()
 def intents(
-    least: Annotated[int, typer.Option(help="Shoppers who must share a need.", min=1)] = 2,
+    least: Annotated[
+        int | None,
+        typer.Option(help="Shoppers who must share a need; as the last time, at first 2.", min=1),
+    ] = None,
     alike: Annotated[
-        float, typer.Option(help="Words with at least this cosine are one need.", min=0.5, max=1)
-    ] = 0.9,
+        float | None,
+        typer.Option(
+            help="Words with at least this cosine are one need; as the last time, at first 0.9.",
+            min=0.5,
+            max=1,
+        ),
+    ] = None,
     restore: Annotated[
         bool, typer.Option("--restore", help="Let needs come back that were deleted by hand.")
     ] = False,

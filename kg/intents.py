@@ -42,6 +42,8 @@ class _Before(NamedTuple):
 
     by_id: dict[str, Row]
     deleted: list[str]  # keys
+    least: int  # as it was mined the last time
+    alike: float
 
     @property
     def leading(self) -> list[str]:
@@ -53,13 +55,18 @@ class _Before(NamedTuple):
 
 
 def mine_intents(
-    graph: Graph, settings: Settings, *, least: int = 2, alike: float = 0.9, restore: bool = False
+    graph: Graph,
+    settings: Settings,
+    *,
+    least: int | None = None,
+    alike: float | None = None,
+    restore: bool = False,
 ) -> Mined:
     """Bring the needs in line with the data; the same data changes nothing.
 
     Args:
-        least: shoppers who must share a need.
-        alike: words with at least this cosine are one need.
+        least: shoppers who must share a need; None: as many as the last time, at first 2.
+        alike: words with at least this cosine are one need; None: as the last time, at first 0.9.
         restore: let those come back that a person deleted.
 
     Raises:
@@ -70,11 +77,18 @@ def mine_intents(
 
 
 def mine_with(
-    graph: Graph, encode: Encode, model: str, *, least: int = 2, alike: float = 0.9, restore: bool = False
+    graph: Graph,
+    encode: Encode,
+    model: str,
+    *,
+    least: int | None = None,
+    alike: float | None = None,
+    restore: bool = False,
 ) -> Mined:
     """The same with any encoder of the name `model`."""
     make_keys(graph)
     before = _before(graph, restore=restore)
+    least, alike = least or before.least, alike or before.alike
     said = list(said_and_chosen(graph))
     source: Source = "searches" if said else "phrases"
     told = said or list(phrases_of(_titled(graph)))
@@ -89,16 +103,18 @@ def mine_with(
         for start in range(0, len(changed), _BATCH):
             graph.write(_Q.store, rows=changed[start : start + _BATCH], model=model)
         graph.write(_Q.drop, ids=dropped)
-        graph.write(_Q.note_keys, keys=ledger)
+        graph.write(_Q.note, keys=ledger, least=least, alike=alike)
         run.counts = result._asdict()
     return result
 
 
 def _before(graph: Graph, *, restore: bool) -> _Before:
     by_id = {row["intent_id"]: row for row in graph.read(_Q.mined)}
-    noted = [key for row in graph.read(_Q.ledger) for key in row["keys"]]
+    first: Row = {"keys": [], "least": 2, "alike": 0.9}
+    noted = next(iter(graph.read(_Q.ledger)), first)
     there = {row["key"] for row in by_id.values()}
-    return _Before(by_id, [] if restore else sorted(set(noted) - there))
+    deleted = [] if restore else sorted(set(noted["keys"]) - there)
+    return _Before(by_id, deleted, noted["least"], noted["alike"])
 
 
 def said_and_chosen(graph: Graph) -> Iterator[Said]:
