@@ -44,6 +44,16 @@ def benchmark(name: str, folder: str, *arguments: str) -> tuple[dict[str, Any], 
     return shopgraph("gnn", "benchmark", folder, *arguments, "--out", kept)
 
 
+def rows_of(module: str, result: Path, *arguments: str) -> list[Bar]:
+    """What a bench with a graph of its own writes; none of an earlier run."""
+    result.unlink(missing_ok=True)
+    done = subprocess.run([sys.executable, "-m", f"tests.bench.{module}", *arguments], check=False)
+    if not result.is_file():
+        raise SystemExit(f"tests.bench.{module} gave exit code {done.returncode} and no figures")
+    rows: list[Bar] = json.loads(result.read_text())
+    return rows
+
+
 def least(bar: str, value: float, limit: float, command: str) -> Bar:
     """A bar that is met from a limit on."""
     value = round(value, 4)

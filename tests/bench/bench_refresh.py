@@ -36,6 +36,7 @@ from kg.refresh.stages import STAGES
 from kg.server import LocalServer
 from kg.settings import load_settings
 from tests.bench.bench_gate import gate
+from tests.bench.bench_model import rows_of
 from tests.bench.bench_publish import publications
 from tests.bench.server import served
 from tests.kg.made_up import PRODUCTS, SALES, read_csv, write_csv, write_shop
@@ -262,11 +263,7 @@ def bar(name: str, value: int, limit: int, words: str, wrong: list[str] | None =
 
 def elsewhere(module: str, result: str, *arguments: str) -> Iterator[Bar]:
     """The bars of a bench that has a graph of its own."""
-    done = subprocess.run([sys.executable, "-m", f"tests.bench.{module}", *arguments], check=False)
-    rows = json.loads(RESULT.with_name(result).read_text()) if done.returncode in (0, 1) else []
-    if not rows:
-        raise SystemExit(f"tests.bench.{module} gave exit code {done.returncode}")
-    return (row for row in rows if "bar" in row)
+    return (row for row in rows_of(module, RESULT.with_name(result), *arguments) if "bar" in row)
 
 
 def writes(shop: Shop, _: argparse.Namespace) -> Iterator[Bar]:

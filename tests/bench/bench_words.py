@@ -6,7 +6,6 @@ are kept. Bar 7 has a module of its own, as its graph of 112,000 items takes hal
 
 import argparse
 import json
-import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -14,7 +13,7 @@ from typing import Any
 
 from kg.console import out
 from tests.bench.bench_filters import filters_hold
-from tests.bench.bench_model import Bar, least, shopgraph
+from tests.bench.bench_model import Bar, least, rows_of, shopgraph
 
 RESULT = Path("build/bench/api.json")
 DATA = "../shared/data"
@@ -95,10 +94,7 @@ def reach() -> Iterator[Bar]:
 
 def speed() -> Iterator[Bar]:
     """Bar 7: answers a second, and how soon."""
-    done = subprocess.run([sys.executable, "-m", "tests.bench.bench_speed"], check=False)
-    if done.returncode not in (0, 1):
-        raise SystemExit(f"tests.bench.bench_speed gave exit code {done.returncode}")
-    yield from json.loads(RESULT.with_name("speed.json").read_text())
+    yield from rows_of("bench_speed", RESULT.with_name("speed.json"))
 
 
 BARS: dict[str, Callable[[], Iterator[Bar]]] = {
