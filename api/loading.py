@@ -63,7 +63,7 @@ def _read(graph: Graph, version: Version) -> Snapshot:
         number=number,
         context=_learned(version, version.context_property, [(r.item_id, r.context) for r in rows]),
         target=_learned(version, version.target_property, [(r.item_id, r.target) for r in rows]),
-        linear=_edges(graph, version, number),
+        linear=leads_to(graph, version, number),
         text=matrix(version, "textEmbedding", text_dim, texts),
         text_model=text_model,
         lexicon=Lexicon([r.written for r in rows]),
@@ -79,7 +79,26 @@ def read_columns(graph: Graph) -> list[list[Any]]:
     return [row for some in graph.stream(_Q.columns) for row in some["columns"]]
 
 
-def _edges(graph: Graph, version: Version, number: dict[str, int]) -> sp.csr_matrix:
+def learned_vectors(graph: Graph, version: Version, ids: Sequence[str]) -> tuple[Vectors, Vectors]:
+    """Context and target vectors of the version's slot for these items, [n, dim]; zero where it has none.
+
+    Raises:
+        ModelError: there are none, or one is not finite or of another size.
+    """
+    properties = {
+        "context_property": version.context_property,
+        "target_property": version.target_property,
+    }
+    rows = {row["item_id"]: row for row in graph.stream(_Q.learned, **properties)}
+
+    def made(column: str) -> list[tuple[str, Vectors | None]]:
+        return [(item_id, vector(rows[item_id][column]) if item_id in rows else None) for item_id in ids]
+
+    context = _learned(version, version.context_property, made("context"))
+    return context, _learned(version, version.target_property, made("target"))
+
+
+def leads_to(graph: Graph, version: Version, number: dict[str, int]) -> sp.csr_matrix:
     """The LEADS_TO edges of the version's slot; empty where the model makes no use of them.
 
     Raises:

@@ -69,11 +69,11 @@ async def give(
     picked = await pick(work)
     items = await _items(work, picked)
     encoder = serving.encoder.name if serving.encoder else None
-    intent = intent_of(request.query, work.understood, work.gathered, serving.snapshot, encoder)
+    intent = intent_of(request.query, work.understood, work.gathered, work.snapshot, encoder)
     response = RecommendationResponse.model_construct(
         recommendation_id=uuid4().hex,
-        model_version=serving.snapshot.version.model,
-        graph_version=serving.snapshot.version.graph,
+        model_version=work.snapshot.version.model,
+        graph_version=work.snapshot.version.graph,
         scenario=work.placement.name,
         ranking=work.ranking,
         experiment=work.part.experiment,
@@ -107,9 +107,10 @@ async def prepare(
     taken: Collection[str] = (),
 ) -> Work:
     """Find the placement, understand the words, look up what the graph knows, choose the weights."""
-    snapshot = serving.snapshot
     shown = shown_by(request.page_token)
     part = serving.part_of(request.scenario, request.user_id, request.session_id)
+    serving = serving.taking(part)
+    snapshot = serving.snapshot
     placement = serving.scenarios.at(part.scenario)
     understood = understand(placement.completed(request), snapshot, placement.conditions)
     asked = understood.request

@@ -28,10 +28,17 @@ class Serving(NamedTuple):
     timeouts: Timeouts = Timeouts()
     experiments: Experiments = Experiments()
     learned: Learned = Learned()
+    challenger: Snapshot | None = None  # the same items by the other model of an experiment
 
     def part_of(self, scenario: str | None, user_id: str | None, session_id: str | None) -> Part:
-        """Which scenario answers a request, by the experiments that run."""
-        return self.experiments.part_of(scenario, shopper_of(user_id, session_id), self.scenarios)
+        """Which scenario and model answer a request, by the experiments that run."""
+        models = self.snapshot.version.model, self.challenger.version.model if self.challenger else None
+        shopper = shopper_of(user_id, session_id)
+        return self.experiments.part_of(scenario, shopper, self.scenarios, models)
+
+    def taking(self, part: Part) -> "Serving":
+        """What a request with this part works with."""
+        return self._replace(snapshot=self.challenger) if part.challenged and self.challenger else self
 
 
 def load_serving(graph: Graph, settings: Settings) -> Serving:

@@ -11,6 +11,7 @@ from typing import TypeVar
 
 from neo4j.exceptions import DriverError, Neo4jError
 
+from api.challenger import Challenger, read_challenger
 from api.curation import Curation
 from api.intake import with_items
 from api.loading import load_snapshot, read_columns
@@ -57,6 +58,7 @@ class Keeper:
         self._columns_sum: Row | None = None  # of the columns that were read last by themselves
         self._trend_mark: frozenset[str] = frozenset()
         self._trend_until = 0.0
+        self._challenger: Challenger | None = None
         self.curation = Curation()
         self.stepped = asyncio.Event()  # set once the graph has been looked at, whatever came of it
 
@@ -69,13 +71,14 @@ class Keeper:
         """
         if self._serving is None:
             raise self._problem
-        curation = self.curation
+        curation, challenger = self.curation, self._challenger
         return self._serving._replace(
             scenarios=curation.scenarios,
             needs=curation.needs,
             timeouts=self._timeouts,
             experiments=curation.experiments,
             learned=curation.learned,
+            challenger=challenger.beside(self._serving.snapshot) if challenger else None,
         )
 
     @property
@@ -147,8 +150,21 @@ class Keeper:
                 continue
             before = self.curation.needs
             await self.curation.try_to_follow(self._reads, self._serving.snapshot.text_model)
+            await self._follow_challenger(self._serving.snapshot)
             if self.curation.needs is not before:
                 await self._renew_suggester()
+
+    async def _follow_challenger(self, snapshot: Snapshot) -> None:
+        """Have the other model of an experiment at hand, if there is one."""
+        model, there = self.curation.experiments.challenger, self._challenger
+        if there is not None and there.model == model and there.beside(snapshot) is not None:
+            return
+        self._challenger = None
+        if model is not None:
+            try:
+                self._challenger = await asyncio.to_thread(read_challenger, self.graph, model, snapshot)
+            except (ShopgraphError, DriverError, Neo4jError) as error:
+                log.warning("The experiment of models waits: %s", error)
 
     async def close(self) -> None:
         if self._reads is not None:
@@ -167,6 +183,7 @@ class Keeper:
             await self._load()
             if self._serving is not None:
                 await self.curation.follow(self._reads, self._serving.snapshot.text_model)
+                await self._follow_challenger(self._serving.snapshot)
             self._revision = revision
             self._trend_noted(mark)
         elif revision != self._revision:

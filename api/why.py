@@ -75,12 +75,11 @@ async def explained(request: ExplainRequest, serving: Serving, reads: Reads) -> 
     Raises:
         ApiError: there is no such item, or the request cannot be answered.
     """
-    snapshot = serving.snapshot
-    number = snapshot.number.get(request.item_id)
+    number = serving.snapshot.number.get(request.item_id)
     if number is None:
         raise ApiError(404, "unknown-item", f"There is no item {request.item_id!r} in the graph.")
     work = await prepare(request, serving, reads)
-    plan, left_out = work.plan, excluded(work)
+    snapshot, plan, left_out = work.snapshot, work.plan, excluded(work)
     complying = allowed(snapshot, work.request.filters, left_out, work.placement.conditions).mask
     scorer = Scorer(snapshot, plan.signals, plan.kind, work.weights)
     scores = scorer.all

@@ -19,6 +19,27 @@ RETURN m.version AS model_version,
        r.runId AS graph_version,
        coalesce(l.revision, 0) AS revision
 
+// name: held
+// A model whose vectors are in a slot, as `state` tells of the live one.
+// params: model_version (str)
+// returns: model_version (str), slot (str), dim (int), temperature (float), serving (str, JSON), graph_version (null)
+MATCH (m:Model {version: $model_version})
+WHERE m.slot IS NOT NULL
+RETURN m.version AS model_version,
+       m.slot AS slot,
+       m.dim AS dim,
+       m.temperature AS temperature,
+       m.serving AS serving,
+       null AS graph_version
+
+// name: learned
+// The vectors that a model made of items.
+// params: context_property (str), target_property (str)
+// returns: item_id (str), context ([float]), target ([float])
+MATCH (i:Item)
+WHERE i[$context_property] IS NOT NULL
+RETURN i.itemId AS item_id, i[$context_property] AS context, i[$target_property] AS target
+
 // name: vectors
 // Every item in the order of its id with what is kept in memory for scoring.
 // params: context_property (str), target_property (str)

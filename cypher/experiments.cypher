@@ -1,11 +1,11 @@
-// Experiments: two scenarios that share the shoppers of requests for the first.
+// Experiments: two scenarios that share the shoppers of requests for the first, or two models that share all shoppers.
 
 // name: every
 // All experiments, the last one first.
 // params:
-// returns: name (str), a (str, scenario), b (str, scenario), share (float), started_at (datetime), stopped_at (datetime or null)
+// returns: name (str), compares (str, scenario or model), a (str), b (str), share (float), started_at (datetime), stopped_at (datetime or null)
 MATCH (e:Experiment)
-RETURN e.name AS name, e.a AS a, e.b AS b, e.share AS share, e.startedAt AS started_at,
+RETURN e.name AS name, coalesce(e.compares, 'scenario') AS compares, e.a AS a, e.b AS b, e.share AS share, e.startedAt AS started_at,
        e.stoppedAt AS stopped_at
 ORDER BY e.startedAt DESC, name
 
@@ -19,9 +19,9 @@ ORDER BY name
 
 // name: start
 // A new experiment.
-// params: name (str), a (str), b (str), share (float)
+// params: name (str), compares (str), a (str), b (str), share (float)
 // returns: nothing
-CREATE (:Experiment {name: $name, a: $a, b: $b, share: $share, startedAt: datetime()})
+CREATE (:Experiment {name: $name, compares: $compares, a: $a, b: $b, share: $share, startedAt: datetime()})
 
 // name: stop
 // End an experiment; one that has ended keeps its time.

@@ -29,3 +29,11 @@ DELETE old
 WITH DISTINCT a, m
 CREATE (a)-[:POINTS_TO]->(m)
 RETURN m.version AS version
+
+// name: compared
+// The running experiment whose sides are two models: their vectors stay where they are until it ends.
+// params:
+// returns: name (str)
+MATCH (e:Experiment {compares: 'model'})
+WHERE e.stoppedAt IS NULL
+RETURN e.name AS name

@@ -12,6 +12,7 @@ from kg.console import progress
 from kg.driver import Graph
 from kg.encode import vector_index
 from kg.errors import ModelError
+from kg.models import check_not_compared
 from kg.queries import load
 
 SLOTS: Final = ("blue", "green")
@@ -38,9 +39,11 @@ def write_back(graph: Graph, model: SavedModel, *, timeout: float = 300, hold: b
         hold: leave the alias where it is; `shopgraph model promote` moves it.
 
     Raises:
-        ModelError: the vectors do not fit the graph (nothing was written), or the index does not come online.
+        ModelError: the vectors do not fit the graph or an experiment needs the slot (nothing was written), or
+            the index does not come online.
     """
     queries = load("gnn")
+    check_not_compared(graph)
     in_graph = [row["itemId"] for row in graph.read(queries.item_ids)]
     context, target = checked(model, in_graph)
     live = next(iter(graph.read(queries.live)), None)

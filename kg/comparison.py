@@ -25,7 +25,7 @@ class Side(NamedTuple):
     """One arm."""
 
     arm: str
-    scenario: str
+    side: str  # the scenario or the model
     users: int
     answers: int
     shown: int
@@ -133,11 +133,11 @@ def _sample(arm: str, shown: list[Row], credited: list[Row], currencies: list[st
     )
 
 
-def _side(arm: str, scenario: str, sample: _Sample) -> Side:
+def _side(arm: str, side: str, sample: _Sample) -> Side:
     shown, users = sample.shown.sum(), len(sample.shown)
     return Side(
         arm=arm,
-        scenario=scenario,
+        side=side,
         users=users,
         answers=int(sample.answers.sum()),
         shown=int(shown),

@@ -9,33 +9,53 @@ from kg.console import emit_json, out, say
 if TYPE_CHECKING:
     from kg.comparison import Comparison, Difference
 
-app = typer.Typer(name="experiment", no_args_is_help=True, help="A/B tests of two scenarios.")
+app = typer.Typer(
+    name="experiment", no_args_is_help=True, help="A/B tests of two scenarios, or of two models."
+)
 Name = Annotated[str, typer.Argument(help="The experiment.")]
 
 
 @app.command()
 def start(
     name: Name,
-    a: Annotated[str, typer.Option("--a", help="scenario:NAME, the one that requests name.")],
-    b: Annotated[str, typer.Option("--b", help="scenario:NAME, which stands in for it.")],
+    a: Annotated[
+        str,
+        typer.Option(
+            "--a", help="scenario:NAME, the one that requests name, or model:VERSION, the live one."
+        ),
+    ],
+    b: Annotated[
+        str,
+        typer.Option(
+            "--b",
+            help="What stands in for it: scenario:NAME, or model:VERSION whose vectors are in the graph.",
+        ),
+    ],
     share: Annotated[float, typer.Option(help="Part of the shoppers who get b.")] = 0.5,
 ) -> None:
-    """Split the shoppers of a scenario between it and another one. API processes follow within two seconds.
+    """Split the shoppers of a scenario between it and another one, or all shoppers between two models.
+
+    API processes follow within two seconds, once they have read the second model. No model can be published
+    while two are compared.
 
     Example: shopgraph experiment start new-home --a scenario:home --b scenario:home-2
     """
     from functools import partial
 
     from kg.driver import connect
-    from kg.experiments import scenario_of
+    from kg.experiments import sides_of
     from kg.experiments import start as begin
+    from kg.models import find
     from kg.schema import make_keys
     from kg.settings import load_settings
 
-    one, other = scenario_of(a, "--a"), scenario_of(b, "--b")
+    compares, one, other = sides_of(a, b)
     with connect(load_settings()) as graph:
         make_keys(graph)
-        graph.transact("an experiment", partial(begin, name=name, a=one, b=other, share=share))
+        if compares == "model":
+            one, other = (find(graph, version).version for version in (one, other))
+        work = partial(begin, name=name, compares=compares, a=one, b=other, share=share)
+        graph.transact("an experiment", work)
     say(f"{name} runs: {share:.0%} of the shoppers of {one} get {other}.")
 
 
@@ -67,7 +87,7 @@ def report(name: Name, as_json: Annotated[bool, typer.Option("--json", help="Pri
 
 @app.command()
 def stop(name: Name) -> None:
-    """Let the scenario a answer everybody again. The report stays.
+    """Let a answer everybody again. The report stays.
 
     Example: shopgraph experiment stop new-home
     """
@@ -88,12 +108,12 @@ def _print(result: "Comparison") -> None:
     from kg.feedback_cli import money
 
     table = Table(
-        "arm", "scenario", "users", "answers", "shown", "click-through %", "conversion %", "revenue a user"
+        "arm", "side", "users", "answers", "shown", "click-through %", "conversion %", "revenue a user"
     )
     for s in result.sides:
         rates = ["" if rate is None else f"{100 * rate:.2f}" for rate in (s.click_through, s.conversion)]
         table.add_row(
-            s.arm, s.scenario, f"{s.users:,}", f"{s.answers:,}", f"{s.shown:,}", *rates,
+            s.arm, s.side, f"{s.users:,}", f"{s.answers:,}", f"{s.shown:,}", *rates,
             money(s.revenue_per_user),
         )  # fmt: skip
     out.print(table)

@@ -63,21 +63,36 @@ def promote(
         check: called in the very transaction that moves the alias; what it raises leaves the alias alone.
 
     Raises:
-        ModelError: there is no such model, or its vectors are gone.
+        ModelError: there is no such model, its vectors are gone, or an experiment needs the live one.
     """
     model = find(graph, version)
 
     def move(tx: neo4j.ManagedTransaction) -> list[Row]:
         if check is not None:
             check(tx)
+        check_not_compared(tx)
         return tx.run(_Q.promote.text, version=model.version).data()
 
     if model.slot is None or not graph.transact("promotion", move):
         raise ModelError(
             f"The vectors of {model.version} are no longer in the graph. Write them again: "
-            f"shopgraph gnn write-back --version {model.version}"
+            f"shopgraph gnn write-back {model.version}"
         )
     return find(graph, model.version)
+
+
+def check_not_compared(graph: Graph | neo4j.ManagedTransaction) -> None:
+    """Refuse to move models while an experiment needs both of them.
+
+    Raises:
+        ModelError: an experiment runs whose sides are two models.
+    """
+    rows = graph.read(_Q.compared) if isinstance(graph, Graph) else graph.run(_Q.compared.text).data()
+    if rows:
+        raise ModelError(
+            f"The experiment {rows[0]['name']!r} compares two models, whose vectors fill both slots. Stop it "
+            f"first: shopgraph experiment stop {rows[0]['name']}"
+        )
 
 
 def rollback(graph: Graph) -> Model:

@@ -26,6 +26,8 @@ def reason(graph: Graph, options: Options) -> Reason:
     """Judge by the share of new interactions, that of items without vectors of the model, and its age."""
     if not options.retrain:
         return Reason(True, "not asked for", {})
+    if compared := graph.read(load("models").compared):
+        return Reason(True, f"the experiment {compared[0]['name']} compares two models", {})
     rows = graph.read(_Q.moved)
     if not rows:
         return Reason(False, "no model is live", {})

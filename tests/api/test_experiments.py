@@ -86,7 +86,6 @@ def test_what_cannot_be_compared_is_refused(client: TestClient, run) -> None:
         put(client, name)
     good = ("--a", "scenario:home", "--b", "scenario:other")
     for words, message in [
-        (("x", "--a", "model:1", "--b", "model:2"), "holds the vectors of one model"),
         (("x", "--a", "home", "--b", "scenario:other"), "expected scenario:NAME"),
         (("x", "--a", "scenario:nowhere", "--b", "scenario:other"), "no scenario 'nowhere'; there are: home"),
         (("x", "--a", "scenario:home", "--b", "scenario:home"), "nothing to compare"),

@@ -12,7 +12,7 @@ from gnn.store import About, SavedModel, serving
 from gnn.write_back import Written, idle_slot, write_back
 from kg.driver import Graph
 from kg.errors import ModelError
-from kg.queries import parse
+from kg.queries import load, parse
 
 IDS = [f"i{n}" for n in range(30)]
 BLEND = Blend(fade=0.2, linear=2.4)
@@ -208,6 +208,18 @@ def test_bad_vectors_are_refused_and_nothing_is_written(
         write_back(shop, spoil(model("v2")))
     assert shop.read(Q["live"]) == [{"version": "v1"}]
     assert shop.read(Q["slots"])[0]["target_green"] == 0
+
+
+def test_an_experiment_of_two_models_keeps_its_slots(shop: Graph) -> None:
+    write_back(shop, model("v1"))
+    write_back(shop, model("v2"), hold=True)
+    start = load("experiments").start
+    shop.write(start, name="e", compares="model", a="v1", b="v2", share=0.5)
+    with pytest.raises(ModelError, match="shopgraph experiment stop e"):
+        write_back(shop, model("v3"))
+    assert [row["version"] for row in shop.read(Q["models"])] == ["v1", "v2"]
+    shop.write(load("experiments").stop, name="e")
+    assert write_back(shop, model("v3")).slot == "green"
 
 
 def test_slots_take_turns() -> None:

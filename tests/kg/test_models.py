@@ -52,7 +52,7 @@ def test_what_cannot_be_promoted_is_named_and_changes_nothing(graph: Graph) -> N
     publish(graph, "20261123-a", "blue", 0.05)
     publish(graph, "20261124-b", "green", 0.06)
     graph.write(FORGET, version="20261123-a")
-    with pytest.raises(ModelError, match="shopgraph gnn write-back --version 20261123-a"):
+    with pytest.raises(ModelError, match="shopgraph gnn write-back 20261123-a"):
         promote(graph, "20261123-a")
     with pytest.raises(ModelError, match="no model to go back to"):
         rollback(graph)

@@ -1,4 +1,4 @@
-"""When a refresh trains again because texts are encoded by another encoder."""
+"""When a refresh trains again: for another encoder, but not while two models are compared."""
 
 import pytest
 
@@ -42,3 +42,11 @@ def test_another_encoder_is_a_reason_to_train_from_scratch(
     assert said in why.text
     assert why.skip == ("moved" in said)
     assert not why.warm or why.skip
+
+
+def test_no_model_is_trained_while_two_are_compared(graph: Graph) -> None:
+    graph.write(load("experiments").start, name="e", compares="model", a="v", b="w", share=0.5)
+    why = reason(graph, Options())
+    assert (why.skip, why.text) == (True, "the experiment e compares two models")
+    graph.write(load("experiments").stop, name="e")
+    assert reason(graph, Options()).text == "no model is live"
