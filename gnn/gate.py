@@ -16,9 +16,9 @@ import scipy.sparse as sp
 from gnn.blend import Blend
 from gnn.embed_new import forward
 from gnn.evaluation.baselines import RIVALS
-from gnn.evaluation.evaluate import Judgement, Scorer, judgement, per_user, rank
+from gnn.evaluation.evaluate import Judgement, Scorer, judgement, ndcg_by_item, rank
 from gnn.evaluation.judgements import MAIN, pairs
-from gnn.evaluation.significance import Comparison, paired_bootstrap
+from gnn.evaluation.significance import crossed_bootstrap, paired_bootstrap
 from gnn.evaluation.slices import Slice, slices
 from gnn.evaluation.slices import targets as targets_of
 from gnn.histories import histories
@@ -85,7 +85,7 @@ def judge(data: ShopData, candidate: SavedModel, twin: SavedModel, live: SavedMo
     overall = _compare(whole, judged, rankings[0], rankings[1])
     figures = {s.name: _compare(s, judged, rankings[0], rankings[1]) for s in segments}
     figures = {segment: row for segment, row in figures.items() if row["users"] >= LEAST_USERS}
-    served = {s.name: _compare(s, judged, rankings[2], rankings[0]) for s in [whole, *segments]}
+    served = {s.name: _compare(s, judged, rankings[2], rankings[0], same=True) for s in [whole, *segments]}
     served = {segment: row for segment, row in served.items() if row["users"] >= LEAST_USERS}
     until = twin.about.judged_until or 0
     # Without a second training there is no twin: what serves knows no more than what is judged.
@@ -149,13 +149,26 @@ def _judgement(data: ShopData, parts: Split) -> Judgement | None:
     return judgement(past, pairs(data, parts.test))
 
 
-def _compare(one: Slice, judged: Judgement, first: Ranking, second: Ranking) -> dict[str, float]:
+def _compare(
+    one: Slice, judged: Judgement, first: Ranking, second: Ranking, *, same: bool = False
+) -> dict[str, float]:
+    """The first less the second, over users and over items.
+
+    Args:
+        same: both are one model, of which one knows more, so that other items would fare no otherwise: over
+            users alone.
+    """
     rows, targets = targets_of(one, {MAIN: judged})
-    values = [per_user(ranking[rows], targets, [K])[METRIC] for ranking in (first, second)]
-    difference: Comparison = paired_bootstrap((values[0] - values[1])[:, None], _RESAMPLES)[0]
-    means = {"candidate": float(values[0].mean()), "live": float(values[1].mean())}
+    gains = [ndcg_by_item(ranking[rows], targets) for ranking in (first, second)]
+    less = sp.csr_matrix(gains[0] - gains[1])
+    if same:
+        difference = paired_bootstrap(np.asarray(less.sum(axis=1), np.float64).reshape(-1, 1), _RESAMPLES)[0]
+    else:
+        shares = sp.csr_matrix(sp.diags_array(1 / np.diff(targets.indptr)) @ targets)
+        difference = crossed_bootstrap(less, shares, _RESAMPLES)
+    means = {name: of.sum() / len(rows) for name, of in zip(("candidate", "live"), gains, strict=True)}
     told: dict[str, Any] = means | difference._asdict()
-    return {name: round(value, 6) for name, value in told.items()} | {"users": len(rows)}
+    return {name: round(float(value), 6) for name, value in told.items()} | {"users": len(rows)}
 
 
 def _scorer(past: ShopData, model: SavedModel) -> Scorer:

@@ -8,7 +8,17 @@ import numpy.typing as npt
 import scipy.sparse as sp
 import torch
 
-from gnn.evaluation.metrics import PER_USER, Floats, Hits, Ints, coverage, gini, novelty
+from gnn.evaluation.metrics import (
+    PER_USER,
+    Floats,
+    Hits,
+    Ints,
+    best_dcg,
+    coverage,
+    discount,
+    gini,
+    novelty,
+)
 from gnn.histories import Histories
 from kg.errors import ModelError
 
@@ -122,6 +132,13 @@ def per_user(ranking: Ints, targets: sp.csr_matrix, ks: Sequence[int]) -> PerUse
     """Each metric at each k for each user."""
     found, n_targets = hits(ranking, targets), np.diff(targets.indptr)
     return {f"{name}@{k}": metric(found[:, :k], n_targets) for k in ks for name, metric in PER_USER.items()}
+
+
+def ndcg_by_item(ranking: Ints, targets: sp.csr_matrix) -> sp.csr_matrix:
+    """What each target adds to its user's NDCG over the whole ranking, [n_users, n_items]; rows sum to it."""
+    user, place = np.nonzero(hits(ranking, targets))
+    values = discount(ranking.shape[1])[place] / best_dcg(np.diff(targets.indptr), ranking.shape[1])[user]
+    return sp.csr_matrix((values, (user, ranking[user, place])), shape=targets.shape)
 
 
 def means(values: Mapping[str, Floats]) -> Table:

@@ -28,9 +28,17 @@ def hit_rate(hits: Hits, n_targets: Ints) -> Floats:  # noqa: ARG001 (one signat
 def ndcg(hits: Hits, n_targets: Ints) -> Floats:
     """Σ_r hit_r / log2(r + 1), divided by what the best order of the user's targets would give."""
     k = hits.shape[1]
-    discount = 1 / np.log2(np.arange(2, k + 2))
-    ideal = np.cumsum(discount)[np.minimum(n_targets, k) - 1]
-    return np.asarray((hits * discount).sum(axis=1) / ideal)
+    return np.asarray((hits * discount(k)).sum(axis=1) / best_dcg(n_targets, k))
+
+
+def discount(k: int) -> Floats:
+    """What a hit at each place is worth, [k]."""
+    return np.asarray(1 / np.log2(np.arange(2, k + 2)))
+
+
+def best_dcg(n_targets: Ints, k: int) -> Floats:
+    """What the best order of each user's targets is worth, [n_users]."""
+    return np.asarray(np.cumsum(discount(k))[np.minimum(n_targets, k) - 1])
 
 
 def mrr(hits: Hits, n_targets: Ints) -> Floats:  # noqa: ARG001

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 
-from gnn.evaluation.evaluate import Asked, evaluate, judgement, per_user, rank, top_items
+from gnn.evaluation.evaluate import Asked, evaluate, judgement, ndcg_by_item, per_user, rank, top_items
 from kg.errors import ModelError
 from tests.gnn.known import known
 
@@ -97,3 +97,15 @@ def test_the_figures_do_not_depend_on_the_batch(monkeypatch: pytest.MonkeyPatch)
         with monkeypatch.context() as patch:
             patch.setattr("gnn.evaluation.evaluate._CELLS", 90)  # three users at a time
             assert np.array_equal(rank(scorer, asked, 5), whole)
+
+
+def test_what_items_add_sums_to_the_figure_of_the_user() -> None:
+    random = np.random.default_rng(0)
+    targets = sp.csr_matrix(random.random((50, 30)) < 0.2)
+    targets = targets[np.diff(targets.indptr) > 0].astype(np.float32)
+    ranking = np.stack([random.permutation(30)[:5] for _ in range(targets.shape[0])])
+    ranking[3, 2:] = -1
+    parts = ndcg_by_item(ranking, targets)
+    expected = per_user(ranking, targets, [5])["ndcg@5"]
+    np.testing.assert_allclose(np.asarray(parts.sum(axis=1)).ravel(), expected)
+    assert not parts.toarray()[targets.toarray() == 0].any()
