@@ -16,9 +16,16 @@ import scipy.sparse as sp
 from gnn.blend import Blend
 from gnn.embed_new import forward
 from gnn.evaluation.baselines import RIVALS
-from gnn.evaluation.evaluate import Judgement, Scorer, judgement, ndcg_by_item, rank
+from gnn.evaluation.evaluate import (
+    Judgement,
+    Scorer,
+    judgement,
+    ndcg_by_item,
+    rank,
+    target_ranks,
+)
 from gnn.evaluation.judgements import MAIN, pairs
-from gnn.evaluation.significance import crossed_bootstrap, paired_bootstrap
+from gnn.evaluation.significance import Comparison, crossed_bootstrap, paired_bootstrap
 from gnn.evaluation.slices import Slice, slices
 from gnn.evaluation.slices import targets as targets_of
 from gnn.histories import histories
@@ -33,7 +40,12 @@ LEAST_USERS = 30  # fewer say nothing, overall or of a segment
 _ALPHA = 0.05
 _RESAMPLES = 5_000
 
-Ranking = npt.NDArray[np.int32]
+
+class Found(NamedTuple):
+    """What a model recommends, and where it has what was wanted."""
+
+    ranking: npt.NDArray[np.int32]  # [n_users, K]
+    ranks: sp.csr_matrix  # log2 of the rank of each target among all items, in its place, [n_users, n_items]
 
 
 class Verdict(NamedTuple):
@@ -45,7 +57,7 @@ class Verdict(NamedTuple):
     reason: str
     since: int | None  # seconds since 1970: later interactions were asked for
     users: int
-    overall: dict[str, float]  # candidate, live, difference, low, high, p
+    overall: dict[str, float]  # candidate, live, difference, low, high, p; rank, rank_p: times as high
     segments: dict[str, dict[str, float]]  # the same and users, by segment
     served: dict[str, float]  # vectors that would serve less their twin's: difference, low, high, p
     learned: tuple[
@@ -75,17 +87,14 @@ def judge(data: ShopData, candidate: SavedModel, twin: SavedModel, live: SavedMo
         return refused(name, other, why)
     past = data._replace(interactions=known)
     serving, judging = _scorer(past, candidate), _scorer(past, twin)
-    rankings = [
-        rank(judging, judged, K),
-        rank(_scorer(past, live) if live else RIVALS["popularity"](pairs(data, known)), judged, K),
-        rank(serving, judged, K),
-    ]
+    against = _scorer(past, live) if live else RIVALS["popularity"](pairs(data, known))
+    mine, theirs, served_lists = (_found(scorer, judged) for scorer in (judging, against, serving))
     segments = slices(data, parts, {MAIN: judged})
     whole = Slice("overall", np.arange(n_users), None)
-    overall = _compare(whole, judged, rankings[0], rankings[1])
-    figures = {s.name: _compare(s, judged, rankings[0], rankings[1]) for s in segments}
+    overall = _compare(whole, judged, mine, theirs)
+    figures = {s.name: _compare(s, judged, mine, theirs) for s in segments}
     figures = {segment: row for segment, row in figures.items() if row["users"] >= LEAST_USERS}
-    served = {s.name: _compare(s, judged, rankings[2], rankings[0], same=True) for s in [whole, *segments]}
+    served = {s.name: _compare(s, judged, served_lists, mine, same=True) for s in [whole, *segments]}
     served = {segment: row for segment, row in served.items() if row["users"] >= LEAST_USERS}
     until = twin.about.judged_until or 0
     # Without a second training there is no twin: what serves knows no more than what is judged.
@@ -112,12 +121,16 @@ def _reason(
         )
     if overall["difference"] <= 0:
         return f"not better overall: {METRIC} {overall['candidate']:.4f} against {overall['live']:.4f}"
-    for segment in _clearly_worse(segments):
+    for segment in _clearly_worse(segments, _ALPHA / 2):
         row = segments[segment]
         return (
             f"clearly worse in {segment}: {METRIC} {row['candidate']:.4f} against {row['live']:.4f}, "
             f"p {row['p']:.4f}"
         )
+    ranks = {name: {"difference": row["rank"] - 1, "p": row["rank_p"]} for name, row in segments.items()}
+    for segment in _clearly_worse(ranks, _ALPHA / 2):
+        row = segments[segment]
+        return f"clearly worse in {segment}: ranks {row['rank']:.2f} times as high, p {row['rank_p']:.4f}"
     return None
 
 
@@ -130,11 +143,11 @@ def _leak(learned: list[Gain]) -> str | None:
     )
 
 
-def _clearly_worse(rows: dict[str, dict[str, float]]) -> list[str]:
+def _clearly_worse(rows: dict[str, dict[str, float]], alpha: float = _ALPHA) -> list[str]:
     """The rows whose fall is significant when all of them are looked at (Holm, 1979), the surest first."""
     worse = []
     for place, name in enumerate(sorted(rows, key=lambda name: (rows[name]["p"], name))):
-        if rows[name]["p"] > _ALPHA / (len(rows) - place):
+        if rows[name]["p"] > alpha / (len(rows) - place):
             break
         if rows[name]["difference"] < 0:
             worse.append(name)
@@ -149,26 +162,40 @@ def _judgement(data: ShopData, parts: Split) -> Judgement | None:
     return judgement(past, pairs(data, parts.test))
 
 
+def _found(scorer: Scorer, judged: Judgement) -> Found:
+    ranks = judged.targets.astype(np.float64)
+    ranks.data = np.log2(target_ranks(scorer, judged))
+    return Found(rank(scorer, judged, K), ranks)
+
+
 def _compare(
-    one: Slice, judged: Judgement, first: Ranking, second: Ranking, *, same: bool = False
+    one: Slice, judged: Judgement, first: Found, second: Found, *, same: bool = False
 ) -> dict[str, float]:
-    """The first less the second, over users and over items.
+    """The first against the second, over users and over items: NDCG@20, and how many times as high it ranks.
+
+    Ranks say more than NDCG where few targets are among the first twenty.
 
     Args:
         same: both are one model, of which one knows more, so that other items would fare no otherwise: over
             users alone.
     """
     rows, targets = targets_of(one, {MAIN: judged})
-    gains = [ndcg_by_item(ranking[rows], targets) for ranking in (first, second)]
-    less = sp.csr_matrix(gains[0] - gains[1])
-    if same:
-        difference = paired_bootstrap(np.asarray(less.sum(axis=1), np.float64).reshape(-1, 1), _RESAMPLES)[0]
-    else:
-        shares = sp.csr_matrix(sp.diags_array(1 / np.diff(targets.indptr)) @ targets)
-        difference = crossed_bootstrap(less, shares, _RESAMPLES)
+    gains = [ndcg_by_item(of.ranking[rows], targets) for of in (first, second)]
+    shares = sp.csr_matrix(sp.diags_array(1 / np.diff(targets.indptr)) @ targets)
+    rises = sp.csr_matrix((second.ranks - first.ranks)[rows].multiply(shares))
+    figure, places = (
+        _differ(sp.csr_matrix(less), shares, same=same) for less in (gains[0] - gains[1], rises)
+    )
     means = {name: of.sum() / len(rows) for name, of in zip(("candidate", "live"), gains, strict=True)}
-    told: dict[str, Any] = means | difference._asdict()
+    ranks = {"rank": 2**places.difference, "rank_p": places.p}
+    told: dict[str, Any] = means | figure._asdict() | ranks
     return {name: round(float(value), 6) for name, value in told.items()} | {"users": len(rows)}
+
+
+def _differ(less: sp.csr_matrix, shares: sp.csr_matrix, *, same: bool) -> Comparison:
+    if same:
+        return paired_bootstrap(np.asarray(less.sum(axis=1), np.float64).reshape(-1, 1), _RESAMPLES)[0]
+    return crossed_bootstrap(less, shares, _RESAMPLES)
 
 
 def _scorer(past: ShopData, model: SavedModel) -> Scorer:

@@ -15,7 +15,7 @@ import numpy.typing as npt
 import pandas as pd
 from scipy import stats
 
-from gnn.evaluation.evaluate import Judgement, Scorer, judgement
+from gnn.evaluation.evaluate import Judgement, Scorer, judgement, target_ranks
 from gnn.evaluation.judgements import pairs
 from gnn.histories import histories
 from gnn.split import new_pairs
@@ -23,7 +23,6 @@ from kg.dataset import ShopData
 
 ALPHA = 0.01  # chance that a leak passes
 LEAST_USERS = 100  # of a half of the days; with fewer the days are looked at as a whole
-_CELLS = 2**24  # users x items scored at once
 
 Floats = npt.NDArray[np.float64]
 
@@ -91,26 +90,5 @@ def _asked(data: ShopData, past: pd.DataFrame, fresh: pd.DataFrame) -> Judgement
 
 def _gains(served: Scorer, twin: Scorer, judged: Judgement) -> Floats:
     """By user, the mean of log2 of the ratio of ranks."""
-    ratios = np.log2(_ranks(twin, judged)) - np.log2(_ranks(served, judged))
+    ratios = np.log2(target_ranks(twin, judged)) - np.log2(target_ranks(served, judged))
     return np.asarray(pd.Series(ratios).groupby(judged.targets.tocoo().row).mean(), dtype=np.float64)
-
-
-def _ranks(scorer: Scorer, judged: Judgement) -> Floats:
-    """The rank of each target among all items that are not in its user's history, 1 for the best."""
-    n_users, n_items = judged.targets.shape
-    step = max(1, _CELLS // n_items)
-    found = []
-    for start in range(0, n_users, step):
-        asked = judged.asked.rows(slice(start, start + step))
-        scores = np.array(scorer(asked), dtype=np.float32)
-        seen = asked.history.tocoo()
-        scores[seen.row, seen.col] = -np.inf
-        for row, of in enumerate(scores):
-            wanted = judged.targets.indices[
-                judged.targets.indptr[start + row] : judged.targets.indptr[start + row + 1]
-            ]
-            ordered = np.sort(of)
-            above = n_items - np.searchsorted(ordered, of[wanted], side="right")
-            alike = n_items - np.searchsorted(ordered, of[wanted], side="left") - above
-            found.append(1 + above + (alike - 1) / 2)
-    return np.concatenate(found)

@@ -120,6 +120,27 @@ def _best_own(scores: Scores, asked: Asked, k: int) -> Ints:
     return best
 
 
+def target_ranks(scorer: Scorer, judged: Judgement) -> Floats:
+    """The rank of each target among all items that are not in its user's history, 1 for the best."""
+    n_users, n_items = judged.targets.shape
+    step = max(1, _CELLS // n_items)
+    found = []
+    for start in range(0, n_users, step):
+        asked = judged.asked.rows(slice(start, start + step))
+        scores = np.array(scorer(asked), dtype=np.float32)
+        seen = asked.history.tocoo()
+        scores[seen.row, seen.col] = -np.inf
+        for row, of in enumerate(scores):
+            wanted = judged.targets.indices[
+                judged.targets.indptr[start + row] : judged.targets.indptr[start + row + 1]
+            ]
+            ordered = np.sort(of)
+            above = n_items - np.searchsorted(ordered, of[wanted], side="right")
+            alike = n_items - np.searchsorted(ordered, of[wanted], side="left") - above
+            found.append(1 + above + (alike - 1) / 2)
+    return np.concatenate(found)
+
+
 def hits(ranking: Ints, targets: sp.csr_matrix) -> Hits:
     """Whether each item of a ranking is one of its user's targets, [n_users, k]."""
     wide = np.int64(targets.shape[1])

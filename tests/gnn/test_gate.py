@@ -10,11 +10,10 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from gnn.config import TrainConfig
-from gnn.evaluation.evaluate import Asked, Judgement
+from gnn.evaluation.evaluate import Asked, Judgement, target_ranks
 from gnn.fake import fake_shop
 from gnn.gate import _reason, judge
 from gnn.gating import gated
-from gnn.leak import _ranks
 from gnn.model import ItemGraphModel
 from gnn.pipeline import train_and_save
 from gnn.store import SavedModel, load
@@ -137,7 +136,7 @@ def test_ranks_count_what_scores_better_and_half_of_what_scores_alike() -> None:
     wanted = sp.csr_matrix(np.array([[0, 1, 0, 1, 1]], np.float32))
     judged = Judgement(Asked(np.array([0]), history, history), wanted)
     scores = np.array([[9, 5, 7, 5, 1]], np.float32)  # the first is the user's own: it does not count
-    assert _ranks(lambda _: scores, judged).tolist() == [2.5, 2.5, 4.0]
+    assert target_ranks(lambda _: scores, judged).tolist() == [2.5, 2.5, 4.0]
 
 
 def test_against_a_live_model_only_what_neither_has_seen_counts(
@@ -165,21 +164,28 @@ def test_a_model_against_one_that_is_better_in_half_of_the_shop(data: ShopData, 
     assert not verdict.publish
     assert verdict.reason.startswith("not better overall")
     right, left = verdict.segments["category: right"], verdict.segments["category: left"]
+    assert right["rank"] < 0.5
+    assert left["rank"] == 1
     assert right["candidate"] < right["live"] / 2
     assert right["high"] < 0
     assert left["difference"] == 0
 
 
 def test_one_segment_that_is_clearly_worse_refuses_what_is_better_overall() -> None:
-    better = {"candidate": 0.1, "live": 0.09, "difference": 0.01, "p": 0.001}
-    worse = {"candidate": 0.1, "live": 0.2, "difference": -0.1, "p": 0.012}
-    luck = {"candidate": 0.1, "live": 0.11, "difference": -0.01, "p": 0.02}
+    same = {"rank": 1.0, "rank_p": 0.9}
+    better = {"candidate": 0.1, "live": 0.09, "difference": 0.01, "p": 0.001, **same}
+    worse = {"candidate": 0.1, "live": 0.2, "difference": -0.1, "p": 0.012, **same}
+    luck = {"candidate": 0.1, "live": 0.11, "difference": -0.01, "p": 0.02, **same}
     fine = {"overall": better}
     assert _reason(better, {"a": better, "b": better}, fine) is None
-    # Holm, three segments: 0.001 < 0.05 / 3, then 0.012 < 0.05 / 2; 0.02 among four is no longer sure.
+    # Holm, three segments, half of 0.05 for each of two figures: 0.001 < 0.025 / 3, then 0.012 < 0.025 / 2;
+    # 0.02 among three is no longer sure.
     told = _reason(better, {"a": better, "b": worse, "c": better | {"p": 0.9}}, fine)
     assert told == "clearly worse in b: ndcg@20 0.1000 against 0.2000, p 0.0120"
     assert _reason(better, {"a": luck, "b": better | {"p": 0.9}, "c": better | {"p": 0.8}}, fine) is None
+    lower = better | {"rank": 0.25, "rank_p": 0.001}
+    told = _reason(better, {"a": better, "b": lower}, fine)
+    assert told == "clearly worse in b: ranks 0.25 times as high, p 0.0010"
     damaged = _reason(better, {}, {"overall": better, "a": worse})
     assert damaged is not None
     assert "they were damaged" in damaged
