@@ -25,12 +25,6 @@ class TuneConfig(BaseModel):
         5_000, ge=100, description="Items among which the right ones must be found, drawn at random."
     )
     patience: int = Field(5, ge=1, description="Looks at the validation loss without a gain before the end.")
-    share: float = Field(
-        0.75,
-        gt=0,
-        le=1,
-        description="How far to go from the weights at the start towards those that were found.",
-    )
     max_minutes: float = Field(30, gt=0, description="Training stops after so many minutes.")
     seed: int = Field(0, ge=0, description="Of the draws and the order of training.")
 

@@ -58,9 +58,6 @@ def train(
 ) -> Trained:
     """Train `model` in place; LoRA's additions are merged into its weights at the end.
 
-    The weights then go back towards those at the start, by all but `config.share` of the way: between both,
-    an encoder keeps more of what it knew, and often finds more too (WiSE-FT, Wortsman et al. 2022).
-
     Args:
         pairs: each kind takes part in proportion to its number.
         stop: those whose loss says when to stop; none: it ends after all epochs.
@@ -75,7 +72,6 @@ def train(
     model.max_seq_length = min(config.tokens, length or config.tokens)
     model.model_card_data.widget = [{}]  # no card is written, so no examples for it are looked for
     transformer: Any = model[0]
-    start = [weight.detach().clone() for weight in model.parameters()]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # told to the authors of libraries, not to ours
         if not config.full:
@@ -83,17 +79,9 @@ def train(
         trained = _run(model, pairs, stop, config, scratch, epochs or config.epochs)
         if not config.full:
             transformer.model = transformer.model.merge_and_unload()
-    towards(start, list(model.parameters()), config.share)
     model.max_seq_length = length
     model.eval()
     return trained
-
-
-def towards(start: Sequence[Tensor], found: Sequence[Tensor], share: float) -> None:
-    """Leave `found` so far of the way from `start` to what it was."""
-    with torch.no_grad():
-        for before, weight in zip(start, found, strict=True):
-            weight.copy_(torch.lerp(before, weight, share))
 
 
 def _run(

@@ -10,7 +10,7 @@ from torch.nn.functional import cross_entropy, normalize
 
 from kg.tuning.judge import measure, task_of
 from kg.tuning.pairs import Kind, Pair, drawn_for
-from kg.tuning.train import NeedLoss, towards
+from kg.tuning.train import NeedLoss
 from kg.tuning.watch import SCALE
 
 
@@ -67,10 +67,3 @@ def test_a_need_is_judged_by_the_sum_of_its_words_and_the_item():
     found = measure(encode, {"needs": task})["needs"]
     assert found.ndcg.tolist() == [1.0]  # the words alone would find b, and the item alone itself
     assert encode(["w"])[0] @ encode(["b"])[0] > encode(["w"])[0] @ encode(["c"])[0]
-
-
-def test_weights_go_back_towards_the_start():
-    start, found = [torch.zeros(2), torch.ones(3)], [torch.ones(2), torch.full((3,), 3.0)]
-    towards(start, found, 0.75)
-    assert [weight.tolist() for weight in found] == [[0.75, 0.75], [2.5, 2.5, 2.5]]
-    assert [weight.tolist() for weight in start] == [[0, 0], [1, 1, 1]]
