@@ -33,7 +33,11 @@ def serve(
     port: Annotated[int, typer.Option(help="Port to listen at.", min=1, max=65535)] = 8000,
     workers: Annotated[int, typer.Option(help="Processes; each keeps the vectors in memory.", min=1)] = 1,
     wait: Annotated[
-        bool, typer.Option("--wait", help="Start without a model too, and answer 503 until there is one.")
+        bool,
+        typer.Option(
+            "--wait",
+            help="Start without a model too: until there is one, words, texts, edges and popularity answer.",
+        ),
     ] = False,
 ) -> None:
     """Answer recommendations over HTTP until interrupted.

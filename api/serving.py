@@ -59,6 +59,7 @@ class Keeper:
         self._trend_mark: frozenset[str] = frozenset()
         self._trend_until = 0.0
         self._challenger: Challenger | None = None
+        self._challenger_until = 0.0  # one that could not be read is tried again after that
         self.curation = Curation()
         self.stepped = asyncio.Event()  # set once the graph has been looked at, whatever came of it
 
@@ -160,11 +161,12 @@ class Keeper:
         if there is not None and there.model == model and there.beside(snapshot) is not None:
             return
         self._challenger = None
-        if model is not None:
+        if model is not None and time.monotonic() >= self._challenger_until:
             try:
                 self._challenger = await asyncio.to_thread(read_challenger, self.graph, model, snapshot)
             except (ShopgraphError, DriverError, Neo4jError) as error:
                 log.warning("The experiment of models waits: %s", error)
+                self._challenger_until = time.monotonic() + _TREND_SECONDS
 
     async def close(self) -> None:
         if self._reads is not None:

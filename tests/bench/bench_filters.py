@@ -78,7 +78,7 @@ def wrongs(folder: str, manifest: str | None, name: str, examples: int) -> Wrong
             )
             for r in rows
         ]
-        with served() as url, httpx.Client(base_url=url, timeout=30) as client:
+        with served(model=False) as url, httpx.Client(base_url=url, timeout=30) as client:
             return _asked(client, items, bought, examples)
     finally:
         shopgraph("graph server stop")

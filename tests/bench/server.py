@@ -12,14 +12,20 @@ import httpx
 
 
 @contextmanager
-def served(app: str | None = None) -> Iterator[str]:
-    """Its address, once it is ready; `app` is another application, as uvicorn names it."""
+def served(app: str | None = None, *, model: bool = True) -> Iterator[str]:
+    """Its address, once it is ready.
+
+    Args:
+        app: another application, as uvicorn names it.
+        model: whether one must be live; without it the API is ready when it answers.
+    """
     port = _free_port()
     uvicorn = [sys.executable, "-m", "uvicorn", str(app), "--log-level", "warning"]
-    server = subprocess.Popen([*(uvicorn if app else [*_shopgraph(), "api", "serve"]), "--port", str(port)])
+    ours = [*_shopgraph(), "api", "serve", *([] if model else ["--wait"])]
+    server = subprocess.Popen([*(uvicorn if app else ours), "--port", str(port)])
     try:
         url = f"http://127.0.0.1:{port}"
-        _wait(url, server)
+        _wait(f"{url}/readyz" if model else f"{url}/v1/users/nobody/recommendations", server)
         yield url
     finally:
         server.terminate()
@@ -43,9 +49,9 @@ def _wait(url: str, server: "subprocess.Popen[bytes]") -> None:
         if server.poll() is not None:
             raise SystemExit("The API ended; see its message above.")
         try:
-            if httpx.get(f"{url}/readyz").status_code == 200:
+            if httpx.get(url).status_code == 200:
                 return
         except httpx.TransportError:
             pass
         time.sleep(0.3)
-    raise SystemExit("The API is not ready after 120 s: " + httpx.get(f"{url}/readyz").text)
+    raise SystemExit("The API is not ready after 120 s: " + httpx.get(url).text)
