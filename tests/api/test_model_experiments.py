@@ -75,6 +75,20 @@ def test_an_experiment_of_models_waits_for_both(filled: Graph, client: TestClien
     )
 
 
+def test_a_second_model_with_broken_vectors_leaves_the_first_one_answering(
+    filled: Graph,
+    client: TestClient,  # noqa: F811 - fixtures
+    run,  # noqa: F811
+) -> None:
+    shop.publish(filled, "model-2", "green", seed=2, broken={"tea-4": [float("nan")] * shop.DIM})
+    promote(filled, "model-1")
+    run("start", "models", "--a", "model:model-1", "--b", "model:model-2")
+    wait_for(lambda: "waits" in str(ask(client, user_id="x", limit=1)["notes"]), seconds=3)
+    for session in SESSIONS.values():
+        answer = ask(client, session_id=session, limit=1)
+        assert (answer["experiment"], answer["model_version"]) == (None, "model-1")
+
+
 def test_models_that_cannot_be_compared_are_refused(filled: Graph, run) -> None:  # noqa: F811 - a fixture
     for words, error, message in [
         (("--a", "model:model-1", "--b", "scenario:x"), SettingsError, "different kinds"),
