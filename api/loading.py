@@ -63,7 +63,7 @@ def _read(graph: Graph, version: Version) -> Snapshot:
         number=number,
         context=_learned(version, version.context_property, [(r.item_id, r.context) for r in rows]),
         target=_learned(version, version.target_property, [(r.item_id, r.target) for r in rows]),
-        linear=leads_to(graph, version, number),
+        linear=leads_to(graph, version, number, len(ids)),
         text=matrix(version, "textEmbedding", text_dim, texts),
         text_model=text_model,
         lexicon=Lexicon([r.written for r in rows]),
@@ -89,22 +89,21 @@ def learned_vectors(graph: Graph, version: Version, ids: Sequence[str]) -> tuple
         "context_property": version.context_property,
         "target_property": version.target_property,
     }
-    rows = {row["item_id"]: row for row in graph.stream(_Q.learned, **properties)}
+    context, target = {}, {}
+    for row in graph.stream(_Q.learned, **properties):
+        context[row["item_id"]], target[row["item_id"]] = vector(row["context"]), vector(row["target"])
+    return (
+        _learned(version, version.context_property, [(i, context.get(i)) for i in ids]),
+        _learned(version, version.target_property, [(i, target.get(i)) for i in ids]),
+    )
 
-    def made(column: str) -> list[tuple[str, Vectors | None]]:
-        return [(item_id, vector(rows[item_id][column]) if item_id in rows else None) for item_id in ids]
 
-    context = _learned(version, version.context_property, made("context"))
-    return context, _learned(version, version.target_property, made("target"))
-
-
-def leads_to(graph: Graph, version: Version, number: dict[str, int]) -> sp.csr_matrix:
+def leads_to(graph: Graph, version: Version, number: dict[str, int], n: int) -> sp.csr_matrix:
     """The LEADS_TO edges of the version's slot; empty where the model makes no use of them.
 
     Raises:
         ModelError: a weight is not a number.
     """
-    n = len(number)
     source, target, weight = [], [], []
     if version.linear:
         for row in graph.stream(_Q.leads_to, slot=version.slot.lower()):

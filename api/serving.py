@@ -59,7 +59,6 @@ class Keeper:
         self._trend_mark: frozenset[str] = frozenset()
         self._trend_until = 0.0
         self._challenger: Challenger | None = None
-        self._challenger_until = 0.0  # one that could not be read is tried again after that
         self.curation = Curation()
         self.stepped = asyncio.Event()  # set once the graph has been looked at, whatever came of it
 
@@ -124,6 +123,7 @@ class Keeper:
         """Until cancelled. What people set is followed by itself, since reading a large shop takes long."""
         async with asyncio.TaskGroup() as group:
             group.create_task(self._follow_curation(), name="follow what people set")
+            group.create_task(self._follow_challenger(), name="follow the second model of an experiment")
             while True:
                 self._nudged.clear()
                 await self.step()
@@ -151,22 +151,32 @@ class Keeper:
                 continue
             before = self.curation.needs
             await self.curation.try_to_follow(self._reads, self._serving.snapshot.text_model)
-            await self._follow_challenger(self._serving.snapshot)
             if self.curation.needs is not before:
                 await self._renew_suggester()
 
-    async def _follow_challenger(self, snapshot: Snapshot) -> None:
-        """Have the other model of an experiment at hand, if there is one."""
-        model, there = self.curation.experiments.challenger, self._challenger
-        if there is not None and there.model == model and there.beside(snapshot) is not None:
-            return
-        self._challenger = None
-        if model is not None and time.monotonic() >= self._challenger_until:
+    async def _follow_challenger(self) -> None:
+        """Have the other model of an experiment at hand, if there is one. Reading it takes long, too."""
+        failed: str | None = None  # a model that could not be read
+        until = 0.0  # when it is tried again
+        while True:
+            await asyncio.sleep(POLL_SECONDS)
+            model, there = self.curation.experiments.challenger, self._challenger
+            if model is None or self._serving is None:
+                self._challenger = failed = None
+                continue
+            snapshot = self._serving.snapshot
+            if there is not None and there.model == model:
+                if there.beside(snapshot) is None:
+                    self._challenger = await asyncio.to_thread(there.moved, snapshot)
+                continue
+            self._challenger = None
+            if model == failed and time.monotonic() < until:
+                continue
             try:
                 self._challenger = await asyncio.to_thread(read_challenger, self.graph, model, snapshot)
             except (ShopgraphError, DriverError, Neo4jError) as error:
                 log.warning("The experiment of models waits: %s", error)
-                self._challenger_until = time.monotonic() + _TREND_SECONDS
+                failed, until = model, time.monotonic() + _TREND_SECONDS
 
     async def close(self) -> None:
         if self._reads is not None:
@@ -185,7 +195,6 @@ class Keeper:
             await self._load()
             if self._serving is not None:
                 await self.curation.follow(self._reads, self._serving.snapshot.text_model)
-                await self._follow_challenger(self._serving.snapshot)
             self._revision = revision
             self._trend_noted(mark)
         elif revision != self._revision:

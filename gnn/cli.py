@@ -114,7 +114,7 @@ def write_back_(
 def gate(version: Version = None, as_json: Json = False) -> None:
     """Compare a saved model with the live one on interactions that neither knows, and keep the verdict.
 
-    Overall and by segment (new items, users by activity, categories), with a paired bootstrap over users. It
+    Overall and by segment (new items, users by activity, categories), over users and items. It
     may be published if it is better overall and clearly worse in no segment. Nothing is published here.
 
     Example: shopgraph gnn gate 20261124-030000-000-ab12cd

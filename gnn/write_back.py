@@ -2,8 +2,10 @@
 
 import json
 import time
+from functools import partial
 from typing import Final, NamedTuple
 
+import neo4j
 import numpy as np
 import numpy.typing as npt
 
@@ -43,7 +45,6 @@ def write_back(graph: Graph, model: SavedModel, *, timeout: float = 300, hold: b
             the index does not come online.
     """
     queries = load("gnn")
-    check_not_compared(graph)
     in_graph = [row["itemId"] for row in graph.read(queries.item_ids)]
     context, target = checked(model, in_graph)
     live = next(iter(graph.read(queries.live)), None)
@@ -52,8 +53,8 @@ def write_back(graph: Graph, model: SavedModel, *, timeout: float = 300, hold: b
 
     graph.write(queries.model_key)
     graph.write(queries.alias_key)
+    graph.transact("freeing a slot", partial(_free, slot=slot))
     graph.write(queries.drop_blue if slot == "blue" else queries.drop_green)
-    graph.write(queries.retire, slot=slot)
     graph.write_batched(queries.clear, **names)
     graph.write_batched(queries.clear_edges, slot=slot)
     ids = model.about.item_ids
@@ -73,6 +74,13 @@ def write_back(graph: Graph, model: SavedModel, *, timeout: float = 300, hold: b
     _promote(graph, model, slot, context.shape[1], hold=hold)
     without = len(in_graph) - len(ids)
     return Written(model.about.version, slot, len(ids), edges, without, live["version"] if live else None)
+
+
+def _free(tx: neo4j.ManagedTransaction, slot: str) -> None:
+    """Nobody may count on the slot's vectors from now on; an experiment that begins at this moment waits."""
+    tx.run(load("ingest").take_turn.text, runId="write-back").consume()
+    check_not_compared(tx)
+    tx.run(load("gnn").retire.text, slot=slot).consume()
 
 
 def _write_edges(graph: Graph, model: SavedModel, slot: str) -> int:

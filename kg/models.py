@@ -70,6 +70,7 @@ def promote(
     def move(tx: neo4j.ManagedTransaction) -> list[Row]:
         if check is not None:
             check(tx)
+        tx.run(load("ingest").take_turn.text, runId="promote").consume()
         check_not_compared(tx)
         return tx.run(_Q.promote.text, version=model.version).data()
 
@@ -81,14 +82,16 @@ def promote(
     return find(graph, model.version)
 
 
-def check_not_compared(graph: Graph | neo4j.ManagedTransaction) -> None:
+def check_not_compared(tx: neo4j.ManagedTransaction) -> None:
     """Refuse to move models while an experiment needs both of them.
+
+    Args:
+        tx: a transaction that has taken ingest's turn, as the start of an experiment does.
 
     Raises:
         ModelError: an experiment runs whose sides are two models.
     """
-    rows = graph.read(_Q.compared) if isinstance(graph, Graph) else graph.run(_Q.compared.text).data()
-    if rows:
+    if rows := tx.run(_Q.compared.text).data():
         raise ModelError(
             f"The experiment {rows[0]['name']!r} compares two models, whose vectors fill both slots. Stop it "
             f"first: shopgraph experiment stop {rows[0]['name']}"

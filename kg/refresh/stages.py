@@ -123,6 +123,9 @@ def publish(job: Job) -> Done:
     version = job.done["evaluate"].watermark
     if version is None or version == retrain.live_version(job.graph):
         return Done({"published": None})
+    if compared := job.graph.read(load("models").compared):  # it began after the training
+        end = f"shopgraph experiment stop {compared[0]['name']} && shopgraph gnn write-back {version}"
+        return Done({"published": None, "reason": f"two models are compared; afterwards: {end}"})
     written = job.command("gnn", "write-back", version, "--hold")
     promote(job.graph, version, check=job.lease.check)
     return Done(

@@ -3,9 +3,13 @@
 import json
 from datetime import UTC, datetime
 
+import numpy as np
 import pytest
+import scipy.sparse as sp
 from fastapi.testclient import TestClient
 
+from api.challenger import Learned
+from api.screen import Codes
 from kg.driver import Graph
 from kg.errors import ModelError, SettingsError
 from kg.experiments import Experiment
@@ -87,6 +91,35 @@ def test_a_second_model_with_broken_vectors_leaves_the_first_one_answering(
     for session in SESSIONS.values():
         answer = ask(client, session_id=session, limit=1)
         assert (answer["experiment"], answer["model_version"]) == (None, "model-1")
+
+
+def test_items_that_are_gone_do_not_stop_a_second_model(
+    filled: Graph,
+    client: TestClient,  # noqa: F811 - fixtures
+    run,  # noqa: F811
+) -> None:
+    """A snapshot keeps the places of deleted items."""
+    shop.publish(filled, "model-2", "green", seed=2, leads_to=[("tea-0", "tools-5", 9.0)])
+    promote(filled, "model-1")
+    wait_for(lambda: ask(client, user_id="x", limit=1)["model_version"] == "model-1", seconds=3)
+    assert client.delete("/v1/items/coffee-0").status_code == 200
+    wait_for(lambda: "coffee-0" not in ids(ask(client, user_id="x", limit=18)), seconds=3)
+    run("start", "models", "--a", "model:model-1", "--b", "model:model-2")
+    wait_for(lambda: ask(client, user_id="x", limit=1)["experiment"] == "models", seconds=3)
+    answer = ask(client, session_id=SESSIONS["b"], session_items=["tea-0"], limit=18)
+    assert (answer["model_version"], ids(answer)[0]) == ("model-2", "tools-5")
+    assert "coffee-0" not in ids(answer)
+
+
+def test_vectors_go_with_their_items() -> None:
+    """Another order, one item gone and one that came."""
+    vectors = np.arange(6, dtype=np.float32).reshape(3, 2) + 1
+    linear = sp.csr_matrix(np.array([[0, 1, 2], [3, 0, 4], [5, 6, 0]], dtype=np.float32))
+    learned = Learned(["a", "b", "c"], vectors, -vectors, Codes.of(-vectors), linear).of(["c", "new", "a"])
+    assert learned.context.tolist() == [[5, 6], [0, 0], [1, 2]]
+    assert learned.target.tolist() == (-learned.context).tolist()
+    assert learned.codes.rows is learned.target
+    assert learned.linear.toarray().tolist() == [[0, 0, 5], [0, 0, 0], [2, 0, 0]]
 
 
 def test_models_that_cannot_be_compared_are_refused(filled: Graph, run) -> None:  # noqa: F811 - a fixture

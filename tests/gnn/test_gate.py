@@ -172,7 +172,7 @@ def test_a_model_against_one_that_is_better_in_half_of_the_shop(data: ShopData, 
 
 
 def test_one_segment_that_is_clearly_worse_refuses_what_is_better_overall() -> None:
-    same = {"rank": 1.0, "rank_p": 0.9}
+    same = {"users_p": 0.9, "rank": 1.0, "rank_p": 0.9}
     better = {"candidate": 0.1, "live": 0.09, "difference": 0.01, "p": 0.001, **same}
     worse = {"candidate": 0.1, "live": 0.2, "difference": -0.1, "p": 0.012, **same}
     luck = {"candidate": 0.1, "live": 0.11, "difference": -0.01, "p": 0.02, **same}
@@ -183,9 +183,15 @@ def test_one_segment_that_is_clearly_worse_refuses_what_is_better_overall() -> N
     told = _reason(better, {"a": better, "b": worse, "c": better | {"p": 0.9}}, fine)
     assert told == "clearly worse in b: ndcg@20 0.1000 against 0.2000, p 0.0120"
     assert _reason(better, {"a": luck, "b": better | {"p": 0.9}, "c": better | {"p": 0.8}}, fine) is None
-    lower = better | {"rank": 0.25, "rank_p": 0.001}
-    told = _reason(better, {"a": better, "b": lower}, fine)
-    assert told == "clearly worse in b: ranks 0.25 times as high, p 0.0010"
+    # By the users alone, where ranks agree that it hangs on no single item.
+    seen = luck | {"p": 0.3, "users_p": 0.001, "rank": 0.25, "rank_p": 0.002}
+    told = _reason(better, {"a": better, "b": seen}, fine)
+    assert told == (
+        "clearly worse in b: ndcg@20 0.1000 against 0.1100, and what was wanted ranks 0.25 times as high, "
+        "p 0.0020"
+    )
+    for one in ({"rank_p": 0.3}, {"users_p": 0.3}, {"rank": 1.1}, {"difference": 0.01}):
+        assert _reason(better, {"a": better, "b": seen | one}, fine) is None
     damaged = _reason(better, {}, {"overall": better, "a": worse})
     assert damaged is not None
     assert "they were damaged" in damaged

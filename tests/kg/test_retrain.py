@@ -1,11 +1,15 @@
 """When a refresh trains again: for another encoder, but not while two models are compared."""
 
+from types import SimpleNamespace
+from typing import cast
+
 import pytest
 
 from kg.driver import Graph
 from kg.queries import load, parse
-from kg.refresh.job import Options
+from kg.refresh.job import Done, Job, Options
 from kg.refresh.retrain import reason
+from kg.refresh.stages import publish
 
 Q = parse(
     "retrain",
@@ -50,3 +54,11 @@ def test_no_model_is_trained_while_two_are_compared(graph: Graph) -> None:
     assert (why.skip, why.text) == (True, "the experiment e compares two models")
     graph.write(load("experiments").stop, name="e")
     assert reason(graph, Options()).text == "no model is live"
+
+
+def test_a_run_that_trained_before_an_experiment_began_goes_on_without_publishing(graph: Graph) -> None:
+    graph.write(load("experiments").start, name="e", compares="model", a="v", b="w", share=0.5)
+    done = publish(cast("Job", SimpleNamespace(graph=graph, done={"evaluate": Done({}, "new")})))
+    assert done.counts["published"] is None
+    assert "shopgraph experiment stop e && shopgraph gnn write-back new" in done.counts["reason"]
+    assert not done.changed
