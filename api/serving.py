@@ -182,7 +182,8 @@ class Keeper:
         if self._reads is not None:
             await self._reads.close()
         if self._graph is not None:
-            self._graph.close()
+            with suppress(BufferError):  # a thread was sending; its connection ends with it
+                self._graph.close()
 
     async def _follow(self) -> None:
         if self._reads is None or self._graph is None:

@@ -37,7 +37,7 @@ from kg.dataset import ShopData
 
 METRIC, K = "ndcg@20", 20
 LEAST_USERS = 30  # fewer say nothing, overall or of a segment
-LEAST_ITEMS = 8  # as many that are wanted alike; fewer fall together by chance too often
+LEAST_ITEMS = 5  # as many that are wanted alike; fewer fall together by chance too often
 _ALPHA = 0.05
 _RESAMPLES = 5_000
 
