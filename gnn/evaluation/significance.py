@@ -49,7 +49,8 @@ def crossed_bootstrap(
     For what is to hold for other items than those that happened to be wanted: an item that one model ranks
     lower is lower for all who wanted it, which is one observation and not as many as there are users. It errs
     on the side of chance, but for fewer than about ten items: where items alone differ, by chance, five of
-    them are told to be worse at p < 0.001 one time in twenty, and three one time in ten. Interval and p as in `paired_bootstrap`.
+    them are told to be worse at p < 0.001 one time in twenty, and three one time in ten. Interval
+    and p as in `paired_bootstrap`.
 
     Args:
         differences: what each item adds to its user's value by one model, less the other, [n_users, n_items].
