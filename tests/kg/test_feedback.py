@@ -113,7 +113,7 @@ def test_the_command_prints_them(told: Graph, monkeypatch: pytest.MonkeyPatch) -
 def test_shoppers_are_split_by_the_share_for_ever_and_anew_in_each_experiment() -> None:
     users = [f"user-{n}" for n in range(20_000)]
     one, again, other = (
-        np.array([Experiment(name, "x", "y", 0.3, NOW).arm_of(u) == "b" for u in users])
+        np.array([Experiment(name, "scenario", "x", "y", 0.3, NOW).arm_of(u) == "b" for u in users])
         for name in ("one", "one", "other")
     )
     assert (one == again).all()
@@ -121,7 +121,7 @@ def test_shoppers_are_split_by_the_share_for_ever_and_anew_in_each_experiment() 
         assert arms.mean() == pytest.approx(0.3, abs=4 * (0.3 * 0.7 / 20_000) ** 0.5)
     assert (one & other).mean() == pytest.approx(0.09, abs=0.01)
     assert not (
-        one & ~np.array([Experiment("one", "x", "y", 0.5, NOW).arm_of(u) == "b" for u in users])
+        one & ~np.array([Experiment("one", "scenario", "x", "y", 0.5, NOW).arm_of(u) == "b" for u in users])
     ).any()
 
 
