@@ -43,10 +43,11 @@ class Outcome(NamedTuple):
 
     def save(self, path: Path) -> None:
         """Write one file; it is there whole or not at all."""
-        about = self._asdict() | {"rankings": None}
+        about = json.dumps(self._asdict() | {"rankings": None})
+        arrays: dict[str, Any] = {"about": about, **self.rankings}
         written = path.with_suffix(".tmp")
         with written.open("wb") as file:
-            np.savez_compressed(file, about=json.dumps(about), **self.rankings)  # type: ignore[arg-type]
+            np.savez_compressed(file, **arrays)
         written.replace(path)
 
     @classmethod

@@ -2,9 +2,10 @@
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, cast
 
 import pytest
+from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
 from api.app import create_app
@@ -140,7 +141,7 @@ def test_erasure_takes_answers_also_those_on_their_way(
 def test_what_finds_no_room_is_dropped_and_counted(
     client: TestClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    ledger: Ledger = client.app.state.ledger  # type: ignore[attr-defined]
+    ledger: Ledger = cast(FastAPI, client.app).state.ledger
     monkeypatch.setattr(ledger, "_room", 3_000)
     small, large = ask(client, limit=1, explain="none"), ask(client, limit=18)
     assert replay(client, small).json() == small

@@ -225,10 +225,12 @@ def test_one_lease_at_a_time_and_a_number_that_grows(graph: Graph) -> None:
             first.check()
 
 
-def test_the_lease_of_a_dead_holder_frees_itself_and_the_dead_writes_no_more(graph: Graph) -> None:
+def test_the_lease_of_a_dead_holder_frees_itself_and_the_dead_writes_no_more(
+    graph: Graph, monkeypatch: pytest.MonkeyPatch
+) -> None:
     make_keys(graph)
     dead = Lease(graph, "dead", seconds=1)
-    dead._renew = lambda: None  # type: ignore[method-assign]  # as if it were stopped
+    monkeypatch.setattr(dead, "_renew", lambda: None)  # as if it were stopped
     dead._thread = type(dead._thread)(target=dead._renew)
     dead.__enter__()
     with pytest.raises(BusyError), Lease(graph, "too early", seconds=30):
