@@ -1,13 +1,15 @@
 """What shoppers do lately, and when items came: read from the graph now and then, kept with the snapshot."""
 
+import math
 from typing import NamedTuple
 
 import numpy as np
 
-from api.columns import Bools, Floats, seconds
+from api.columns import Bools, Categories, Floats, seconds
 from kg.columns import RELATIONSHIP_OF
 from kg.driver import Graph
 from kg.queries import load
+from kg.seasons import week_of_year
 
 _Q = load("api")
 DECAY = 0.9  # an event counts a tenth less for each day, half after a week
@@ -20,6 +22,7 @@ class Activity(NamedTuple):
 
     trend: Floats  # [n], recent events * weight of their type * 0.9 ** days before the newest event of all
     first_seen: Floats  # [n], seconds since 1970 of the first event; NaN for items with a release date
+    newest: float = math.nan  # seconds since 1970 of the newest event of all; NaN where there are no times
 
 
 def read_activity(graph: Graph, number: dict[str, int], n: int, event_weights: dict[str, float]) -> Activity:
@@ -40,7 +43,27 @@ def read_activity(graph: Graph, number: dict[str, int], n: int, event_weights: d
         for item_id, at in graph.read(_Q.first_seen)[0]["items"]:
             if item_id in number:
                 first_seen[number[item_id]] = seconds(at)
-    return Activity(trend, first_seen)
+    return Activity(trend, first_seen, seconds(newest))
+
+
+def week_of(at: float) -> int | None:
+    """0 to 51, the week of the year of a moment in seconds since 1970; None for NaN."""
+    return None if math.isnan(at) else int(week_of_year(np.array([at // 86_400], dtype=np.int64))[0])
+
+
+def in_season(categories: Categories, at: float, n: int) -> Floats:
+    """How much more than usual is wanted of each item's categories in the week of a moment, [n].
+
+    The mean logarithm over the categories that it lies in itself: 0 as usual, and where it is not known.
+    """
+    week = week_of(at)
+    total, known = np.zeros(n), np.zeros(n)
+    for category_id, season in categories.seasons.items():
+        if week is not None and category_id in categories.items:
+            items = categories.items[category_id]
+            total[items] += np.log(season[week])
+            known[items] += 1
+    return total / np.maximum(known, 1)
 
 
 def novelty(arrived: Floats) -> Floats:

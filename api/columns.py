@@ -46,6 +46,14 @@ class Categories(NamedTuple):
     by_name: dict[str, frozenset[str]]  # casefolded name or id -> category ids
     items: dict[str, Numbers]  # category id -> numbers of the items directly in it
     names: dict[str, str]  # category id -> name
+    seasons: dict[
+        str, Floats
+    ]  # category id -> how many times as much as usual in each week of the year, [52]
+
+    def within(self, category_id: str) -> Numbers:
+        """Numbers of the items in a category and below it."""
+        found = [self.items[c] for c in self.below[category_id] if c in self.items]
+        return np.unique(np.concatenate(found)) if found else np.zeros(0, dtype=np.int64)
 
     def resolve(self, wanted: Iterable[str]) -> frozenset[str]:
         """Ids of all categories that a filter's values mean, subtrees included."""
@@ -95,6 +103,7 @@ def categories_from(
             (number[row["item_id"]], row["category_ids"]) for row in members if row["item_id"] in number
         ),
         names={row["category_id"]: row["name"] or row["category_id"] for row in tree},
+        seasons={row["category_id"]: np.array(row["season"]) for row in tree if row.get("season")},
     )
 
 

@@ -76,7 +76,8 @@ def _square(linear: sp.csr_matrix, n: int) -> sp.csr_matrix:
 def _activity(before: Activity, n: int) -> Activity:
     """Nobody has done anything with the items at the end."""
     more = (0, n - len(before.trend))
-    return Activity(np.pad(before.trend, more), np.pad(before.first_seen, more, constant_values=np.nan))
+    seen = np.pad(before.first_seen, more, constant_values=np.nan)
+    return before._replace(trend=np.pad(before.trend, more), first_seen=seen)
 
 
 def _categories(

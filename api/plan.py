@@ -11,7 +11,7 @@ from api.signals import Seed, Signals
 from api.snapshot import Snapshot
 from api.weights import KindWeights, RankingWeights
 
-STANDING = frozenset({"popularity", "trend", "novelty"})  # what speaks for items whoever asks
+STANDING = frozenset({"popularity", "trend", "novelty", "season"})  # what speaks for items whoever asks
 _NOTHING = "The request names no user, items or words to go by."
 
 
@@ -68,7 +68,7 @@ def types_in(signals: Signals, kind: KindWeights) -> list[str]:
         found.append("words")
     if signals.needs and kind.intents:
         found.append("intent")
-    found += [name for name in ("popularity", "trend", "novelty") if getattr(kind, name)]
+    found += [name for name in ("popularity", "trend", "novelty", "season") if getattr(kind, name)]
     return list(dict.fromkeys(found))
 
 

@@ -6,7 +6,7 @@
              + cold   * sum_i v_i cos(x_i, x_j) / temperature        over the items that have no vector
              + alike  * mean_a cos(x_a, x_j) / ...    a over the items looked at
              + words  * (cos(q', x_j) / temperature + lexical * BM25(q, j) / max BM25)
-             + edges from the items looked at + popularity + trend + novelty
+             + edges from the items looked at + popularity + trend + novelty + season
              + intents * closeness * weight of the item, over the needs that the words come close to
              + what rules add
 
@@ -237,6 +237,8 @@ def _standing(snapshot: Snapshot, kind: KindWeights) -> Iterator[tuple[PartType,
         yield "trend", kind.trend * np.log1p(snapshot.activity.trend)
     if kind.novelty:
         yield "novelty", kind.novelty * novelty(snapshot.arrived)
+    if kind.season:
+        yield "season", kind.season * snapshot.season
 
 
 def _words_scale(kind: KindWeights, weights: RankingWeights) -> float:

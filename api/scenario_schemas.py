@@ -138,6 +138,12 @@ class ScenarioWeights(Strict):
     novelty: Weight | None = Field(
         None, description="Multiplies how new an item is, 1 for the newest.", examples=[0.5]
     )
+    season: Weight | None = Field(
+        None,
+        description="Multiplies the logarithm of how many times as much as usual is wanted of the item's "
+        "categories in this week of the year.",
+        examples=[0.5],
+    )
 
 
 class Scenario(Strict):

@@ -12,7 +12,17 @@ Floats = npt.NDArray[np.float64]
 Numbers = npt.NDArray[np.int64]
 SeedType = Literal["history", "session", "item"]
 PartType = Literal[
-    "history", "session", "item", "edge", "words", "intent", "popularity", "trend", "novelty", "rule"
+    "history",
+    "session",
+    "item",
+    "edge",
+    "words",
+    "intent",
+    "popularity",
+    "trend",
+    "novelty",
+    "season",
+    "rule",
 ]
 
 

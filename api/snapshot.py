@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import scipy.sparse as sp
 
-from api.activity import Activity, read_activity
+from api.activity import Activity, in_season, read_activity
 from api.columns import Categories, Columns, Floats, Table, by_value, centroids, columns_from
 from api.lexicon import Lexicon
 from api.screen import NOTHING, Codes
@@ -61,6 +61,11 @@ class Snapshot:
         """When each item was released or, where that is not known, first touched; NaN where neither is."""
         released = self.columns.released
         return np.where(np.isnan(released), self.activity.first_seen, released)
+
+    @cached_property
+    def season(self) -> Floats:
+        """How much more than usual each item's categories are wanted at this time of the year, [n]."""
+        return in_season(self.categories, self.activity.newest, len(self.ids))
 
     @property
     def temperature(self) -> float:

@@ -25,7 +25,7 @@ async def trends(options: Annotated[TrendOptions, Query()], keeper: KeeperOf) ->
     if wanted is not None and not categories.resolve([wanted]):
         raise ApiError(404, "unknown-category", f"There is no category {wanted!r} in the graph.")
     found = await asyncio.to_thread(hot_categories, snapshot, wanted)
-    found.sort(key=lambda category: getattr(category, options.by), reverse=True)
+    found.sort(key=lambda category: getattr(category, options.by) or 0.0, reverse=True)
     return TrendResponse(
         categories=[
             HotCategory(
@@ -33,6 +33,7 @@ async def trends(options: Annotated[TrendOptions, Query()], keeper: KeeperOf) ->
                 name=categories.names[c.category_id],
                 heat=round(c.heat, 3),
                 rise=round(c.rise, 3),
+                season=c.season,
                 items=c.items,
             )
             for c in found[: options.limit]

@@ -10,9 +10,10 @@ from api.conditions import Strict
 class TrendOptions(Strict):
     """Which categories."""
 
-    by: Literal["heat", "rise"] = Field(
+    by: Literal["heat", "rise", "season"] = Field(
         "heat",
-        description="heat: most happens there. rise: more happens there than in the shop's whole past.",
+        description="heat: most happens there. rise: more happens there than in the shop's whole past. "
+        "season: more happens there at this time of the year than usual, by the years before.",
         examples=["rise"],
     )
     category: str | None = Field(
@@ -38,6 +39,12 @@ class HotCategory(BaseModel):
         description="Its share of all heat over its share of all shoppers of items ever; 1 is as always.",
         examples=[1.8],
     )
+    season: float | None = Field(
+        None,
+        description="How many times as much as usual happens there in this week of the year, by all years "
+        "before; null where less than a year is known.",
+        examples=[1.3],
+    )
     items: int = Field(description="Visible items in it.", examples=[120])
 
 
@@ -46,6 +53,17 @@ class TrendResponse(BaseModel):
 
     categories: list[HotCategory] = Field(
         description="The hottest, or those that rise most, first.",
-        examples=[[{"category_id": "Beverages/Tea", "name": "Tea", "heat": 41.7, "rise": 1.8, "items": 120}]],
+        examples=[
+            [
+                {
+                    "category_id": "Beverages/Tea",
+                    "name": "Tea",
+                    "heat": 41.7,
+                    "rise": 1.8,
+                    "season": 1.3,
+                    "items": 120,
+                }
+            ]
+        ],
     )
     took_ms: float = Field(description="Time spent in the API, in milliseconds.", examples=[0.8])

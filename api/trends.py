@@ -4,6 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from api.activity import week_of
 from api.snapshot import Snapshot
 
 _DOUBT = 5.0  # shoppers and heat of the average item, so that a few events make no rise
@@ -15,6 +16,7 @@ class Heat(NamedTuple):
     category_id: str
     heat: float
     rise: float
+    season: float | None
     items: int
 
 
@@ -32,14 +34,16 @@ def hot_categories(snapshot: Snapshot, below: str | None = None) -> list[Heat]:
     visible = ~snapshot.columns.hidden
     all_heat, all_shoppers = trend[visible].sum(), shoppers[visible].sum()
     usual = all_heat / max(all_shoppers, 1.0)  # heat a shopper
+    week = week_of(snapshot.activity.newest)
     found = []
     for category_id in sorted(asked):
-        within = [categories.items[c] for c in categories.below[category_id] if c in categories.items]
-        items = np.unique(np.concatenate(within)) if within else np.zeros(0, dtype=np.int64)
+        items = categories.within(category_id)
         items = items[visible[items]]
         heat = float(trend[items].sum())
         if heat > 0:
             expected = usual * (shoppers[items].sum() + _DOUBT)
             rise = (heat + usual * _DOUBT) / expected
-            found.append(Heat(category_id, heat, float(rise), len(items)))
+            season = None if week is None else categories.seasons.get(category_id)
+            now = None if season is None else float(season[week])
+            found.append(Heat(category_id, heat, float(rise), now, len(items)))
     return found

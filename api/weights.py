@@ -58,6 +58,11 @@ class KindWeights(BaseModel):
     popularity: float = Field(0.0, description="Multiplies the logarithm of 1 + the number of shoppers.")
     trend: float = Field(0.0, description="Multiplies the logarithm of 1 + the decayed number of events.")
     novelty: float = Field(0.0, description="Multiplies how new an item is, 1 for the newest.")
+    season: float = Field(
+        0.0,
+        description="Multiplies the logarithm of how many times as much as usual is wanted of the item's "
+        "categories in this week of the year.",
+    )
     newest: int = Field(
         0,
         description="Set where the newest items come first: how many of those that comply are ranked first.",

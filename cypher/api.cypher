@@ -135,10 +135,10 @@ ORDER BY item_id
 // name: categories
 // The category tree.
 // params:
-// returns: category_id (str), name (str), parent_ids ([str])
+// returns: category_id (str), name (str), season ([float] or null), parent_ids ([str])
 MATCH (c:Category)
 OPTIONAL MATCH (c)-[:CHILD_OF]->(parent:Category)
-RETURN c.categoryId AS category_id, c.name AS name, collect(parent.categoryId) AS parent_ids
+RETURN c.categoryId AS category_id, c.name AS name, c.season AS season, collect(parent.categoryId) AS parent_ids
 ORDER BY category_id
 
 // name: last_event

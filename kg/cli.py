@@ -62,7 +62,10 @@ def build(
     ] = False,
     as_json: Json = False,
 ) -> None:
-    """Make the edges that follow from the data: SIMILAR_TO, BOUGHT_WITH, VIEWED_WITH.
+    """Make the edges that follow from the data: SIMILAR_TO, BOUGHT_WITH, VIEWED_WITH; and seasons.
+
+    A category's `season` says how many times as much as usual happens there in each of a year's 52 weeks;
+    it takes a year of events with times.
 
     Only edges that changed are written, and those the data no longer supports are deleted. What the shop
     declared itself is never touched.
@@ -71,6 +74,7 @@ def build(
     """
     from kg.build import build_edges
     from kg.driver import connect
+    from kg.seasons import store_seasons
     from kg.settings import load_settings
 
     settings = load_settings()
@@ -78,11 +82,14 @@ def build(
         changes = build_edges(
             graph, k=k, window_days=window_days, least=least, home=settings.home, changed=changed
         )
+        seasons = store_seasons(graph)
     if as_json:
-        emit_json({kind: change._asdict() for kind, change in changes.items()})
+        emit_json({kind: c._asdict() for kind, c in changes.items()} | {"seasons": seasons._asdict()})
         return
     for kind, change in changes.items():
         out.print(f"{kind}: {change.edges:,} edges, {change.written:,} written, {change.deleted:,} deleted.")
+    if seasons.categories or seasons.deleted:
+        out.print(f"Seasons of {seasons.categories:,} categories, {seasons.written:,} written.")
 
 
 @app.command()

@@ -18,7 +18,7 @@ from api.snapshot import Snapshot, Vectors
 from api.weights import KindWeights, RankingWeights
 from kg.dataset import ShopData
 
-TERMS: Final = ("words", "category", "popularity", "trend", "novelty")  # fields of KindWeights
+TERMS: Final = ("words", "category", "popularity", "trend", "novelty", "season")  # fields of KindWeights
 _OF_THE_PAST: Final = frozenset({"category"})  # looking up a long past takes time
 _NOTHING: Final = {"gnn": 0.0, "cold_text": 0.0, "intents": 0.0} | dict.fromkeys(TERMS, 0.0)
 

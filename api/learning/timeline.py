@@ -6,9 +6,11 @@ from typing import Any
 import numpy as np
 
 from api.activity import DECAY, Activity
+from api.columns import Floats
 from api.learning.cases import Bools
 from api.snapshot import Snapshot
 from kg.dataset import ShopData
+from kg.seasons import seasons
 
 _DAY = 86_400
 
@@ -41,6 +43,7 @@ class Timeline:
         self._next, self._at = 0, int(self._order[0]) if len(self._order) else 0
         self._shoppers = np.zeros(n, dtype=np.int64)
         self._trend, self._seen = np.zeros(n), np.full(n, np.nan)
+        self._seasons: tuple[int, dict[str, Floats]] = (-1, {})  # week since 1970 that they are of
         if not data.has_time:
             self._shoppers = np.bincount(self._place, self._first, minlength=n).astype(np.int64)
 
@@ -53,8 +56,23 @@ class Timeline:
         self._move(at)
         released = snapshot.columns.released
         columns = snapshot.columns._replace(released=np.where(released <= at, released, np.nan))
-        activity = Activity(self._trend, self._seen)
-        return self._with(shoppers=self._shoppers, activity=activity, columns=columns)
+        activity = Activity(self._trend, self._seen, float(self._at) if self._next else np.nan)
+        categories = snapshot.categories._replace(seasons=self._seasons_so_far())
+        return self._with(shoppers=self._shoppers, activity=activity, columns=columns, categories=categories)
+
+    def _seasons_so_far(self) -> dict[str, Floats]:
+        """By category, told anew each week."""
+        week = self._at // (7 * _DAY)
+        if week != self._seasons[0]:
+            categories, past = self._snapshot.categories, slice(0, self._next)
+            names = [c for c in categories.below if len(categories.within(c))]
+            day = self._order[past] // _DAY
+            groups = [categories.within(c) for c in names]
+            found = seasons(
+                self._place[past], day, np.ones(len(day), dtype=np.int64), groups, len(self._trend)
+            )
+            self._seasons = week, {} if found is None else dict(zip(names, found, strict=True))
+        return self._seasons[1]
 
     def _with(self, **changes: Any) -> Snapshot:
         found = replace(self._snapshot, **changes)
