@@ -8,27 +8,20 @@ from api.intent_schemas import Intent
 
 Arm = Literal["a", "b"]
 Source = Literal["history", "items", "edges", "words", "intents"]
+PartType = Literal[
+    "history", "session", "item", "edge", "words", "intent", "popularity", "trend", "novelty", "discount",
+    "season", "rule",
+]  # fmt: skip
 
 
 class Reason(BaseModel):
     """One part of a score. The contributions of an item's reasons sum to its score."""
 
-    type: Literal[
-        "history",
-        "session",
-        "item",
-        "edge",
-        "words",
-        "intent",
-        "popularity",
-        "trend",
-        "novelty",
-        "season",
-        "rule",
-    ] = Field(
+    type: PartType = Field(
         description="Where the part comes from: a past item, an item of the session, the item looked at, "
         "an edge from one of these, the words, what others chose after such words, popularity, what is "
-        "chosen lately, what is new, what is in season, or a rule of the scenario that boosts or buries.",
+        "chosen lately, what is new, what is on sale, what is in season, or a rule of the scenario that "
+        "boosts or buries.",
         examples=["history"],
     )
     item_id: str | None = Field(description="The item that it comes from, if one.", examples=["B004756YJA"])

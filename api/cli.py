@@ -157,6 +157,9 @@ def recommend(
     price_gte: Annotated[float | None, typer.Option(help="Lowest price.", min=0)] = None,
     price_lte: Annotated[float | None, typer.Option(help="Highest price.", min=0)] = None,
     in_stock: Annotated[bool | None, typer.Option("--in-stock/--out-of-stock", help="By stock.")] = None,
+    on_sale: Annotated[
+        bool | None, typer.Option("--on-sale/--not-on-sale", help="By whether they cost less than else.")
+    ] = None,
     released_after: Annotated[datetime | None, typer.Option(help="Only items released since (UTC).")] = None,
     exclude_seen: Annotated[
         bool | None, typer.Option("--exclude-seen/--include-seen", help="Leave out what was bought.")
@@ -190,6 +193,7 @@ def recommend(
                 "brand": brand or [],
                 "price": {"gte": price_gte, "lte": price_lte},
                 "in_stock": in_stock,
+                "on_sale": on_sale,
                 "released_after": released_after.astimezone() if released_after else None,
             },
         },

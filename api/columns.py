@@ -29,6 +29,13 @@ class Columns(NamedTuple):
     brand_number: dict[str, int]  # casefolded name -> number
     attributes: dict[str, dict[str, Numbers]]  # casefolded name -> value_key -> numbers of items
     brand_names: list[str]  # by number, as first spelt
+    list_price: Floats  # what it costs when it is not on sale
+
+    @property
+    def discount(self) -> Floats:
+        """By what part of its list price an item costs less, 0 where it does not, [n]."""
+        on_sale = self.price < self.list_price  # false for NaN
+        return np.where(on_sale, 1 - self.price / np.where(on_sale, self.list_price, 1.0), 0.0)
 
 
 class Table(NamedTuple):
@@ -65,9 +72,9 @@ class Categories(NamedTuple):
 
 
 def columns_from(rows: Sequence[Sequence[Any]]) -> Columns:
-    """From rows of title, price, in stock, hidden, released, brand, attributes (a JSON object as text)."""
-    titles, prices, in_stock, hidden, released, brands, attributes = (
-        zip(*rows, strict=True) if rows else ((),) * 7
+    """From rows of title, price, in stock, hidden, released, brand, attributes (JSON), list price."""
+    titles, prices, in_stock, hidden, released, brands, attributes, list_prices = (
+        zip(*rows, strict=True) if rows else ((),) * 8
     )
     numbers: dict[str, int] = {}
     codes = [numbers.setdefault(b.casefold(), len(numbers)) if b is not None else -1 for b in brands]
@@ -82,6 +89,7 @@ def columns_from(rows: Sequence[Sequence[Any]]) -> Columns:
         brand_number=numbers,
         attributes=_attributes(attributes),
         brand_names=[spelt[n] for n in range(len(numbers))],
+        list_price=np.array(list_prices, dtype=np.float64),
     )
 
 
@@ -176,6 +184,7 @@ def with_columns_of(columns: Columns, numbers: Sequence[int], newer: Columns) ->
         attributes=_merged(columns.attributes, numbers, newer.attributes),
         brand_names=columns.brand_names
         + [b for b in newer.brand_names if b.casefold() not in columns.brand_number],
+        list_price=placed(columns.list_price, numbers, newer.list_price, n),
     )
 
 

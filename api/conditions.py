@@ -47,6 +47,11 @@ class Filters(Strict):
     in_stock: bool | None = Field(
         None, description="Only items in stock (true) or out of stock (false).", examples=[True]
     )
+    on_sale: bool | None = Field(
+        None,
+        description="Only items that cost less than their list price (true), or only others (false).",
+        examples=[True],
+    )
     released_after: AwareDatetime | None = Field(
         None,
         description="Only items released at or after this time, with its time zone.",

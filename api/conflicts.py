@@ -25,7 +25,8 @@ def conflicts(rules: Sequence[NamedRule], snapshot: Snapshot) -> Iterator[Confli
     """Every pair of rules that contradict each other at some moment.
 
     Fatal are two pins on one position, a pin or a boost of which something named is hidden altogether, and a
-    boost and a bury of the same thing. Told is a boost that loses some of its items to a rule that hides.
+    boost and a bury of the same thing. Told is a boost that loses some of its items to a rule that hides;
+    so is one of what is on sale today, as other items will be tomorrow.
     """
     for n, one in enumerate(rules):
         for other in rules[n + 1 :]:
@@ -62,8 +63,9 @@ def _hidden(hides: NamedRule, shows: NamedRule, snapshot: Snapshot) -> Iterator[
         lost = found & gone if found.any() else found
         # an item that the snapshot does not have yet is hidden where it is named
         named = bool(single.item_ids) and set(single.item_ids) <= set(hides.applies_to.item_ids)
+        named = named or (single.on_sale and hides.applies_to.on_sale)
         shown = f"the {thing} that the rule {shows.rule_id!r} {shows.effect}s."
-        if named or (lost.any() and (lost == found).all()):
+        if named or (lost.any() and (lost == found).all() and not single.on_sale):
             yield Conflict(ids, f"The rule {hides.rule_id!r} hides {shown}", fatal=True)
         elif lost.any():
             yield Conflict(ids, f"The rule {hides.rule_id!r} hides some of {shown}", fatal=False)
@@ -88,6 +90,8 @@ def _singles(target: Target) -> Iterator[tuple[str, Target]]:
     for name, values in target.attributes.items():
         for value in values:
             yield f"attribute {name}: {_shown(value)}", Target(attributes={name: [value]})
+    if target.on_sale:
+        yield "sale", Target(on_sale=True)
 
 
 def _shown(value: AttributeValue) -> str:

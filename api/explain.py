@@ -135,6 +135,8 @@ def _sentence(part: Part, label: str | None, words: str | None, shoppers: int) -
         return "Chosen more than others of late."
     if part.type == "novelty":
         return "For how new it is."
+    if part.type == "discount":
+        return "For costing less than usual."
     if part.type == "season":
         return "For the time of the year."
     return f"Chosen by {shoppers:,} shoppers."

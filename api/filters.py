@@ -93,6 +93,8 @@ def conditions(table: Table, filters: Filters, categories: Categories) -> Iterat
             )
     if filters.in_stock is not None:
         yield "in_stock", columns.in_stock == filters.in_stock
+    if filters.on_sale is not None:
+        yield "on_sale", (columns.discount > 0) == filters.on_sale
     if filters.released_after is not None:
         yield "released_after", columns.released >= filters.released_after.timestamp()
     if filters.released_before is not None:

@@ -34,6 +34,9 @@ class Item(Strict):
         examples=[["Food > Tea", ["Gifts", "For him"]]],
     )
     price: float | None = Field(None, description="Its price.", examples=[4.5])
+    list_price: float | None = Field(
+        None, description="What it costs when it is not on sale: on sale is what costs less.", examples=[5.9]
+    )
     currency: str | None = Field(None, description="Of the price.", examples=["EUR"])
     in_stock: bool | None = Field(None, description="Whether it can be bought.", examples=[True])
     released_at: AwareDatetime | None = Field(

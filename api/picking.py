@@ -27,7 +27,11 @@ from kg.queries import load
 _Q = load("api")
 _SPARE = 5  # candidates looked up beyond the limit, should some no longer comply
 _POOL = 100  # candidates, or three times the limit, among which alike items are kept apart
-_PROPERTY: dict[FieldName, str] = {"in_stock": "inStock", "released_at": "releasedAt"}
+_PROPERTY: dict[FieldName, str] = {
+    "list_price": "listPrice",
+    "in_stock": "inStock",
+    "released_at": "releasedAt",
+}
 
 
 class Work(NamedTuple):

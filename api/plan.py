@@ -1,6 +1,6 @@
 """How a request is answered: with which weights, and what instead where it cannot be answered as asked."""
 
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 import numpy as np
 
@@ -11,7 +11,8 @@ from api.signals import Seed, Signals
 from api.snapshot import Snapshot
 from api.weights import KindWeights, RankingWeights
 
-STANDING = frozenset({"popularity", "trend", "novelty", "season"})  # what speaks for items whoever asks
+# What speaks for items whoever asks.
+STANDING: Final = ("popularity", "trend", "novelty", "discount", "season")
 _NOTHING = "The request names no user, items or words to go by."
 
 
@@ -45,7 +46,7 @@ def plan_for(
         return Plan(
             weights.popular, signals, ["popularity", *by_rules], Fallback(to="popular", reason=reason)
         )
-    impersonal = request.kind == "for_you" and STANDING.issuperset(going_by)
+    impersonal = request.kind == "for_you" and set(going_by) <= set(STANDING)
     if (lacking or impersonal) and fallback is None and request.kind != "trending":
         fallback = Fallback(to=" and ".join(going_by), reason=lacking or _NOTHING)
     return Plan(kind, signals, [*going_by, *by_rules], fallback)
@@ -68,7 +69,7 @@ def types_in(signals: Signals, kind: KindWeights) -> list[str]:
         found.append("words")
     if signals.needs and kind.intents:
         found.append("intent")
-    found += [name for name in ("popularity", "trend", "novelty", "season") if getattr(kind, name)]
+    found += [name for name in STANDING if getattr(kind, name)]
     return list(dict.fromkeys(found))
 
 

@@ -6,7 +6,7 @@
              + cold   * sum_i v_i cos(x_i, x_j) / temperature        over the items that have no vector
              + alike  * mean_a cos(x_a, x_j) / ...    a over the items looked at
              + words  * (cos(q', x_j) / temperature + lexical * BM25(q, j) / max BM25)
-             + edges from the items looked at + popularity + trend + novelty + season
+             + edges from the items looked at + popularity + trend + novelty + discount + season
              + intents * closeness * weight of the item, over the needs that the words come close to
              + what rules add
 
@@ -21,10 +21,11 @@ import numpy as np
 import scipy.sparse as sp
 
 from api.activity import novelty
+from api.answers import PartType
 from api.columns import Bools
 from api.counterfactual import largest_share, losses
 from api.screen import Term, best
-from api.signals import Edge, Floats, Need, Numbers, Part, PartType, Seed, Signals
+from api.signals import Edge, Floats, Need, Numbers, Part, Seed, Signals
 from api.snapshot import Snapshot, Vectors
 from api.weights import KindWeights, RankingWeights
 
@@ -237,6 +238,8 @@ def _standing(snapshot: Snapshot, kind: KindWeights) -> Iterator[tuple[PartType,
         yield "trend", kind.trend * np.log1p(snapshot.activity.trend)
     if kind.novelty:
         yield "novelty", kind.novelty * novelty(snapshot.arrived)
+    if kind.discount:
+        yield "discount", kind.discount * snapshot.columns.discount
     if kind.season:
         yield "season", kind.season * snapshot.season
 

@@ -37,6 +37,8 @@ def reached(table: Table, target: Target, categories: Categories) -> Bools:
         for value in values:
             if (key := value_key(value)) in having:
                 found[having[key]] = True
+    if target.on_sale:
+        found |= table.columns.discount > 0
     return found
 
 

@@ -40,10 +40,16 @@ class Target(Strict):
         examples=[{"color": ["red"]}],
     )
 
+    on_sale: bool = Field(
+        False,
+        description="All items that cost less than their list price, at any moment.",
+        examples=[True],
+    )
+
     @model_validator(mode="after")
     def _something(self) -> Self:
-        if not (self.item_ids or self.brand or self.category or self.attributes):
-            raise ValueError("name at least one item, brand, category or attribute value")
+        if not (self.item_ids or self.brand or self.category or self.attributes or self.on_sale):
+            raise ValueError("name at least one item, brand, category or attribute value, or on_sale")
         return self
 
 
@@ -137,6 +143,11 @@ class ScenarioWeights(Strict):
     )
     novelty: Weight | None = Field(
         None, description="Multiplies how new an item is, 1 for the newest.", examples=[0.5]
+    )
+    discount: Weight | None = Field(
+        None,
+        description="Multiplies by what part of its list price the item costs less: 0.2 at 20 % off.",
+        examples=[2],
     )
     season: Weight | None = Field(
         None,

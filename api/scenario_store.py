@@ -133,6 +133,7 @@ def _known(tx: neo4j.ManagedTransaction, rule: NamedRule, snapshot: Snapshot) ->
         brand=sorted({name for _, name in brands}),
         category=sorted({key for _, key in categories}),
         attributes=target.attributes,
+        on_sale=target.on_sale,
     )
     return rule.model_copy(update={"applies_to": exact})
 
@@ -165,6 +166,7 @@ def _write(tx: neo4j.ManagedTransaction, scenario: str, rule: NamedRule) -> None
         "until": rule.until,
         "note": rule.note,
         "attributes": _json(target.attributes),
+        "onSale": target.on_sale or None,
     }
     tx.run(
         _Q.save_rule.text,

@@ -146,7 +146,11 @@ def _rule(told: Mapping[str, Any], notes: list[str]) -> NamedRule | None:
         return NamedRule.model_validate(
             {
                 "rule_id": rule_id,
-                "applies_to": {**{k: sorted(v) for k, v in targets.items()}, "attributes": attributes},
+                "applies_to": {
+                    **{k: sorted(v) for k, v in targets.items()},
+                    "attributes": attributes,
+                    "on_sale": bool(p.get("onSale")),
+                },
                 "from": _time(p.get("from")),
                 "until": _time(p.get("until")),
                 **{name: p.get(name) for name in ("effect", "position", "factor", "note")},

@@ -20,8 +20,8 @@ Kind = Literal[
 Explain = Literal["none", "reasons", "paths"]
 Seen = Literal["bought", "touched"]
 FieldName = Literal[
-    "title", "description", "brand", "categories", "price", "currency", "in_stock", "released_at", "image",
-    "attributes",
+    "title", "description", "brand", "categories", "price", "list_price", "currency", "in_stock",
+    "released_at", "image", "attributes",
 ]  # fmt: skip
 DEFAULT_FIELDS: tuple[FieldName, ...] = ("title", "brand", "categories", "price", "currency", "in_stock")
 
@@ -163,6 +163,7 @@ class Options(Strict):
         None, ge=0, allow_inf_nan=False, description="Highest price.", examples=[20]
     )
     in_stock: bool | None = Field(None, description="Only items in stock, or out of stock.", examples=[True])
+    on_sale: bool | None = Field(None, description="Only items on sale, or only others.", examples=[True])
     released_after: AwareDatetime | None = Field(
         None, description="Only items released since.", examples=["2026-01-01T00:00:00Z"]
     )
@@ -197,6 +198,7 @@ class Options(Strict):
                 brand=self.brand,
                 price=PriceRange(gte=self.price_gte, lte=self.price_lte) if bounded else None,
                 in_stock=self.in_stock,
+                on_sale=self.on_sale,
                 released_after=self.released_after,
                 released_before=self.released_before,
             ),

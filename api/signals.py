@@ -6,24 +6,12 @@ from typing import Literal, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from api.answers import PartType
 from api.snapshot import Vectors
 
 Floats = npt.NDArray[np.float64]
 Numbers = npt.NDArray[np.int64]
 SeedType = Literal["history", "session", "item"]
-PartType = Literal[
-    "history",
-    "session",
-    "item",
-    "edge",
-    "words",
-    "intent",
-    "popularity",
-    "trend",
-    "novelty",
-    "season",
-    "rule",
-]
 
 
 class Seed(NamedTuple):

@@ -114,7 +114,7 @@ def with_columns(snapshot: Snapshot, rows: list[list[Any]]) -> Snapshot | None:
     number = snapshot.number
     if len(found) < len(number):
         number = {item_id: n for item_id, n in number.items() if item_id in found}
-    gone = [None, None, True, True, None, None, None]
+    gone = [None, None, True, True, None, None, None, None]
     columns = [found[i] if number.get(i) == n else gone for n, i in enumerate(snapshot.ids)]
     return replace(snapshot, number=number, columns=columns_from(columns))
 

@@ -58,6 +58,9 @@ class KindWeights(BaseModel):
     popularity: float = Field(0.0, description="Multiplies the logarithm of 1 + the number of shoppers.")
     trend: float = Field(0.0, description="Multiplies the logarithm of 1 + the decayed number of events.")
     novelty: float = Field(0.0, description="Multiplies how new an item is, 1 for the newest.")
+    discount: float = Field(
+        0.0, description="Multiplies by what part of its list price the item costs less, 0 to 1."
+    )
     season: float = Field(
         0.0,
         description="Multiplies the logarithm of how many times as much as usual is wanted of the item's "

@@ -67,7 +67,7 @@ RETURN i.itemId AS item_id,
        i[$context_property] AS context,
        i[$target_property] AS target,
        COUNT { (i)<-[:VIEWED|ADDED_TO_CART|BOUGHT|RATED]-() } AS shoppers,
-       [i.title, i.price, coalesce(i.inStock, true), coalesce(i.hidden, false), i.releasedAt, i.brand, i.attributes] AS columns,
+       [i.title, i.price, coalesce(i.inStock, true), coalesce(i.hidden, false), i.releasedAt, i.brand, i.attributes, i.listPrice] AS columns,
        [i.title, i.description, i.brand] + coalesce(i.categories, []) AS written,
        [(i)-[:IN_CATEGORY]->(c:Category) | c.categoryId] AS category_ids
 ORDER BY item_id
@@ -94,6 +94,7 @@ WITH i, loaded, toInteger(split(elementId(i), ':')[2]) % 9973 + 1 AS weight
 RETURN count(i) AS items,
        sum(weight * ((
          coalesce(toInteger(round(10000 * i.price)), 7)
+         + 3 * coalesce(toInteger(round(10000 * i.listPrice)), 5)
          + CASE WHEN coalesce(i.inStock, true) THEN 11 ELSE 0 END
          + CASE WHEN coalesce(i.hidden, false) THEN 101 ELSE 0 END
          + 1009 * size(coalesce(i.title, ''))
@@ -106,7 +107,7 @@ RETURN count(i) AS items,
 // name: columns
 // What filters look at, of every item in the order of its id, as lists of 500: the driver unpacks a row without letting others in.
 // params:
-// returns: columns ([[str, str, float, bool, bool, any, str, str]]): id, title, price, in stock, hidden, released, brand, attributes (JSON)
+// returns: columns ([[str, str, float, bool, bool, any, str, str, float]]): id, title, price, in stock, hidden, released, brand, attributes (JSON), list price
 MATCH (i:Item)
 WHERE i.itemId IS NOT NULL
 WITH i
@@ -119,7 +120,8 @@ WITH collect([
          coalesce(i.hidden, false),
          i.releasedAt,
          i.brand,
-         i.attributes
+         i.attributes,
+         i.listPrice
        ]) AS rows
 UNWIND range(0, size(rows) - 1, 500) AS start
 RETURN rows[start..start + 500] AS columns
@@ -256,7 +258,8 @@ RETURN collect([
            coalesce(i.hidden, false),
            i.releasedAt,
            i.brand,
-           i.attributes
+           i.attributes,
+           i.listPrice
          ],
          CASE WHEN $with_categories THEN [(i)-[:IN_CATEGORY]->(c:Category) | c.categoryId] ELSE [] END,
          [name IN $properties | i[name]]

@@ -87,8 +87,10 @@ RETURN type(r) + ' from ' + u.userId + ' to ' + i.itemId + ' counts ' + toString
 // params:
 // returns: what
 MATCH (i:Item)
-WHERE i.price < 0 OR isNaN(toFloat(i.price)) OR toFloat(i.price) > 1e12
-RETURN 'item ' + i.itemId + ' costs ' + toString(i.price) AS what
+UNWIND [i.price, i.listPrice] AS price
+WITH i, price
+WHERE price < 0 OR isNaN(toFloat(price)) OR toFloat(price) > 1e12
+RETURN 'item ' + i.itemId + ' costs ' + toString(price) AS what
 
 // name: vectors_of_wrong_size
 // Text vectors have the size of their index.

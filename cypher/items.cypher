@@ -3,12 +3,12 @@
 // name: stored
 // Items as the staged table `items` has them, with their category ids, and whether they are hidden.
 // params: ids (list of str)
-// returns: item_id, title, description, brand, categories (list of str), price, currency, in_stock, released_at (seconds), image, attributes, hidden
+// returns: item_id, title, description, brand, categories (list of str), price, list_price, currency, in_stock, released_at (seconds), image, attributes, hidden
 UNWIND $ids AS id
 MATCH (i:Item {itemId: id})
 RETURN id AS item_id, i.title AS title, i.description AS description, i.brand AS brand,
-       [(i)-[:IN_CATEGORY]->(c) | c.categoryId] AS categories, i.price AS price, i.currency AS currency,
-       i.inStock AS in_stock, i.releasedAt.epochSeconds AS released_at, i.image AS image,
+       [(i)-[:IN_CATEGORY]->(c) | c.categoryId] AS categories, i.price AS price, i.listPrice AS list_price,
+       i.currency AS currency, i.inStock AS in_stock, i.releasedAt.epochSeconds AS released_at, i.image AS image,
        i.attributes AS attributes, coalesce(i.hidden, false) AS hidden
 
 // name: hide

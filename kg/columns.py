@@ -21,6 +21,7 @@ ITEMS: Final = {
     "brand": "string",  # null where unknown
     "categories": "list<list<string>>",  # paths from the root: [["Food", "Cereal"], ["Kids"]]
     "price": "double",
+    "list_price": "double",  # what it costs when it is not on sale; null where the shop does not say
     "currency": "string",
     "in_stock": "bool",
     "released_at": "int64",  # seconds since 1970, UTC

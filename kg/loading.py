@@ -87,7 +87,8 @@ def _item(row: dict[str, Any]) -> dict[str, Any]:
         "categories": [" > ".join(path) for path in row["categories"]],
         "properties": {
             "title": row["title"], "description": row["description"], "brand": row["brand"],
-            "categories": names or None, "price": row["price"], "currency": row["currency"],
+            "categories": names or None, "price": row["price"],
+            "listPrice": row["list_price"], "currency": row["currency"],
             "inStock": row["in_stock"], "image": row["image"], "attributes": row["attributes"],
             "releasedAt": None if released is None else _EPOCH + timedelta(seconds=released),
             "rowHash": row["hash"],

@@ -150,6 +150,7 @@ class Items(Table):
     brand: Mapped | None = None
     categories: Mapped | None = None
     price: Mapped | None = None
+    list_price: Mapped | None = None  # on sale where the price is below it
     currency: Mapped | None = None
     in_stock: Mapped | None = None
     released_at: Mapped | None = None

@@ -58,6 +58,7 @@ def _items(raw: pd.DataFrame, table: Items, problems: Problems, now: float) -> p
             "brand": read_text(raw, table.brand, problems, "brand", limit=KEY_LIMIT),
             "categories": _categories(raw, table.categories, problems),
             "price": read_number(raw, table.price, problems, "price", minimum=0),
+            "list_price": read_number(raw, table.list_price, problems, "list_price", minimum=0),
             "currency": read_text(raw, table.currency, problems, "currency", limit=KEY_LIMIT),
             "in_stock": read_bool(raw, table.in_stock, problems, "in_stock"),
             "released_at": _whole(

@@ -29,7 +29,7 @@ from kg.sources import matching_files, read_table
 from kg.stagedb import MEMORY, StageDb, batches
 
 KINDS = ("items", "interactions", "relations", "queries", "intents")
-_FORMAT = b"staging 1"  # change when the staged tables change, so that older ones are not reused
+_FORMAT = b"staging 2"  # change when the staged tables change, so that older ones are not reused
 
 
 @dataclass

@@ -39,9 +39,15 @@ def prepare(folder: Path) -> None:
 
 
 def _items(products: pd.DataFrame, bought: pd.DataFrame) -> pd.DataFrame:
-    """One row a product; the price is the median of what a unit was sold for."""
+    """One row a product; the prices are medians of what a unit was sold for, with and without what was off.
+
+    Those of the last two weeks; where nothing was sold then, that of the year, and no list price.
+    """
     unit = bought[bought["quantity"] > 0]
-    price = (unit["sales_value"] / unit["quantity"]).groupby(unit["product_id"]).median().round(2)
+    last = unit[unit["transaction_timestamp"] > unit["transaction_timestamp"].max() - pd.Timedelta(days=14)]
+    off = last["retail_disc"] + last["coupon_match_disc"]
+    price = _median(last, last["sales_value"]).combine_first(_median(unit, unit["sales_value"]))
+    list_price = _median(last, last["sales_value"] + off)
     words = {c: products[c].map(readable) for c in ("department", "product_category", "product_type")}
     size = products["package_size"].fillna("").str.lower()
     items = pd.DataFrame(
@@ -55,6 +61,7 @@ def _items(products: pd.DataFrame, bought: pd.DataFrame) -> pd.DataFrame:
             "type": words["product_type"],
             "size": size,
             "price": products["product_id"].map(price),
+            "list_price": products["product_id"].map(list_price),
         }
     )  # fmt: skip
     items["description"] = (
@@ -63,6 +70,11 @@ def _items(products: pd.DataFrame, bought: pd.DataFrame) -> pd.DataFrame:
     ).str.strip()  # fmt: skip
     items["title"] = items["title"].where(items["title"] != "", "Product " + items["item_id"].astype(str))
     return items
+
+
+def _median(lines: pd.DataFrame, paid: pd.Series) -> pd.Series:
+    """By product, of what was paid for a unit."""
+    return (paid / lines["quantity"]).groupby(lines["product_id"]).median().round(2)
 
 
 def readable(text: object) -> str:

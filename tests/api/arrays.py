@@ -12,6 +12,7 @@ from api.columns import categories_from, columns_from
 from api.lexicon import Lexicon
 from api.snapshot import Snapshot
 from api.version import Version
+from kg.seasons import WEEKS
 
 
 def made_up(n: int, seed: int, dim: int = 8) -> Snapshot:
@@ -28,12 +29,13 @@ def made_up(n: int, seed: int, dim: int = 8) -> Snapshot:
             None if random.random() < 0.2 else int(random.integers(0, 1_000)),
             None if random.random() < 0.2 else f"Brand {random.integers(0, 4)}",
             None if random.random() < 0.2 else _attributes(random),
+            None if random.random() < 0.2 else float(random.integers(1, 20)),
         ]
         for k in range(n)
     ]
     tree = [
         {"category_id": "A", "name": "A", "parent_ids": []},
-        {"category_id": "A > B", "name": "B", "parent_ids": ["A"]},
+        {"category_id": "A > B", "name": "B", "parent_ids": ["A"], "season": [1.5] * WEEKS},
         {"category_id": "C", "name": "C", "parent_ids": []},
     ]
     members = [{"item_id": i, "category_ids": [tree[int(random.integers(0, 3))]["category_id"]]} for i in ids]
@@ -50,7 +52,7 @@ def made_up(n: int, seed: int, dim: int = 8) -> Snapshot:
         shoppers=random.integers(0, 50, size=n),
         columns=columns_from(rows),
         categories=categories_from(tree, members, number),
-        activity=Activity(random.exponential(size=n), np.full(n, np.nan)),
+        activity=Activity(random.exponential(size=n), np.full(n, np.nan), newest=0.0),
     )
 
 
@@ -71,7 +73,10 @@ def titled(titles: Sequence[tuple[str, str | None, int]], hidden: Sequence[int] 
         {"category_id": "e", "name": "Empty", "parent_ids": []},
     ]
     members = [{"item_id": i, "category_ids": ["f" if int(i) % 2 else "d"]} for i in ids]
-    rows = [[title, None, True, n in hidden, None, brand, None] for n, (title, brand, _) in enumerate(titles)]
+    rows = [
+        [title, None, True, n in hidden, None, brand, None, None]
+        for n, (title, brand, _) in enumerate(titles)
+    ]
     return replace(
         made_up(1, 1),
         ids=ids,

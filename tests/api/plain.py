@@ -17,6 +17,7 @@ class PlainItem:
     brand: str | None = None
     categories: list[str] = field(default_factory=list)
     attributes: dict[str, Any] = field(default_factory=dict)
+    list_price: float | None = None
 
 
 def complies(item: PlainItem, filters: dict[str, Any]) -> bool:
@@ -38,6 +39,9 @@ def _meets(item: PlainItem, name: str, wanted: Any) -> bool:
             return item.price is not None and (low or 0) <= item.price <= (1e9 if high is None else high)
         case "in_stock":
             return item.in_stock == wanted
+        case "on_sale":
+            reduced = item.price is not None and item.list_price is not None and item.price < item.list_price
+            return reduced == wanted
         case "released_after":
             return item.released is not None and item.released >= wanted.timestamp()
         case "released_before":
@@ -61,7 +65,7 @@ def _said(filters: dict[str, Any]) -> list[tuple[str, Any]]:
             found += [("attributes", {attribute: values}) for attribute, values in wanted.items()]
         elif name == "price":
             found += [(name, wanted)] if set(wanted.values()) - {None} else []
-        elif name in ("in_stock", "not") or wanted:
+        elif name in ("in_stock", "on_sale", "not") or wanted:
             found.append((name, wanted))
     return found
 

@@ -234,6 +234,7 @@ def _item(good: str, n: int, encoder: QueryEncoder) -> dict:
     }
     if n != 5:  # the last of each kind has no known price
         properties["price"] = 2.0 + 3 * n
+        properties["listPrice"] = properties["price"] * (1.25 if n % 3 == 0 else 1)
     if n == 4:
         properties["inStock"] = False
     return {"properties": properties, "category": category}

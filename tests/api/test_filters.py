@@ -27,6 +27,7 @@ plain_filters = st.fixed_dictionaries(
             {}, optional={"gte": st.none() | st.integers(0, 20), "lte": st.none() | st.integers(0, 20)}
         ),
         "in_stock": st.booleans(),
+        "on_sale": st.booleans(),
         "released_after": times,
         "released_before": times,
         "attributes": st.dictionaries(
@@ -46,18 +47,22 @@ def row(snapshot: Snapshot, n: int) -> list[Any]:
     """The columns of item `n` as the graph gives them."""
     columns = snapshot.columns
     brands = {number: name for name, number in columns.brand_number.items()}
-    price, released = float(columns.price[n]), float(columns.released[n])
+    price, list_price, released = (
+        None if np.isnan(values[n]) else float(values[n])
+        for values in (columns.price, columns.list_price, columns.released)
+    )
     attributes: dict[str, Any] = {}
     for name, values in columns.attributes.items():
         attributes[name] = [value for value, numbers in values.items() if n in numbers]
     return [
         columns.titles[n],
-        None if np.isnan(price) else price,
+        price,
         bool(columns.in_stock[n]),
         bool(columns.hidden[n]),
-        None if np.isnan(released) else released,
+        released,
         brands.get(int(columns.brand[n])),
         json.dumps(attributes),
+        list_price,
     ]
 
 
@@ -68,9 +73,9 @@ def live_item(snapshot: Snapshot, n: int) -> LiveItem:
 
 
 def plain_item(item: LiveItem) -> PlainItem:
-    _, price, in_stock, _, released, brand, attributes = item.columns
+    _, price, in_stock, _, released, brand, attributes, list_price = item.columns
     return PlainItem(
-        item.item_id, price, in_stock, released, brand, item.category_ids, json.loads(attributes)
+        item.item_id, price, in_stock, released, brand, item.category_ids, json.loads(attributes), list_price
     )
 
 
@@ -124,7 +129,8 @@ def test_a_filter_may_hold_a_hundred_others_and_no_more() -> None:
 
 def test_attributes_that_are_no_json_object_hold_nothing() -> None:
     rows = [
-        [None, None, True, False, None, None, text] for text in ("{", "[1]", '{"Size": 2.0, "new": true}')
+        [None, None, True, False, None, None, text, None]
+        for text in ("{", "[1]", '{"Size": 2.0, "new": true}')
     ]
 
     found = columns_from(rows).attributes
@@ -152,6 +158,8 @@ def test_a_category_tree_with_a_circle_ends() -> None:
         ({"price": None}, "price"),
         ({"price": 9.99}, "price"),
         ({"in_stock": False}, "in_stock"),
+        ({"list_price": None}, "on_sale"),
+        ({"list_price": 10.0}, "on_sale"),
         ({"brand": None}, "brand"),
         ({"category_ids": ["A"]}, "category"),
         ({"released": None}, "released_after"),
@@ -159,8 +167,8 @@ def test_a_category_tree_with_a_circle_ends() -> None:
         ({"released": 9}, "released_before"),
         ({"attributes": '{"color": "blue"}'}, "attributes.Color"),
         ({"item_id": "out"}, "exclude_item_ids"),
-        ({"title": "x", "price": 13.0}, "not"),
-        ({"price": 18.0}, "any_of"),
+        ({"title": "x", "price": 13.0, "list_price": 20.0}, "not"),
+        ({"price": 18.0, "list_price": 20.0}, "any_of"),
     ],
 )
 def test_refusals_name_their_reason(changes: dict[str, Any], reason: str | None) -> None:
@@ -170,6 +178,7 @@ def test_refusals_name_their_reason(changes: dict[str, Any], reason: str | None)
             "brand": ["ACME"],
             "price": {"gte": 10, "lte": 20},
             "in_stock": True,
+            "on_sale": True,
             "released_after": datetime.fromtimestamp(5, UTC),
             "released_before": datetime.fromtimestamp(9, UTC),
             "attributes": {"Color": ["RED", "green"]},
@@ -187,6 +196,7 @@ def test_refusals_name_their_reason(changes: dict[str, Any], reason: str | None)
         "released": 5,
         "brand": "Acme",
         "attributes": '{"color": "Red"}',
+        "list_price": 12.0,
         "category_ids": ["C"],
     } | changes
     item_id, category_ids = facts.pop("item_id"), facts.pop("category_ids")

@@ -20,10 +20,11 @@ EVERYTHING = parse(
 // name: items
 // Every item as the graph has it.
 // params:
-// returns: id, price, stock, released, brand, categories, attributes
+// returns: id, price, list_price, stock, released, brand, categories, attributes
 MATCH (i:Item)
-RETURN i.itemId AS id, i.price AS price, coalesce(i.inStock, true) AS stock, i.releasedAt AS released,
-       i.brand AS brand, [(i)-[:IN_CATEGORY]->(c) | c.categoryId] AS categories, i.attributes AS attributes
+RETURN i.itemId AS id, i.price AS price, i.listPrice AS list_price, coalesce(i.inStock, true) AS stock,
+       i.releasedAt AS released, i.brand AS brand, [(i)-[:IN_CATEGORY]->(c) | c.categoryId] AS categories,
+       i.attributes AS attributes
 ORDER BY id
 """,
 )
@@ -36,6 +37,7 @@ plain_filters = st.fixed_dictionaries(
         "brand": st.lists(st.sampled_from(["ACME", "Borealis", "nobody"]), max_size=2),
         "price": st.fixed_dictionaries({}, optional={"gte": st.integers(0, 15), "lte": st.integers(0, 15)}),
         "in_stock": st.booleans(),
+        "on_sale": st.booleans(),
         "released_after": times,
         "released_before": times,
         "attributes": st.dictionaries(
@@ -59,6 +61,7 @@ def test_what_comes_back_complies_and_is_as_much_as_there_is(client: TestClient,
             row["brand"],
             row["categories"],
             json.loads(row["attributes"]),
+            row["list_price"],
         )
         for row in filled.read(EVERYTHING["items"])
     ]

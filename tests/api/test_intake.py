@@ -19,7 +19,7 @@ TREE = [
 def row(item_id: str, categories: list[str], brand: str | None = "Brand 1", **more: Any) -> dict[str, Any]:
     return {
         "item_id": item_id, "text_model": "made-up", "text": [1.0] * 6, "context": [2.0] * 8, "target": None,
-        "shoppers": 7, "columns": [item_id, 5.0, True, False, None, brand, '{"color": "Teal"}'],
+        "shoppers": 7, "columns": [item_id, 5.0, True, False, None, brand, '{"color": "Teal"}', 10.0],
         "written": [f"quokka {item_id}", None], "category_ids": categories, **more,
     }  # fmt: skip
 

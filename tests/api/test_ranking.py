@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from api.answers import PartType
 from api.ranking import Scorer, coefficients, cold_coefficients, edge_values, score_all, split
-from api.signals import Boost, Edge, Need, PartType, Seed, Signals
+from api.signals import Boost, Edge, Need, Seed, Signals
 from api.weights import KindWeights, RankingWeights
 from tests.api.arrays import made_up
 
@@ -23,6 +24,8 @@ ALL_TERMS = KindWeights(
     popularity=0.3,
     trend=0.4,
     novelty=0.6,
+    discount=0.9,
+    season=0.5,
 )
 
 

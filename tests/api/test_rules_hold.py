@@ -19,6 +19,7 @@ targets = st.one_of(
     st.builds(lambda i: {"item_ids": i}, st.lists(st.sampled_from(ITEM_IDS), min_size=1, max_size=3)),
     st.builds(lambda c: {"category": [c]}, st.sampled_from(["Food", "Tea", "Food > Coffee", "garden"])),
     st.builds(lambda b: {"brand": [b]}, st.sampled_from(["ACME", "borealis"])),
+    st.just({"on_sale": True}),
     st.builds(lambda v: {"attributes": {"Pack": [v]}}, st.sampled_from(["1 pieces", "2 PIECES"])),
 )
 windows = st.sampled_from([(None, None), (-1, 1), (None, 1), (-1, None), (1, 2), (-2, -1)])
@@ -35,7 +36,7 @@ def test_rules_and_filters_hold_and_parts_sum_to_the_score(client: TestClient, f
     items = [
         PlainItem(
             row["id"], row["price"], row["stock"], row["released"].to_native().timestamp(), row["brand"],
-            row["categories"], json.loads(row["attributes"]),
+            row["categories"], json.loads(row["attributes"]), row["list_price"],
         )
         for row in filled.read(EVERYTHING["items"])
     ]  # fmt: skip

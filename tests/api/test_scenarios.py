@@ -219,6 +219,36 @@ def test_boosts_and_buries_are_parts_of_the_score(client: TestClient) -> None:
     assert "Buried by the rule 'down', by a factor of 50 (-3.91)." in why["summary"]
 
 
+def test_what_is_on_sale_can_be_boosted_wanted_and_weighed(client: TestClient) -> None:
+    """Items 0 and 3 of each kind cost a fifth less than their list price."""
+    reduced = {f"{good}-{n}" for good in shop.GOODS for n in (0, 3)}
+    body = {"user_id": "ann", "limit": 18, "exclude_seen": False}
+    plain = {i["item_id"]: i["score"] for i in ask(client, **body)["items"]}
+    assert set(ids(ask(client, **body, filters={"on_sale": True}))) == reduced
+    assert set(ids(ask(client, **body, filters={"on_sale": False}))) == plain.keys() - reduced
+
+    put(client, rules=[rule("sale", "boost", {"on_sale": True}, factor=3)], weights={"discount": 2.0})
+    assert client.get("/v1/scenarios/home").json()["rules"][0]["applies_to"]["on_sale"] is True
+    answer = ask(client, **body, scenario="home", fields=["price", "list_price"])
+    for item in answer["items"]:
+        off = item["item_id"] in reduced
+        assert item["score"] - plain[item["item_id"]] == pytest.approx(off * (math.log(3) + 0.4), abs=1e-6)
+        told = {r["type"]: (r["text"], r["contribution"]) for r in item["reasons"]}
+        assert ("discount" in told) == off
+        if off:
+            assert told["discount"] == ("For costing less than usual.", pytest.approx(0.4))
+            assert item["fields"]["price"] == pytest.approx(item["fields"]["list_price"] / 1.25)
+    assert {"rule", "discount"} <= set(answer["intent"]["signals"])
+
+    client.patch("/v1/items/tea-0", json={"price": 99.0})
+    client.patch("/v1/items/tea-1", json={"list_price": 99.0})
+    assert "tea-0" not in ids(ask(client, **body, filters={"on_sale": True}))
+    now = reduced - {"tea-0"} | {"tea-1"}
+    wait_for(lambda: set(ids(ask(client, **body, filters={"on_sale": True}))) == now, seconds=10)
+    told = problem(client.patch("/v1/items/tea-1", json={"list_price": -1}))
+    assert "list_price is less than 0" in told["detail"]
+
+
 def test_pins_take_their_positions_and_obey_the_filters(client: TestClient) -> None:
     put(
         client,
@@ -339,6 +369,11 @@ def test_kind_weights_filters_and_diversity_of_the_scenario(client: TestClient) 
             rule("a", "boost", {"brand": ["Acme"]}, factor=2),
             rule("b", "bury", {"brand": ["ACME"], "item_ids": ["tea-0"]}, factor=2),
             "The rules 'a' and 'b' boost and bury the same brand 'Acme'.",
+        ),
+        (
+            rule("a", "boost", {"on_sale": True}, factor=2),
+            rule("b", "hide", {"on_sale": True, "item_ids": ["tea-1"]}),
+            "The rule 'b' hides the sale that the rule 'a' boosts.",
         ),
     ],
 )

@@ -50,8 +50,8 @@ def test_a_broken_model_node_is_named(change: dict[str, Any]) -> None:
 def test_newer_columns_keep_the_vectors_and_other_items_do_not_fit() -> None:
     snapshot = made_up(2, 1)
     rows = [
-        ["item-000", "New title", 5, True, False, None, None, None],
-        ["item-001", None, None, False, True, 7, "Acme", None],
+        ["item-000", "New title", 5, True, False, None, None, None, 8],
+        ["item-001", None, None, False, True, 7, "Acme", None, None],
     ]
 
     newer = with_columns(snapshot, rows)
@@ -60,12 +60,13 @@ def test_newer_columns_keep_the_vectors_and_other_items_do_not_fit() -> None:
     assert newer.target is snapshot.target
     assert newer.columns.titles == ["New title", None]
     np.testing.assert_array_equal(newer.columns.price, [5, np.nan])
+    np.testing.assert_allclose(newer.columns.discount, [0.375, 0])
     assert newer.columns.brand_number == {"acme": 0}
     assert with_columns(snapshot, [rows[0], ["other", *rows[1][1:]]]) is None
 
 
 def test_an_item_that_is_gone_is_hidden_and_unknown() -> None:
-    newer = with_columns(made_up(2, 1), [["item-001", "Title", 5, True, False, None, None, None]])
+    newer = with_columns(made_up(2, 1), [["item-001", "Title", 5, True, False, None, None, None, None]])
 
     assert newer is not None
     assert newer.number == {"item-001": 1}
