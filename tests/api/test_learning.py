@@ -176,6 +176,18 @@ def test_nothing_looks_ahead(graph: Graph, home: Settings) -> None:
     np.testing.assert_array_equal(whole.activity.first_seen, cut.activity.first_seen)
     np.testing.assert_array_equal(whole.shoppers, cut.shoppers)
 
+    # Seasons take years: the same purchases eight times as slowly.
+    slow, at = (learnable.START + (times - learnable.START) * 8 for times in (order, moment))
+    years = data._replace(interactions=data.interactions.assign(order=slow))
+    past = years._replace(interactions=years.interactions[slow < at])
+    seasons, known = (
+        Timeline(some, held[: len(some.interactions)], snapshot, events).before(at).categories.seasons
+        for some in (years, past)
+    )
+    assert len(seasons) == len(known) == learnable.CATEGORIES
+    for category, season in seasons.items():
+        np.testing.assert_array_equal(season, known[category])
+
     graph.write(learnable.WRITES["forget"], since=moment)
     then = load_snapshot(graph)
     np.testing.assert_allclose(
