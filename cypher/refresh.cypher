@@ -133,6 +133,16 @@ RETURN substring(r.stage, 4) AS stage, toString(r.startedAt) AS started_at,
        toString(r.finishedAt) AS finished_at, r.watermark AS watermark, r.counts AS counts, r.seconds AS seconds
 ORDER BY r.startedAt, stage
 
+// name: ranked
+// The model beside which the weights of the ranking were last learned by a refresh.
+// params:
+// returns: version (str)
+MATCH (r:Refresh {stage: 'job:learn'})
+WHERE r.watermark IS NOT NULL
+RETURN r.watermark AS version
+ORDER BY r.finishedAt DESC, r.runId DESC
+LIMIT 1
+
 // name: jobs
 // The last refreshes, the newest first.
 // params: n (int)

@@ -36,7 +36,8 @@ def refresh(
     until: Annotated[
         str | None,
         typer.Option(
-            help="Last stage: ingest, prune, encode, count, train, evaluate, publish, embed or check."
+            help="Last stage: ingest, prune, encode, count, mine, train, evaluate, publish, embed, learn or "
+            "check."
         ),
     ] = None,
     allow_shrink: Annotated[
@@ -45,7 +46,7 @@ def refresh(
     max_rejects: Annotated[
         float | None, typer.Option(help="Part of a table's rows that may be bad: 0.05.", min=0, max=1)
     ] = None,
-    retrain: Annotated[bool, typer.Option(help="Whether the model may be trained again.")] = True,
+    retrain: Annotated[bool, typer.Option(help="Whether model and ranking may be trained again.")] = True,
     new_interactions: Annotated[
         float | None, typer.Option(help="Train again at such a share of new interactions: 0.05.", min=0)
     ] = None,

@@ -21,7 +21,7 @@ class Options(BaseModel):
     until: str | None = Field(None, description="The last stage to run.")
     allow_shrink: bool = Field(False, description="Go on although a source lost more than a fifth.")
     max_rejects: float = Field(0.05, ge=0, le=1, description="Part of a table's rows that may be bad.")
-    retrain: bool = Field(True, description="Whether the model may be trained again.")
+    retrain: bool = Field(True, description="Whether model and ranking may be trained again.")
     new_interactions: float = Field(
         0.05, ge=0, description="Train again when there are so many new interactions, as a part of all known."
     )

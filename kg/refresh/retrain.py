@@ -64,6 +64,11 @@ def live_version(graph: Graph) -> str | None:
     return next((row["version"] for row in graph.read(load("gnn").live)), None)
 
 
+def ranked(graph: Graph) -> str | None:
+    """The version beside which a refresh last learned what the terms of the ranking count."""
+    return next((row["version"] for row in graph.read(_Q.ranked)), None)
+
+
 def strangers(graph: Graph) -> int:
     """How many items the live model has no vector of its own for."""
     live = next(iter(graph.read(load("gnn").live)), None)

@@ -143,6 +143,22 @@ def embed(job: Job) -> Done:
     )
 
 
+def learn(job: Job) -> Done:
+    """What the terms of the ranking count beside the live model, once for each model that has a twin here."""
+    version = retrain.live_version(job.graph)
+    if not job.options.retrain or version is None or version == retrain.ranked(job.graph):
+        return Done({"learned": False})
+    if not (job.settings.home / "models" / version / "twin.safetensors").is_file():
+        return Done({"learned": False, "reason": f"model {version} was trained elsewhere"})
+    try:
+        done = job.command("api", "learn")
+    except RefreshError as error:  # answers are ranked as before, and the next refresh tries again
+        job.lease.check()
+        return Done({"learned": False, "reason": str(error)})
+    shown = {name: done[name] for name in ("adopted", "reason", "weights")}
+    return Done({"learned": True, **shown}, version, bool(done["adopted"]))
+
+
 def check(job: Job) -> Done:
     """The graph's invariants, where anything changed."""
     if not job.changed:
@@ -156,7 +172,7 @@ def check(job: Job) -> Done:
 
 STAGES: Final = tuple(
     Stage(work.__name__, work)
-    for work in (ingest, prune, encode, count, mine, train, evaluate, publish, embed, check)
+    for work in (ingest, prune, encode, count, mine, train, evaluate, publish, embed, learn, check)
 )
 
 

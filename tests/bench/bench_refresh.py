@@ -55,9 +55,10 @@ POINTS = {
     "evaluate": ("0.5s", "2s", "4s", "6s", "8s"),
     "publish": ("0.5s", "2s", "4s", "5s", "6s"),
     "embed": ("0.5s", "2s", "4s", "5s", "6s"),
+    "learn": ("0.5s", "2s", "4s", "5s", "6s"),
     "check": ("0w", "0.1s", "0.2s", "0.3s", "0.4s"),
 }
-LEARNING = ("train", "evaluate", "publish")
+LEARNING = ("train", "evaluate", "publish", "learn")
 
 
 class Shop:
