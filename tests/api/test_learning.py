@@ -28,6 +28,11 @@ from kg.dataset import ShopData, from_graph
 from kg.driver import Graph
 from kg.errors import ModelError
 from kg.queries import load
+from kg.refresh.job import Done, Job, Options
+from kg.refresh.lease import Lease
+from kg.refresh.run import _one
+from kg.refresh.stages import STAGES
+from kg.schema import make_keys
 from kg.settings import Settings
 from tests.api import learnable
 from tests.api.test_recommendations import ask, wait_for
@@ -142,6 +147,34 @@ def test_without_a_twin_it_says_what_to_run(graph: Graph, home: Settings) -> Non
     (folder / "model.json").unlink()
     with pytest.raises(ModelError, match=r"The live model 'model-1' is not in .*Run: shopgraph gnn train"):
         learn(graph, home)
+
+
+def test_a_refresh_learns_once_beside_each_model(graph: Graph, home: Settings) -> None:
+    learnable.write(graph, home.home, learnable.by_trend)
+    make_keys(graph)
+    (stage,) = (stage for stage in STAGES if stage.name == "learn")
+    twin = home.home / "models" / learnable.VERSION / "twin.safetensors"
+    with Lease(graph, "test") as lease:
+
+        def ran(job_id: str, **options: bool) -> Done:
+            job = Job(graph, home, Options(**options), job_id, lease, [])
+            _one(job, stage)
+            return job.done["learn"]
+
+        assert ran("not-asked-for", retrain=False).counts == {"learned": False}
+        whole = twin.read_bytes()
+        twin.write_bytes(b"scraps")
+        assert "shopgraph api learn ended with 1" in ran("broken").counts["reason"]
+        twin.unlink()
+        assert "was trained elsewhere" in ran("elsewhere").counts["reason"]
+        twin.write_bytes(whole)
+        first = ran("first")
+        assert first.changed
+        assert first.counts["adopted"], first.counts["reason"]
+        assert first.counts["weights"]["trend"] > 0.3
+        assert ran("second") == Done({"learned": False})
+    (row,) = graph.read(load("ranking").every)
+    assert json.loads(row["weights"]) == first.counts["weights"]
 
 
 def test_nothing_looks_ahead(graph: Graph, home: Settings) -> None:
