@@ -111,10 +111,10 @@ def _users(tx: neo4j.ManagedTransaction, batch: pa.RecordBatch) -> Change:
 
 def _edges(tx: neo4j.ManagedTransaction, batch: pa.RecordBatch, splits: list[str]) -> Change:
     queries = load("ingest")
-    users = list(dict.fromkeys(batch["user_id"].to_pylist()))
+    users, items = (list(dict.fromkeys(batch[end].to_pylist())) for end in ("user_id", "item_id"))
     found = {
         (user, kind, item): properties
-        for user, edges in _read(tx, queries.existing_edges, users=users)
+        for user, edges in _read(tx, queries.existing_edges, users=users, items=items)
         for kind, item, properties in edges
     }
     columns = batch.to_pydict()

@@ -19,7 +19,10 @@ _ORDER: Final = {
     "queries": "query, item_id",
     "intents": "intent_id, position",
 }
-_EVENTS = "count, times, baskets"
+# Whether the newer row holds all events of the older one: it was loaded then, and took nothing back.
+_GREW = """coalesce(list_has_all(n.times, o.times) AND (o.baskets IS NULL AND n.baskets IS NULL
+            OR list_has_all(list_zip(n.times, n.baskets), list_zip(o.times, o.baskets))), false)"""
+_SAME = "(o.count, o.times, o.baskets) IS NOT DISTINCT FROM (n.count, n.times, n.baskets)"
 # A row of the older staging, and what the newer one says in its place.
 _LOST: Final = {
     "items": "SELECT item_id FROM old.items ANTI JOIN new.items USING (item_id)",
@@ -27,9 +30,7 @@ _LOST: Final = {
     "edges": f"""SELECT o.user_id, o.item_id, o.type, o.count, o.times, o.baskets, o.weights,
             CASE WHEN n.user_id IS NOT NULL THEN n END AS now
         FROM old.edges o LEFT JOIN new.edges n USING (user_id, item_id, type)
-        WHERE n.user_id IS NULL OR
-            ({", ".join("o." + c for c in _EVENTS.split(", "))}) IS DISTINCT FROM
-            ({", ".join("n." + c for c in _EVENTS.split(", "))})
+        WHERE n.user_id IS NULL OR NOT ({_SAME} OR {_GREW})
         ORDER BY o.user_id, o.type, o.item_id""",
     "relations": """SELECT relation, kind, source_id, target_id FROM old.relations
         ANTI JOIN new.relations USING (relation, kind, source_id, target_id)""",
@@ -71,7 +72,7 @@ def rows_of(path: Path, table: str, start: int, rows: int) -> Iterator[pa.Record
 
 
 def lost(new: Staged, old: Staged, table: str, rows: int) -> Iterator[list[dict[str, Any]]]:
-    """What `old` has of a table and `new` has not, `rows` at a time; of edges also those that differ."""
+    """What `old` has of a table and `new` has not, `rows` at a time; of edges also those that lost events."""
     with _both(new, old, ":memory:") as con:
         for batch in batches(con, _LOST[table], rows):
             yield batch.to_pylist()

@@ -49,10 +49,10 @@ def prune(graph: Graph, new: Staged, old: Staged) -> Counter[str]:
 
 
 def _edges(tx: neo4j.ManagedTransaction, rows: list[Row], splits: list[str]) -> int:
-    users = sorted({row["user_id"] for row in rows})
+    users, items = (sorted({row[end] for row in rows}) for end in ("user_id", "item_id"))
     found = {
         (record["userId"], kind, item): properties
-        for record in tx.run(_INGEST.existing_edges.text, users=users)
+        for record in tx.run(_INGEST.existing_edges.text, users=users, items=items)
         for kind, item, properties in record["edges"]
     }
     gone, updates = [], []
@@ -67,7 +67,7 @@ def _edges(tx: neo4j.ManagedTransaction, rows: list[Row], splits: list[str]) -> 
         elif result != old:
             first, last = ends(result["times"])
             edge = {"user": user, "item": item, "type": kind, "first": first, "last": last}
-            updates.append(edge | {"properties": _own(result)})
+            updates.append(edge | {"properties": result})
     tx.run(_Q.drop_user_edges.text, rows=gone).consume()
     tx.run(_INGEST.update_edges.text, rows=updates).consume()
     touched = sorted({row["user"] for row in [*gone, *updates]})
@@ -85,10 +85,6 @@ def _left(old: dict[str, Any], row: Row, splits: list[str]) -> dict[str, Any] | 
     if left is None or now is None:
         return left
     return left | (united(left, now, splits) or {})
-
-
-def _own(properties: dict[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in properties.items() if name not in ("firstAt", "lastAt")}
 
 
 def _relations(tx: neo4j.ManagedTransaction, rows: list[Row]) -> int:
