@@ -5,7 +5,8 @@
 The first 40 weeks are loaded and a model is trained. Then, before each week, every household that will buy
 something new to it in that week is asked for 20 items, through the serving path: of (a) a graph that was
 refreshed after each week, which trains and learns as it thinks fit, (b) one that takes in what is bought, but
-keeps the model and the ranking of week 40, (c) the answers of week 40. Writes build/bench/year.json and year.png; a run that was cut off goes on at its week.
+keeps the model and the ranking of week 40, (c) the answers of week 40. Writes build/bench/year.json and
+year.png; a run that was cut off goes on at its week.
 """
 
 import argparse
