@@ -16,7 +16,9 @@ def learn(
     trees: Annotated[
         bool, typer.Option("--trees", help="Judge boosted trees on the same features beside.")
     ] = False,
-    seed: Annotated[int, typer.Option(help="Draws the shoppers who fit; the others judge.")] = 0,
+    seed: Annotated[
+        int, typer.Option(help="Draws the halves of the shoppers, each judged by the other's fit.")
+    ] = 0,
     as_json: Annotated[bool, typer.Option("--json", help="Print the figures as JSON.")] = False,
 ) -> None:
     """Learn from past choices how much popularity, trend and the rest should count in for_you.
@@ -60,5 +62,8 @@ def _show(found: "Outcome") -> None:
         weights.add_row(name, f"{value:g}", "not to be learned here" if learned is None else f"{learned:g}")
     if found.weights:
         out.print(weights)
-    say(f"{found.cases[0]:,} choices fitted, {found.cases[1]:,} of {found.users:,} other shoppers judged.")
+    fitted, judged = found.cases
+    say(
+        f"{fitted:,} choices fitted; {judged:,} of {found.users:,} shoppers judged, by the fit to the others."
+    )
     say(f"{'Adopted' if found.adopted else 'Not adopted'}: {found.reason}.")

@@ -1,7 +1,8 @@
 """`shopgraph api learn`: weights that would have ranked better what shoppers went on to choose.
 
-Half of the shoppers fit the weights, the other half judge them beside those that serve now. Nothing looks
-ahead: vectors are those of the twin, and what is popular, late or new is what was so just before each choice.
+Each half of the shoppers judges what was fitted to the other half, beside what ranks now (cross-fitting), so
+that all of them judge; what is adopted is fitted to all. Nothing looks ahead: vectors are those of the twin,
+and what is popular, late or new is what was so just before each choice.
 """
 
 import json
@@ -16,7 +17,7 @@ from api.learning.cases import Case, cases_of, held_out, searches_of
 from api.learning.features import TERMS, Looking, Seen, Words, named, weights_of
 from api.learning.judge import K, Scorer, judged, linear
 from api.learning.logit import Choices, fit
-from api.learning.sample import choices_of
+from api.learning.sample import choices_of, joined
 from api.learning.twin import as_judged, load_twin
 from api.loading import load_snapshot
 from api.served import with_encoder
@@ -31,7 +32,8 @@ from kg.settings import Settings
 
 KIND: Final = "for_you"
 LEAST_USERS: Final = 30  # fewer judges say nothing, as at the gate of models
-_MOST: Final = 4_000  # cases that fit, and cases that judge
+_FIT: Final = 2_000  # cases of a half that are fitted to, at most
+_JUDGE: Final = 4_000  # and that judge
 _ALPHA: Final = 0.05
 _Q = load("ranking")
 Others = Callable[[Choices], Mapping[str, Scorer]]  # what else to fit and judge
@@ -46,7 +48,7 @@ class Outcome(NamedTuple):
     model_version: str
     present: dict[str, float]  # the weights that ranked before
     weights: dict[str, float]  # those that were learned
-    cases: tuple[int, int]  # that fitted, that judged
+    cases: tuple[int, int]  # that were fitted to, that judged
     users: int  # who judged
     ndcg: dict[str, float]  # present, learned and others -> NDCG@20, a fraction
     p_value: float | None  # that the learned weights rank no better
@@ -60,7 +62,7 @@ def learn(
 
     Args:
         adopt: False only tells what would be adopted.
-        seed: draws the shoppers who fit.
+        seed: draws the halves of the shoppers.
         others: further rankings to judge beside.
 
     Raises:
@@ -69,7 +71,8 @@ def learn(
     """
     looking, cases = _looked_up(graph, settings)
     present = weights_of(looking.kind)
-    fitting, judging = _halves(cases, seed)
+    halves = _halves(cases, seed)
+    fitting, judging = ([_some(half, most, seed) for half in halves] for most in (_FIT, _JUDGE))
     found = Outcome(
         kind=KIND,
         adopted=False,
@@ -77,23 +80,35 @@ def learn(
         model_version=looking.snapshot.version.model,
         present=dict(named(present, [True] * len(TERMS))),
         weights={},
-        cases=(len(fitting), len(judging)),
-        users=len({case.user for case in judging}),
+        cases=(sum(map(len, fitting)), sum(map(len, judging))),
+        users=len({case.user for half in judging for case in half}),
         ndcg={},
         p_value=None,
     )
-    if found.users < LEAST_USERS or not fitting:
+    if found.users < LEAST_USERS:
         return found._replace(
             reason=f"only {found.users} shoppers with a past came to something that the twin does not know"
         )
-    with progress("cases that fit", len(fitting)) as advance:
-        choices = choices_of(_counted(looking, fitting, advance), present, seed)
-    varied = (np.ptp(choices.x, axis=1) > 0).any(axis=0)
-    learned = np.where(varied, fit(choices), present)
-    scorers = {"present": linear(present), "learned": linear(learned), **(others(choices) if others else {})}
-    with progress("cases that judge", len(judging)) as advance:
-        values = judged(_counted(looking, judging, advance), scorers)
-    found = _decided(found._replace(weights=dict(named(learned, varied[1:].tolist()))), values)
+    with progress("cases that fit", found.cases[0]) as advance:
+        choices = [choices_of(_counted(looking, half, advance), present, seed) for half in fitting]
+    both = joined(choices, [len(half) for half in fitting])
+    varied = (np.ptp(both.x, axis=1) > 0).any(axis=0)
+    values: dict[str, list[Floats]] = {}
+    with progress("cases that judge", found.cases[1]) as advance:
+        for half, by in zip(judging, reversed(choices), strict=True):
+            learned = np.where(varied, fit(by), present)
+            scorers = {
+                "present": linear(present),
+                "learned": linear(learned),
+                **(others(by) if others else {}),
+            }
+            for name, of in judged(_counted(looking, half, advance), scorers).items():
+                values.setdefault(name, []).append(of)
+    learned = np.where(varied, fit(both), present)
+    found = _decided(
+        found._replace(weights=dict(named(learned, varied[1:].tolist()))),
+        {name: np.concatenate(of) for name, of in values.items()},
+    )
     if found.adopted and adopt:
         return _adopt(graph, found)
     told = ", and nothing was to be adopted" if found.adopted else ""
@@ -121,17 +136,17 @@ def _looked_up(graph: Graph, settings: Settings) -> tuple[Looking, list[Case]]:
     return looking, cases_of(data, held, searches)
 
 
-def _halves(cases: Sequence[Case], seed: int) -> tuple[list[Case], list[Case]]:
-    """Cases of one half of the shoppers, and of the other; both in the order of their moments."""
-    rng = np.random.default_rng(seed)
-    users = rng.permutation(sorted({case.user for case in cases}))
-    fit_by = set(users[: len(users) // 2].tolist())
+def _halves(cases: Sequence[Case], seed: int) -> list[list[Case]]:
+    """The cases of two halves of the shoppers, in the order of their moments."""
+    users = np.random.default_rng(seed).permutation(sorted({case.user for case in cases}))
+    first = set(users[: len(users) // 2].tolist())
+    return [[case for case in cases if (case.user in first) is wanted] for wanted in (True, False)]
 
-    def some(wanted: bool) -> list[Case]:
-        of = [case for case in cases if (case.user in fit_by) is wanted]
-        return [of[n] for n in np.sort(rng.permutation(len(of))[:_MOST]).tolist()]
 
-    return some(True), some(False)
+def _some(cases: Sequence[Case], most: int, seed: int) -> list[Case]:
+    """As many of the cases, drawn, in the same order."""
+    drawn = np.random.default_rng(seed).permutation(len(cases))[:most]
+    return [cases[n] for n in np.sort(drawn).tolist()]
 
 
 def _counted(looking: Looking, cases: Sequence[Case], advance: Advance) -> Iterator[Seen]:

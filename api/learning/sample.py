@@ -1,6 +1,6 @@
 """From cases to choices that a model is fitted to: what was taken, the best others, and a few of the rest."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
 import numpy as np
@@ -22,12 +22,19 @@ def choices_of(cases: Iterable[Seen], present: Floats, seed: int = 0) -> Choices
     """
     rng = np.random.default_rng(seed)
     x, offset, weight = zip(*(row for seen in cases for row in _choices(seen, present, rng)), strict=True)
-    most = max(map(len, x))
+    width = 1 + _BEST + _REST
     return Choices(
-        np.stack([np.pad(rows, ((0, most - len(rows)), (0, 0)), mode="edge") for rows in x]),
-        np.stack([np.pad(row, (0, most - len(row)), constant_values=-np.inf) for row in offset]),
+        np.stack([np.pad(rows, ((0, width - len(rows)), (0, 0)), mode="edge") for rows in x]),
+        np.stack([np.pad(row, (0, width - len(row)), constant_values=-np.inf) for row in offset]),
         np.array(weight) / np.sum(weight),
     )
+
+
+def joined(parts: Sequence[Choices], cases: Sequence[int]) -> Choices:
+    """Choices of so many cases each, put together; each case counts the same."""
+    weights = [part.weight * n / sum(cases) for part, n in zip(parts, cases, strict=True)]
+    x, offset = ([getattr(part, name) for part in parts] for name in ("x", "offset"))
+    return Choices(np.concatenate(x), np.concatenate(offset), np.concatenate(weights))
 
 
 def _choices(
