@@ -34,6 +34,7 @@ _PRICES = (
     (re.compile(rf"\b(?:{_ABOVE})\s+{_LOW}{_UNIT}"), 0.9),
 )
 _CHEAP = re.compile(r"\b(?:cheap|budget|inexpensive|low[- ]cost|affordable)\b")
+_SALE = re.compile(r"\b(?:on (?:sale|offer)|discounted|(?:at )?reduced prices?|special offers?)\b")
 _NOT = re.compile(r"\b(?:without(?: any)?|not|except|excluding|no)\s+(?P<what>[^\W\d_]{3,}(?:-[^\W\d_]+)?)")
 _WITH = r"(?:that |to )?go(?:es)? (?:well )?with|to wear with|matching|accessor(?:y|ies) for"
 _FOR = r"instead of|in place of|alternatives? to|replacements? for|substitutes? for"
@@ -65,6 +66,7 @@ class Read(NamedTuple):
     cheap: bool
     negated: list[str]
     relation: Relation | None
+    on_sale: bool
 
 
 class Meaning(NamedTuple):
@@ -79,16 +81,18 @@ class Meaning(NamedTuple):
 
 
 def read(query: str) -> Read:
-    """Take prices, negations and a relation out of the words.
+    """Take prices, sales, negations and a relation out of the words.
 
     >>> read("red shoes under $50 not leather")
     Read(words='red shoes', prices=Prices(gte=None, lte=50.0, currency='USD', confidence=0.9), cheap=False, \
-negated=['leather'], relation=None)
+negated=['leather'], relation=None, on_sale=False)
     """
     words = query.casefold()
     prices, words = _prices(words)
     cheap = bool(_CHEAP.search(words))
     words = _CHEAP.sub(" ", words)
+    on_sale = bool(_SALE.search(words))
+    words = _SALE.sub(" ", words)
     negated = [found["what"] for found in _NOT.finditer(words)]
     words = _NOT.sub(" ", words)
     relation = next((name for name, pattern in _RELATIONS.items() if pattern.search(words)), None)
@@ -96,7 +100,7 @@ negated=['leather'], relation=None)
         words = pattern.sub(" ", words)
     plain = " ".join(words.split()).strip(" ,;:-")
     # Of words that say nothing else all are kept, so that there is something to search for.
-    return Read(plain or " ".join(query.split()), prices, cheap, negated, relation)
+    return Read(plain or " ".join(query.split()), prices, cheap, negated, relation, on_sale)
 
 
 def meaning(snapshot: Snapshot, words: str, vector: Vectors, lexical: Vectors) -> Meaning:

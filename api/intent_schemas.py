@@ -63,6 +63,9 @@ class Intent(BaseModel):
     prices: NamedPrices | None = Field(
         None, description="Bounds of the price that the words set.", examples=[{"lte": 20}]
     )
+    on_sale: bool = Field(
+        False, description="Whether the words ask for what costs less than usual.", examples=[False]
+    )
     negated: list[str] = Field(
         default_factory=list,
         description="Words that the items must not be written in.",

@@ -49,6 +49,12 @@ def understand(request: RecommendationRequest, snapshot: Snapshot, further: Furt
             filters = bounded
         else:
             notes.append("No item lies within the price that the words name: it was left out of account.")
+    if said.on_sale and filters.on_sale is None:
+        reduced = filters.model_copy(update={"on_sale": True})
+        if _leaves_some(snapshot, reduced, refused, further):
+            filters = reduced
+        else:
+            notes.append("Nothing that complies is on sale: that was left out of account.")
     if refused and not _leaves_some(snapshot, filters, refused, further):
         notes.append(f"Every item is written in {', '.join(said.negated)}: that was left out of account.")
         refused = frozenset()
@@ -75,6 +81,7 @@ def intent_of(
         brands=found.brands,
         attributes=found.attributes,
         prices=NamedPrices(**understood.prices._asdict()) if understood.prices else None,
+        on_sale=said.on_sale,
         negated=said.negated,
         relation=said.relation,
         breadth=found.breadth,

@@ -39,6 +39,10 @@ def test_negations_relations_and_cheap() -> None:
     assert read("something that goes with a grill").relation == "complements"
     assert read("cheap usb cable")[:3] == ("usb cable", None, True)
     assert read("  cheap ").words == "cheap"  # nothing else to search for
+    for words in ("green tea on sale", "discounted green tea", "green tea at reduced prices"):
+        assert (read(words).words, read(words).on_sale) == ("green tea", True)
+    for words in ("reduced fat milk", "sale of the century", "wholesale"):
+        assert (read(words).words, read(words).on_sale) == (words, False)
 
 
 def test_the_words_point_to_the_category_whose_items_are_near() -> None:

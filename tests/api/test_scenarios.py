@@ -227,6 +227,13 @@ def test_what_is_on_sale_can_be_boosted_wanted_and_weighed(client: TestClient) -
     assert set(ids(ask(client, **body, filters={"on_sale": True}))) == reduced
     assert set(ids(ask(client, **body, filters={"on_sale": False}))) == plain.keys() - reduced
 
+    asked = search(client, query="tea on sale", limit=18)
+    assert set(ids(asked)) == reduced
+    assert ids(asked)[0] in TEA
+    assert (asked["intent"]["on_sale"], asked["intent"]["words"]) == (True, "tea")
+    none = search(client, query="shovel on sale", limit=18, brand="Nobody")
+    assert "Nothing that complies is on sale: that was left out of account." in none["notes"]
+
     put(client, rules=[rule("sale", "boost", {"on_sale": True}, factor=3)], weights={"discount": 2.0})
     assert client.get("/v1/scenarios/home").json()["rules"][0]["applies_to"]["on_sale"] is True
     answer = ask(client, **body, scenario="home", fields=["price", "list_price"])
