@@ -3,10 +3,12 @@
 import json
 import re
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
+
+import numpy as np
 
 from api.answers import Path, Reason
-from api.signals import Boost, Edge, Need, Part, Seed
+from api.signals import Boost, Edge, Floats, Need, Part, Seed
 from kg.driver import Row
 from kg.queries import Query, load
 
@@ -23,35 +25,57 @@ _TIED = {
 Title = Callable[[str], str | None]
 
 
-def reasons_of(
-    parts: Sequence[Part], column: int, words: str | None, shoppers: int, title: Title
-) -> list[Reason]:
-    """The reasons of the item in `column` of the parts' values; they sum to its score.
+class Told(NamedTuple):
+    """The parts of some items' scores, put together once for all of the items."""
+
+    parts: Sequence[Part]
+    values: Floats  # [parts, items]
+    importance: Floats  # [parts, items]: what the item would lose without the part
+    by_type: dict[str, Floats]  # the parts' sum by their type, [items]
+
+
+def told(parts: Sequence[Part], n_items: int) -> Told:
+    """Put the parts together."""
+    values = np.array([part.values for part in parts], dtype=np.float64).reshape(len(parts), n_items)
+    importance = values.copy()
+    types: dict[str, list[int]] = {}
+    for n, part in enumerate(parts):
+        types.setdefault(part.type, []).append(n)
+        if part.lost is not None:
+            importance[n] = np.where(np.isnan(part.lost), part.values, part.lost)
+    return Told(parts, values, importance, {name: values[of].sum(axis=0) for name, of in types.items()})
+
+
+def reasons_of(told: Told, column: int, words: str | None, shoppers: int, title: Title) -> list[Reason]:
+    """The reasons of the item in `column`; they sum to its score.
 
     First comes what the item would lose most without: for a past item that is not quite its contribution,
     since the user's vector would have another length. What is too small to be named is summed up at the end.
     """
-    named, rest = _named(parts, column)
-    positive = sum(v for v in (p.values[column] for p in parts) if v > 0) or 1.0
+    values, importance = told.values[:, column], told.importance[:, column]
+    order = np.argsort(-np.abs(importance), kind="stable")
+    order = order[values[order] != 0]
+    named, small = order[:NAMED], order[NAMED:].tolist()
+    positive = float(values[values > 0].sum()) or 1.0
     reasons = []
-    for part in sorted(named, key=lambda p: -p.importance(column)):
-        value = float(part.values[column])
+    for n in named[np.argsort(-importance[named], kind="stable")].tolist():
+        part = told.parts[n]
         item_id = _cause_id(part)
         label = (title(item_id) or item_id) if item_id else None
         sentence = _sentence(part, label, words, shoppers)
-        reasons.append(_reason(part.type, item_id, label, _name(part), sentence, value, positive))
-    for type_, values in rest.items():
-        text = f"{len(values)} more of this kind ({type_}), each small."
-        reasons.append(_reason(type_, None, None, None, text, sum(values), positive))
+        reasons.append(_reason(part.type, item_id, label, _name(part), sentence, float(values[n]), positive))
+    rest: dict[str, list[float]] = {}
+    for n, value in zip(small, values[small].tolist(), strict=True):
+        rest.setdefault(told.parts[n].type, []).append(value)
+    for type_, found in rest.items():
+        text = f"{len(found)} more of this kind ({type_}), each small."
+        reasons.append(_reason(type_, None, None, None, text, sum(found), positive))
     return reasons
 
 
-def source_of(parts: Sequence[Part], column: int) -> str:
+def source_of(told: Told, column: int) -> str:
     """The type of reason that adds most to the item in `column`; none where nothing speaks for it."""
-    totals: dict[str, float] = {}
-    for part in parts:
-        totals[part.type] = totals.get(part.type, 0.0) + float(part.values[column])
-    return max(totals, key=lambda t: totals[t], default="none")
+    return max(told.by_type, key=lambda name: told.by_type[name][column], default="none")
 
 
 def path_pairs(item_id: str, reasons: Iterable[Reason]) -> list[list[str]]:
@@ -92,15 +116,6 @@ def paths_of(
 def pasteable(query: Query, **params: Any) -> str:
     """A query with its parameters written out, for a person to paste into Neo4j Browser; never run by us."""
     return re.sub(r"\$(\w+)", lambda m: json.dumps(params[m[1]]), query.text)
-
-
-def _named(parts: Sequence[Part], column: int) -> tuple[list[Part], dict[str, list[float]]]:
-    telling = [part for part in parts if part.values[column]]
-    ordered = sorted(telling, key=lambda p: -abs(p.importance(column)))
-    rest: dict[str, list[float]] = {}
-    for part in ordered[NAMED:]:
-        rest.setdefault(part.type, []).append(float(part.values[column]))
-    return ordered[:NAMED], rest
 
 
 def _cause_id(part: Part) -> str | None:

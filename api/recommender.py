@@ -9,7 +9,7 @@ import numpy as np
 
 from api.answers import Path, Reason, Recommendation, RecommendationResponse, SourceLeftOut
 from api.columns import seconds
-from api.explain import path_pairs, paths_of, reasons_of, source_of
+from api.explain import path_pairs, paths_of, reasons_of, source_of, told
 from api.filters import LiveItem
 from api.gather import gather
 from api.paging import shown_by, token_of
@@ -141,12 +141,11 @@ async def _items(work: Work, picked: Picked) -> list[Recommendation]:
     parts = split(
         work.snapshot, work.plan.signals, work.plan.kind, work.weights, np.array(numbers, dtype=np.int64)
     )
-    scores = np.zeros(len(numbers))
-    for part in parts:
-        scores += part.values
+    found = told(parts, len(numbers))
+    scores = found.values.sum(axis=0)
     reasons = {
         number: reasons_of(
-            parts, column, work.gathered.words, int(work.snapshot.shoppers[number]), work.snapshot.title
+            found, column, work.gathered.words, int(work.snapshot.shoppers[number]), work.snapshot.title
         )
         if work.request.explain != "none"
         else []
@@ -158,7 +157,7 @@ async def _items(work: Work, picked: Picked) -> list[Recommendation]:
             rank=rank,
             item_id=work.snapshot.ids[numbers[column]],
             score=float(scores[column]),
-            source=source_of(parts, column),
+            source=source_of(found, column),
             reasons=reasons[numbers[column]],
             paths=paths.get(numbers[column]),
             pinned_by=picked.pinned.get(numbers[column]),

@@ -75,8 +75,3 @@ class Part(NamedTuple):
     cause: Seed | Edge | Need | Boost | None
     values: Floats  # [k], one for each item asked about
     lost: Floats | None = None  # [k], how much the score would fall without a past item; NaN where not known
-
-    def importance(self, column: int) -> float:
-        """What the item would lose without this cause."""
-        lost = np.nan if self.lost is None else float(self.lost[column])
-        return float(self.values[column]) if np.isnan(lost) else lost

@@ -10,7 +10,7 @@ from pydantic import BaseModel, Field
 
 from api.answers import Reason
 from api.conditions import Id
-from api.explain import reasons_of
+from api.explain import reasons_of, told
 from api.filters import allowed
 from api.picking import excluded, live_refusal, pinned, with_edges
 from api.problems import ApiError
@@ -108,7 +108,9 @@ async def explained(request: ExplainRequest, serving: Serving, reads: Reads) -> 
         score=score,
         needed=needed,
         pinned_by=pin.rule_id if pin else None,
-        reasons=reasons_of(parts, 0, work.gathered.words, int(snapshot.shoppers[number]), snapshot.title),
+        reasons=reasons_of(
+            told(parts, 1), 0, work.gathered.words, int(snapshot.shoppers[number]), snapshot.title
+        ),
         silent=[name for name in plan.going_by if name not in telling],
         summary=_summary(removed, rank, returned, score, needed) + _by_rules(pin and pin.rule_id, parts),
         model_version=snapshot.version.model,

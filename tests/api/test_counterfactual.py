@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from api.explain import reasons_of
+from api.explain import reasons_of, told
 from api.history import past_from, session_seeds
 from api.ranking import score_all, split
 from api.signals import Signals
@@ -61,7 +61,7 @@ def test_of_a_single_past_item_all_is_lost() -> None:
 def test_the_first_reason_is_the_one_that_the_item_would_miss_most() -> None:
     parts = split(SHOP, signals(PAST, SESSION, False), KIND, WEIGHTS, ITEMS)
     for column in range(len(ITEMS)):
-        first = reasons_of(parts, column, None, 0, lambda _: None)[0]
+        first = reasons_of(told(parts, len(ITEMS)), column, None, 0, lambda _: None)[0]
         most = max(parts, key=lambda p: -np.inf if p.lost is None else p.lost[column])
         assert first.item_id == most.cause.item_id
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from api.explain import pasteable, path_pairs, paths_of, reasons_of, source_of
+from api.explain import pasteable, path_pairs, paths_of, reasons_of, source_of, told
 from api.signals import Edge, Part, Seed
 from kg.queries import load
 
@@ -31,7 +31,7 @@ def test_sentences_shares_and_order() -> None:
         part("popularity", 1.0),
     ]
 
-    reasons = reasons_of(parts, 0, "fresh fruit", 1234, title)
+    reasons = reasons_of(told(parts, 1), 0, "fresh fruit", 1234, title)
 
     assert [(r.text, r.contribution, r.share) for r in reasons] == [
         ("Bought together with c (12 times).", 4.0, 50.0),
@@ -40,7 +40,7 @@ def test_sentences_shares_and_order() -> None:
         ("Chosen by 1,234 shoppers.", 1.0, 12.5),
         ("You put in the cart Bread.", -0.5, 0.0),
     ]
-    assert source_of(parts, 0) == "edge"
+    assert source_of(told(parts, 1), 0) == "edge"
 
 
 def test_the_source_is_the_type_that_adds_most_in_all() -> None:
@@ -50,17 +50,17 @@ def test_the_source_is_the_type_that_adds_most_in_all() -> None:
         part("words", 2.0),
     ]
 
-    assert source_of(parts, 0) == "history"
+    assert source_of(told(parts, 1), 0) == "history"
 
 
 def test_pairs_skip_what_pulls_down_and_the_item_itself() -> None:
     parts = [part("session", v, seed(i, "session")) for i, v in (("a", 3.0), ("x", 2.0), ("b", -1.0))]
 
-    assert path_pairs("x", reasons_of(parts, 0, None, 0, title)) == [["a", "x"]]
+    assert path_pairs("x", reasons_of(told(parts, 1), 0, None, 0, title)) == [["a", "x"]]
 
 
 def test_a_pair_without_a_way_is_tied_by_what_was_learned() -> None:
-    reasons = reasons_of([part("history", 1.0, seed("a", "history"))], 0, None, 0, title)
+    reasons = reasons_of(told([part("history", 1.0, seed("a", "history"))], 1), 0, None, 0, title)
 
     (path,) = paths_of("x", reasons, {}, {"a": "RATED"}, "ann")
 
