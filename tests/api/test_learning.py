@@ -86,7 +86,7 @@ def test_what_is_chosen_by_is_learned_adopted_followed_and_taken_back(
 
     again = learn(graph, home)
     assert not again.adopted
-    assert again.ndcg["learned"] == pytest.approx(again.ndcg["present"])
+    assert again.ndcg["learned"] == pytest.approx(again.ndcg["present"], rel=0.02)
 
     assert undo(graph)
     assert not undo(graph)
