@@ -9,6 +9,8 @@ import numpy as np
 import numpy.typing as npt
 from neo4j.time import DateTime
 
+from kg.seasons import WEEKS
+
 Scalar = TypeVar("Scalar", bound=np.generic)
 Bools = npt.NDArray[np.bool_]
 Floats = npt.NDArray[np.float64]
@@ -53,9 +55,7 @@ class Categories(NamedTuple):
     by_name: dict[str, frozenset[str]]  # casefolded name or id -> category ids
     items: dict[str, Numbers]  # category id -> numbers of the items directly in it
     names: dict[str, str]  # category id -> name
-    seasons: dict[
-        str, Floats
-    ]  # category id -> how many times as much as usual in each week of the year, [52]
+    seasons: dict[str, Floats]  # category id -> in each week of the year, how many times as much as usual
 
     def within(self, category_id: str) -> Numbers:
         """Numbers of the items in a category and below it."""
@@ -111,7 +111,9 @@ def categories_from(
             (number[row["item_id"]], row["category_ids"]) for row in members if row["item_id"] in number
         ),
         names={row["category_id"]: row["name"] or row["category_id"] for row in tree},
-        seasons={row["category_id"]: np.array(row["season"]) for row in tree if row.get("season")},
+        seasons={
+            row["category_id"]: np.array(row["season"]) for row in tree if _is_season(row.get("season"))
+        },
     )
 
 
@@ -205,6 +207,15 @@ def seconds(value: Any) -> float:
     if isinstance(value, DateTime):
         value = value.to_native()
     return value.timestamp() if isinstance(value, datetime) else float(value)
+
+
+def _is_season(numbers: Any) -> bool:
+    """Whether they are what `graph build` writes; what was changed into something else says nothing."""
+    return (
+        isinstance(numbers, list)
+        and len(numbers) == WEEKS
+        and all(isinstance(n, float) and 0 < n < np.inf for n in numbers)
+    )
 
 
 def _below(root: str, children: dict[str, list[str]]) -> frozenset[str]:

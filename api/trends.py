@@ -16,7 +16,7 @@ class Heat(NamedTuple):
     category_id: str
     heat: float
     rise: float
-    season: float | None
+    season: float | None  # None where it is not known
     items: int
 
 

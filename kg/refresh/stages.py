@@ -148,6 +148,8 @@ def learn(job: Job) -> Done:
     version = retrain.live_version(job.graph)
     if not job.options.retrain or version is None or version == retrain.ranked(job.graph):
         return Done({"learned": False})
+    if compared := job.graph.read(load("models").compared):
+        return Done({"learned": False, "reason": f"the experiment {compared[0]['name']} compares two models"})
     if not (job.settings.home / "models" / version / "twin.safetensors").is_file():
         return Done({"learned": False, "reason": f"model {version} was trained elsewhere"})
     try:

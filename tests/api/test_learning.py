@@ -168,6 +168,9 @@ def test_a_refresh_learns_once_beside_each_model(graph: Graph, home: Settings) -
         twin.unlink()
         assert "was trained elsewhere" in ran("elsewhere").counts["reason"]
         twin.write_bytes(whole)
+        graph.write(load("experiments").start, name="e", compares="model", a="v", b="w", share=0.5)
+        assert ran("compared").counts["reason"] == "the experiment e compares two models"
+        graph.write(load("experiments").stop, name="e")
         first = ran("first")
         assert first.changed
         assert first.counts["adopted"], first.counts["reason"]

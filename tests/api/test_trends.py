@@ -9,6 +9,7 @@ from fastapi.testclient import TestClient
 
 from api.activity import Activity
 from api.app import create_app
+from api.columns import categories_from
 from api.trend_schemas import TrendOptions
 from api.trends import Heat, hot_categories
 from kg.driver import Graph
@@ -36,6 +37,14 @@ def test_heat_and_rise_by_hand() -> None:
     np.testing.assert_allclose(snapshot.season, [np.log(1.7), 0, np.log(1.7), 0])
     assert [c.category_id for c in hot_categories(snapshot, "FOOD")] == ["d"]
     assert hot_categories(snapshot, "Drinks") == []
+
+
+@pytest.mark.parametrize(
+    "season", [None, [], [1.0] * 51, [0.0] * 52, [float("inf")] * 52, ["warm"] * 52, "summer", 1.0]
+)
+def test_a_season_that_was_broken_by_hand_says_nothing(season: object) -> None:
+    tree = [{"category_id": "f", "name": "Food", "parent_ids": [], "season": season}]
+    assert categories_from(tree, [], {}).seasons == {}
 
 
 @pytest.fixture

@@ -9,179 +9,26 @@ Bar 7 takes the demo's data, the other half of bar 3 Beauty; these and bar 8 hav
 """
 
 import argparse
-import contextlib
 import json
 import os
 import shutil
-import signal
 import subprocess
 import sys
-import threading
-import time
 from collections.abc import Callable, Iterator
-from itertools import pairwise
 from pathlib import Path
-from typing import Any
 
-import httpx
-
-from kg.check import check
-from kg.checksum import GraphSum, measure
+from kg.checksum import measure
 from kg.console import out
-from kg.driver import Graph, connect
-from kg.models import published
-from kg.refresh.history import last
-from kg.refresh.lease import holder
-from kg.refresh.stages import STAGES
+from kg.driver import connect
 from kg.server import LocalServer
 from kg.settings import load_settings
 from tests.bench.bench_gate import gate
+from tests.bench.bench_kills import kills
 from tests.bench.bench_model import rows_of
 from tests.bench.bench_publish import publications
-from tests.bench.server import served
-from tests.kg.made_up import PRODUCTS, SALES, read_csv, write_csv, write_shop
+from tests.bench.days import HOME, LEARNING, Bar, Shop, bar, command, refresh
 
-Bar = dict[str, Any]
 RESULT = Path("build/bench/refresh.json")
-HOME = Path("build/bench/refresh").resolve()
-LEASE = 5
-# Where each stage is killed: after so many writes of the job, or so long after it began.
-POINTS = {
-    "ingest": ("0w", "1w", "4w", "7w", "9w"),
-    "prune": ("0w", "1w", "3w", "5w", "7w"),
-    "encode": ("0.1s", "1s", "3s", "5s", "7s"),
-    "count": ("0.1s", "0.5s", "1s", "1.5s", "2s"),
-    "train": ("0.5s", "3s", "6s", "9s", "12s"),
-    "evaluate": ("0.5s", "2s", "4s", "6s", "8s"),
-    "publish": ("0.5s", "2s", "4s", "5s", "6s"),
-    "embed": ("0.5s", "2s", "4s", "5s", "6s"),
-    "learn": ("0.5s", "2s", "4s", "5s", "6s"),
-    "check": ("0w", "0.1s", "0.2s", "0.3s", "0.4s"),
-}
-LEARNING = ("train", "evaluate", "publish", "learn")
-
-
-class Shop:
-    """Two states of one shop's files, of which the folder has one."""
-
-    def __init__(self, folder: Path, users: int, items: int) -> None:
-        self.folder, self.late = folder, False
-        write_shop(folder, users, items, tastes=8)
-        self.sales = read_csv(folder / "sales.csv")
-        self.products = read_csv(folder / "products.csv")
-
-    def turn(self) -> None:
-        """A day later, or back again: 1 % of the sales, a price and a product come, as many go."""
-        self.late = not self.late
-        sales, products = self.sales, self.products
-        if self.late:
-            some = max(len(sales) // 100, 1)
-            # Each item goes to the buyer of the row before, so that other things are bought together.
-            new = [
-                [row[0], other[1], row[2], str(int(row[3]) + 9_000_000), row[4], f"late-{row[5]}", row[6]]
-                for row, other in pairwise(sales[: some + 1])
-            ]
-            sales = sales[some:] + new
-            changed = [*products[0][:3], "77.5", *products[0][4:]]
-            products = [changed, *products[1:], ["p-new", "A new thing", "Maker 1", "3.5", "All/Shelf 1"]]
-        write_csv(self.folder / "sales.csv", SALES, sales)
-        write_csv(self.folder / "products.csv", PRODUCTS, products)
-
-
-def command(*arguments: str) -> list[str]:
-    return [sys.executable, "-m", "kg.main", "refresh", "--lease-seconds", str(LEASE), *arguments]
-
-
-def refresh(*arguments: str) -> dict[str, Any]:
-    """A refresh that comes to its end."""
-    done = subprocess.run([*command(*arguments), "--json"], check=True, stdout=subprocess.PIPE, text=True)
-    found: dict[str, Any] = json.loads(done.stdout)
-    return found
-
-
-def kills(shop: Shop, options: argparse.Namespace) -> Iterator[Bar]:
-    """Bar 2: the job killed in every stage, and Neo4j during it."""
-    refresh("--source", str(shop.folder))
-    want: dict[bool, GraphSum] = {}
-    with connect(load_settings()) as graph:
-        for _ in range(2):
-            shop.turn()
-            refresh("--no-retrain")
-            want[shop.late] = measure(graph)
-        with answering() as failures:
-            for stage in (stage for stage in STAGES if stage.name in POINTS):  # nobody searches there
-                wrong = [
-                    w
-                    for after in POINTS[stage.name][: options.times]
-                    if (w := trial(graph, shop, stage.name, after, want))
-                ]
-                yield bar(
-                    f"2 runs after a kill in {stage.name} that ended otherwise",
-                    len(wrong),
-                    0,
-                    f"killed {stage.name}",
-                    wrong,
-                )
-        yield bar("2 answers that failed meanwhile", failures[0], 0, "POST /v1/recommendations")
-    wrong = [w for n in range(options.times) if (w := database_trial(shop, 0.5 + n, want))]
-    yield bar("2 runs after a kill of Neo4j that ended otherwise", len(wrong), 0, "killed Neo4j", wrong)
-
-
-def trial(graph: Graph, shop: Shop, stage: str, after: str, want: dict[bool, GraphSum]) -> str | None:
-    """What was wrong, if anything."""
-    shop.turn()
-    learning = stage in LEARNING
-    # Half of the changed rows suffice; else no model would be trained.
-    how = ["--new-interactions", "0", "--max-days", "0"] if learning else ["--no-retrain"]
-    killed = [sys.executable, "-m", "tests.kg.killed", stage, after, "--lease-seconds", str(LEASE), *how]
-    code = subprocess.run(killed, check=False, stdout=subprocess.DEVNULL).returncode
-    if code != -signal.SIGKILL:
-        return f"{stage} {after}: ended with {code}, not by the kill"
-    while holder(graph) is not None:
-        time.sleep(0.2)
-    refresh(*how)
-    return wrongs(graph, f"{stage} {after}", want[shop.late], exact=not learning)
-
-
-def wrongs(graph: Graph, where: str, want: GraphSum, *, exact: bool) -> str | None:
-    """How the graph differs from that of an uninterrupted run; after a training its vectors are new ones."""
-    found = measure(graph)
-    if last(graph)["job"]["status"] != "done":
-        return f"{where}: not done"
-    if broken := check(graph):
-        return f"{where}: {broken[0].invariant}"
-    if sum(model.live for model in published(graph)) != 1:
-        return f"{where}: not one live model"
-    if exact:
-        # Which slot is live, and which models there were, depends on the trainings before.
-        return None if same(found, want) else f"{where}: other graph"
-    return None
-
-
-def same(one: GraphSum, other: GraphSum) -> bool:
-    """Equal numbers of all that the files make; the checksum too where no model was published between."""
-    mine = {"Model", "Alias", "POINTS_TO", "LEADS_TO"}
-    parts = [
-        [{name: n for name, n in counts.items() if name not in mine} for counts in (s.nodes, s.relationships)]
-        for s in (one, other)
-    ]
-    published_between = one.nodes.get("Model") != other.nodes.get("Model")
-    return parts[0] == parts[1] and (published_between or one.checksum == other.checksum)
-
-
-def database_trial(shop: Shop, after: float, want: dict[bool, GraphSum]) -> str | None:
-    shop.turn()
-    server = LocalServer(HOME)
-    pid = server.status().pid
-    job = subprocess.Popen(command("--no-retrain"), stdout=subprocess.DEVNULL)
-    time.sleep(after)
-    if pid is not None:
-        os.kill(pid, signal.SIGKILL)
-    job.wait(600)
-    time.sleep(LEASE)
-    refresh("--no-retrain")
-    with connect(load_settings()) as graph:
-        return wrongs(graph, f"Neo4j after {after} s", want[shop.late], exact=True)
 
 
 def again(shop: Shop, options: argparse.Namespace) -> Iterator[Bar]:
@@ -231,35 +78,6 @@ def races(shop: Shop, options: argparse.Namespace) -> Iterator[Bar]:
         f"python -m tests.bench.bench_refresh --bars 4 --users {options.users} --items {options.items}",
         wrong,
     )
-
-
-@contextlib.contextmanager
-def answering() -> Iterator[list[int]]:
-    """Asks the API all along; yields how many answers failed so far."""
-    failures, ended = [0], threading.Event()
-
-    def ask(url: str) -> None:
-        with httpx.Client(base_url=url, timeout=30) as client:
-            while not ended.wait(0.2):
-                try:
-                    answer = client.post("/v1/recommendations", json={"user_id": "u1", "limit": 5})
-                    failures[0] += answer.status_code != 200
-                except httpx.HTTPError:
-                    failures[0] += 1
-
-    with served() as url:
-        thread = threading.Thread(target=ask, args=(url,))
-        thread.start()
-        try:
-            yield failures
-        finally:
-            ended.set()
-            thread.join()
-
-
-def bar(name: str, value: int, limit: int, words: str, wrong: list[str] | None = None) -> Bar:
-    row: Bar = {"bar": name, "value": value, "limit": limit, "ok": value <= limit, "command": words}
-    return row | ({"wrong": wrong} if wrong else {})
 
 
 def elsewhere(module: str, result: str, *arguments: str) -> Iterator[Bar]:
