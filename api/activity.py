@@ -37,12 +37,14 @@ def read_activity(graph: Graph, number: dict[str, int], n: int, event_weights: d
     trend, first_seen = np.zeros(n), np.full(n, np.nan)
     newest = graph.read(_Q.last_event)[0]["at"]
     if newest is not None:
-        for item_id, type_, events in graph.read(_Q.recent, at=newest, days=_DAYS, decay=DECAY)[0]["events"]:
-            if item_id in number:
-                trend[number[item_id]] += weight[type_] * events
-        for item_id, at in graph.read(_Q.first_seen)[0]["items"]:
-            if item_id in number:
-                first_seen[number[item_id]] = seconds(at)
+        for row in graph.stream(_Q.recent, at=newest, days=_DAYS, decay=DECAY):
+            for item_id, type_, events in row["events"]:
+                if item_id in number:
+                    trend[number[item_id]] += weight[type_] * events
+        for row in graph.stream(_Q.first_seen):
+            for item_id, at in row["items"]:
+                if item_id in number:
+                    first_seen[number[item_id]] = at
     return Activity(trend, first_seen, seconds(newest))
 
 

@@ -10,8 +10,8 @@ from api.problems import ApiError, bad_field
 from api.reads import Reads
 from api.schemas import RecommendationRequest
 from api.served import Serving
-from api.signals import Edge, Need, Seed, Signals
-from api.snapshot import Snapshot, Vectors
+from api.signals import Edge, Need, Seed, Signals, Words
+from api.snapshot import Snapshot
 from api.sources import Sources
 from api.weights import RankingWeights
 from kg.driver import Row
@@ -45,7 +45,7 @@ async def gather(
     snapshot = serving.snapshot
     words = " ".join((request.query or "").split()) or None
     sources = Sources(serving.timeouts, _needed(request, weights))
-    (vector, lexical, needs), past, items, edges = await asyncio.gather(
+    (said, needs), past, items, edges = await asyncio.gather(
         _said(words, serving, reads, sources),
         sources.ask("history", _past(request, snapshot, reads, weights), None),
         sources.ask("items", _items(request, snapshot, reads), []),
@@ -55,9 +55,7 @@ async def gather(
     seeds = [*(past.seeds if past else ()), *session, *items]
     return Gathered(
         past=past,
-        signals=Signals(
-            seeds, anchors=items or session, words=vector, lexical=lexical, edges=edges, needs=needs
-        ),
+        signals=Signals(seeds, anchors=items or session, words=said, edges=edges, needs=needs),
         words=words,
         notes=_notes(request, snapshot, sources),
         left_out=sources.left_out,
@@ -79,24 +77,22 @@ def _needed(request: RecommendationRequest, weights: RankingWeights) -> frozense
 
 async def _said(
     words: str | None, serving: Serving, reads: Reads, sources: Sources
-) -> tuple[Vectors | None, Vectors | None, list[Need]]:
+) -> tuple[Words | None, list[Need]]:
     """What the words mean, then what others chose after such words."""
-    vector, lexical = await sources.ask("words", _words(words, serving), (None, None))
-    if vector is None:
-        return None, None, []
-    needs = needs_of(vector, serving.needs, serving.snapshot, reads)
-    return vector, lexical, await sources.ask("intents", needs, [])
+    said = await sources.ask("words", _words(words, serving), None)
+    if said is None:
+        return None, []
+    needs = needs_of(said.vector, serving.needs, serving.snapshot, reads)
+    return said, await sources.ask("intents", needs, [])
 
 
-async def _words(words: str | None, serving: Serving) -> tuple[Vectors | None, Vectors | None]:
-    """The words' vector, [text dim], and how much of them each item is written in, [n], at most 1."""
+async def _words(words: str | None, serving: Serving) -> Words | None:
     if words is None:
-        return None, None
+        return None
     if serving.encoder is None:
         raise ApiError(503, "no-encoder", f"The query cannot be read: {serving.encoder_problem}")
-    vector = await asyncio.to_thread(serving.encoder.encode, words)
-    scores = serving.snapshot.lexicon.scores(words)
-    return vector, scores / max(float(scores.max()), 1e-9)
+    encode = serving.encoder.encode
+    return await asyncio.to_thread(lambda: Words.of(words, encode(words), serving.snapshot))
 
 
 async def _past(

@@ -11,6 +11,7 @@ import numpy as np
 
 from api.lexicon import tokens
 from api.named import attribute_values, brands
+from api.signals import Words
 from api.snapshot import Snapshot, Vectors
 
 Relation = Literal["complements", "substitutes", "similar"]
@@ -103,23 +104,22 @@ negated=['leather'], relation=None, on_sale=False)
     return Read(plain or " ".join(query.split()), prices, cheap, negated, relation, on_sale)
 
 
-def meaning(snapshot: Snapshot, words: str, vector: Vectors, lexical: Vectors) -> Meaning:
+def meaning(snapshot: Snapshot, words: str, said: Words) -> Meaning:
     """Where in the shop the words point to.
 
     Args:
         words: as `read` leaves them.
-        vector: theirs, unit length, [text dim].
-        lexical: how much of them each item is written in, [n], at most 1.
+        said: what they mean.
     """
     ids, centroids = snapshot.centroids
-    near = centroids @ vector
+    near = centroids @ said.vector
     share = np.exp((near - near.max(initial=-1.0)) / _SURE)
     share /= max(float(share.sum()), 1e-9)
     best = np.argsort(-share)[:5]
     categories = {ids[n]: round(float(share[n]), 3) for n in best if share[n] >= _LEAST_PART}
     known = len(snapshot.lexicon.known(words)) / max(len(set(tokens(words))), 1)
-    strange = float(snapshot.text_codes.products(vector)[0].max(initial=-1.0)) < _STRANGE and known < 0.5
-    exact = int(np.count_nonzero(lexical > 0.9)) <= 3 and len(tokens(words)) > 1
+    strange = known < 0.5 and float(said.near.max(initial=-1.0)) < _STRANGE
+    exact = int(np.count_nonzero(said.lexical > 0.9)) <= 3 and len(tokens(words)) > 1
     sure = next(iter(categories.values()), 0.0)
     return Meaning(
         categories,

@@ -142,8 +142,8 @@ def _beside(snapshot: Snapshot, signals: Signals, kind: KindWeights, weights: Ra
     if kind.category and signals.seeds:
         own, amounts = _own_categories(snapshot, signals.seeds, kind)
         scores += snapshot.kinship @ (own.T @ amounts).astype(np.float32)
-    if signals.lexical is not None and kind.words:
-        scores += np.float32(kind.words * weights.lexical) * signals.lexical
+    if signals.words is not None and kind.words:
+        scores += np.float32(kind.words * weights.lexical) * signals.words.lexical
     for edge, value in zip(signals.edges, edge_values(signals.edges, kind), strict=True):
         scores[edge.number] += value
     for _, values in _standing(snapshot, kind):
@@ -187,8 +187,7 @@ def split(
     if signals.words is not None and kind.words:
         meant = _meant(snapshot, signals, kind, weights).astype(np.float64)
         values = text @ meant * _words_scale(kind, weights)
-        if signals.lexical is not None:
-            values += kind.words * weights.lexical * signals.lexical[items]
+        values += kind.words * weights.lexical * signals.words.lexical[items]
         parts.append(Part("words", None, values))
     for edge, value in zip(signals.edges, edge_values(signals.edges, kind), strict=True):
         if (here := items == edge.number).any():
@@ -254,15 +253,14 @@ def _meant(snapshot: Snapshot, signals: Signals, kind: KindWeights, weights: Ran
     Pseudo-relevance feedback (Rocchio 1971).
     """
     assert signals.words is not None
+    said = signals.words
     if not kind.feedback:
-        return signals.words
-    scores, _ = snapshot.text_codes.products(signals.words)
-    if signals.lexical is not None:
-        scores += np.float32(weights.lexical * weights.words_temperature) * signals.lexical
+        return said.vector
+    scores = said.near + np.float32(weights.lexical * weights.words_temperature) * said.lexical
     best = np.argpartition(-scores, min(_FEEDBACK, len(scores)) - 1)[:_FEEDBACK]
     common = snapshot.text[best].mean(axis=0)
     common *= kind.feedback / max(float(np.linalg.norm(common)), 1e-9)
-    return np.asarray(signals.words + common, dtype=np.float32)
+    return np.asarray(said.vector + common, dtype=np.float32)
 
 
 def _text_direction(

@@ -31,7 +31,7 @@ T = TypeVar("T")
 log = logging.getLogger("shopgraph.api")
 _Q = load("api")
 POLL_SECONDS = 1.0
-_TREND_SECONDS = 60.0  # what shoppers do lately is read again after these, if anything was written
+_TREND_SECONDS = 60.0  # what shoppers do lately is read again after these, if shoppers did anything
 _COLUMNS_SECONDS = 600.0  # after these, columns are read although their sum is the same
 _REST = 10  # after reading for s seconds, changes other than a new version wait for 10 s seconds
 
@@ -56,7 +56,7 @@ class Keeper:
         self._rest_until = 0.0
         self._columns_until = 0.0
         self._columns_sum: Row | None = None  # of the columns that were read last by themselves
-        self._trend_mark: frozenset[str] = frozenset()
+        self._touched: list[int | None] = []  # api.state's when the trend was read last
         self._trend_until = 0.0
         self._challenger: Challenger | None = None
         self.curation = Curation()
@@ -197,14 +197,14 @@ class Keeper:
             if self._serving is not None:
                 await self.curation.follow(self._reads, self._serving.snapshot.text_model)
             self._revision = revision
-            self._trend_noted(mark)
+            self._trend_noted(rows[0])
         elif revision != self._revision:
             await self._take_in(self._serving)
             self._revision = revision
-        elif mark != self._trend_mark and time.monotonic() >= self._trend_until:
+        elif rows[0]["touched"] != self._touched and time.monotonic() >= self._trend_until:
             newer = partial(with_activity, self._serving.snapshot, self._graph)
             self._serving = self._serving._replace(snapshot=await self._rested(newer))
-            self._trend_noted(mark)
+            self._trend_noted(rows[0])
             return
         elif mark != self._mark and time.monotonic() >= self._rest_until:
             await self._refresh(self._serving)
@@ -221,8 +221,8 @@ class Keeper:
             work = partial(suggester_for, self._serving.snapshot, self._suggester, self.curation.needs)
             self._suggester = await asyncio.to_thread(work)
 
-    def _trend_noted(self, mark: frozenset[str]) -> None:
-        self._trend_mark, self._trend_until = mark, time.monotonic() + _TREND_SECONDS
+    def _trend_noted(self, state: Row) -> None:
+        self._touched, self._trend_until = state["touched"], time.monotonic() + _TREND_SECONDS
 
     async def _load(self) -> None:
         graph, self._columns_sum = self.graph, None

@@ -1,13 +1,16 @@
 """What a request brings to rank by, and what comes of it: plain tuples."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
 from typing import Literal, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from api.answers import PartType
-from api.snapshot import Vectors
+from api.screen import Codes
+from api.snapshot import Snapshot, Vectors
 
 Floats = npt.NDArray[np.float64]
 Numbers = npt.NDArray[np.int64]
@@ -56,13 +59,37 @@ class Need(NamedTuple):
     weights: Floats  # theirs, the largest 1
 
 
+@dataclass(frozen=True)
+class Words:
+    """What a shopper's words mean, and how much each item is what they say."""
+
+    vector: Vectors  # [text dim], unit length
+    lexical: Vectors  # [n], in 0..1: how much of them each item is written in
+    texts: Codes  # of the items
+
+    @classmethod
+    def of(cls, words: str, vector: Vectors, snapshot: Snapshot) -> "Words":
+        """Compare words with every item.
+
+        Args:
+            vector: that of the words, unit length, [text dim].
+        """
+        scores = snapshot.lexicon.scores(words)
+        scores /= max(float(scores.max(initial=0.0)), 1e-9)
+        return cls(vector, scores, snapshot.text_codes)
+
+    @cached_property
+    def near(self) -> Vectors:
+        """About the cosine of each item's text to them, [n]; to look at all texts takes time."""
+        return self.texts.products(self.vector)[0]
+
+
 class Signals(NamedTuple):
     """What one request brings to rank by."""
 
     seeds: Sequence[Seed] = ()
     anchors: Sequence[Seed] = ()  # the items looked at, to which others are alike or tied
-    words: Vectors | None = None  # [text dim], unit length
-    lexical: Vectors | None = None  # [n], in 0..1: how much of the words each item is written in
+    words: Words | None = None
     edges: Sequence[Edge] = ()
     needs: Sequence[Need] = ()
     boosts: Sequence[Boost] = ()

@@ -66,9 +66,9 @@ def intent_of(
 ) -> Intent:
     """The answer's account of what was understood."""
     said, signals = understood.said, gathered.signals
-    if said is None or signals.words is None or signals.lexical is None:
+    if said is None or signals.words is None:
         return Intent(query=query)
-    found = meaning(snapshot, said.words, signals.words, signals.lexical)
+    found = meaning(snapshot, said.words, signals.words)
     return Intent(
         query=query,
         words=gathered.words,

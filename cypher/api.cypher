@@ -3,7 +3,7 @@
 // name: state
 // Which model is live and which version of the graph it sits on; asked every second.
 // params:
-// returns: model_version (str), slot (str), dim (int), temperature (float), serving (str, JSON), graph_version (str), revision (int)
+// returns: model_version (str), slot (str), dim (int), temperature (float), serving (str, JSON), graph_version (str), revision (int), touched ([int]): other numbers when users did something, or it was forgotten
 OPTIONAL MATCH (:Alias {name: 'live'})-[:POINTS_TO]->(m:Model)
 OPTIONAL MATCH (l:Lease {name: 'ingest'})
 OPTIONAL MATCH (r:Refresh)
@@ -17,7 +17,16 @@ RETURN m.version AS model_version,
        m.temperature AS temperature,
        m.serving AS serving,
        r.runId AS graph_version,
-       coalesce(l.revision, 0) AS revision
+       coalesce(l.revision, 0) AS revision,
+       [
+         COUNT { ()-[:VIEWED]->() },
+         COUNT { ()-[:ADDED_TO_CART]->() },
+         COUNT { ()-[:BOUGHT]->() },
+         COUNT { ()-[:RATED]->() },
+         l.marked,
+         l.removed,
+         l.erased
+       ] AS touched
 
 // name: held
 // A model whose vectors are in a slot, as `state` tells of the live one.
@@ -152,7 +161,7 @@ WHERE e.lastAt <= datetime()
 RETURN max(e.lastAt) AS at
 
 // name: recent
-// By item and type, the number of events of the last days, each counting less by the day, as one row.
+// By item and type, the number of events of the last days, each counting less by the day, as lists of 500 (see columns).
 // params: at (datetime), days (int), decay (float)
 // returns: events ([[str, str, float]]): item id, relationship type, sum of decay ^ days before `at`
 MATCH (:User)-[e:VIEWED|ADDED_TO_CART|BOUGHT|RATED]->(i:Item)
@@ -164,16 +173,20 @@ WITH item_id,
      type,
      sum(reduce(total = 0.0, t IN [t IN times WHERE $at.epochSeconds - 86400 * $days < t <= $at.epochSeconds] |
        total + $decay ^ (($at.epochSeconds - t) / 86400.0))) AS events
-RETURN collect([item_id, type, events]) AS events
+WITH collect([item_id, type, events]) AS rows
+UNWIND range(0, size(rows) - 1, 500) AS start
+RETURN rows[start..start + 500] AS events
 
 // name: first_seen
-// When items without a release date were first touched, as one row.
+// When items without a release date were first touched, as lists of 500 (see columns).
 // params:
-// returns: items ([[str, datetime]]): item id, time of its first event
+// returns: items ([[str, int]]): item id, seconds since 1970 of its first event
 MATCH (:User)-[e:VIEWED|ADDED_TO_CART|BOUGHT|RATED]->(i:Item)
 WHERE i.releasedAt IS NULL AND e.firstAt <= datetime()
 WITH i.itemId AS item_id, min(e.firstAt) AS at
-RETURN collect([item_id, at]) AS items
+WITH collect([item_id, at.epochSeconds]) AS rows
+UNWIND range(0, size(rows) - 1, 500) AS start
+RETURN rows[start..start + 500] AS items
 
 // name: history
 // What a user did, newest first, as one row, since the driver's cost is by the row; known is false for an unknown user.

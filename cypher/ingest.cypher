@@ -82,10 +82,12 @@ MERGE (l:Lease {name: 'ingest'})
 SET l.holder = $runId, l.turns = coalesce(l.turns, 0) + 1
 
 // name: mark_users
-// Mark users whose edges have changed with the present turn, by which counting finds them.
+// Mark users whose edges have changed with the present turn, by which counting finds them, and that there are some.
 // params: ids (list of str)
 // returns: nothing
 MATCH (l:Lease {name: 'ingest'})
+SET l.marked = l.turns
+WITH l
 UNWIND $ids AS id
 MATCH (u:User {userId: id})
 SET u.turn = l.turns

@@ -13,7 +13,7 @@ from api.history import past_from
 from api.learning.cases import Bools, Case
 from api.learning.timeline import Timeline
 from api.ranking import score_all
-from api.signals import Floats, Numbers, Signals
+from api.signals import Floats, Numbers, Signals, Words
 from api.snapshot import Snapshot, Vectors
 from api.weights import KindWeights, RankingWeights
 from kg.dataset import ShopData
@@ -32,19 +32,18 @@ class Seen(NamedTuple):
     taken: Numbers  # of the items that they came to next
 
 
-class Words(NamedTuple):
+class Reader(NamedTuple):
     """How words are read; without an encoder they are not."""
 
     encoder: QueryEncoder | None
-    read: dict[str, tuple[Vectors, Vectors]]  # by the words, as api.gather has them
+    read: dict[str, Words]  # by the words
 
-    def of(self, words: str | None, snapshot: Snapshot) -> tuple[Vectors | None, Vectors | None]:
-        """Their vector, and how much of them each item is written in, [n], at most 1."""
+    def of(self, words: str | None, snapshot: Snapshot) -> Words | None:
+        """What they mean."""
         if words is None or self.encoder is None:
-            return None, None
+            return None
         if words not in self.read:
-            scores = snapshot.lexicon.scores(words)
-            self.read[words] = self.encoder.encode(words), scores / max(float(scores.max()), 1e-9)
+            self.read[words] = Words.of(words, self.encoder.encode(words), snapshot)
         return self.read[words]
 
 
@@ -54,7 +53,7 @@ class Looking(NamedTuple):
     data: ShopData
     held: Bools
     snapshot: Snapshot  # with the twin's vectors
-    words: Words
+    reader: Reader
     kind: KindWeights  # as it serves now
     weights: RankingWeights
 
@@ -66,8 +65,7 @@ class Looking(NamedTuple):
         for case in cases:
             before = timeline.before(case.at)
             seeds = past_from(True, case.past, before, events).seeds
-            words, lexical = self.words.of(case.words, before)
-            signals = Signals(seeds, words=words, lexical=lexical)
+            signals = Signals(seeds, words=self.reader.of(case.words, before))
             allowed = np.ones(len(before.ids), dtype=np.bool_)
             allowed[[before.number[s.item_id] for s in seeds]] = False
             taken = np.array([place[item] for item in case.items if place[item] >= 0], dtype=np.int64)

@@ -14,7 +14,7 @@ import numpy as np
 from api.evaluation.measure import p_value
 from api.learned import read_learned
 from api.learning.cases import Case, cases_of, held_out, searches_of
-from api.learning.features import TERMS, Looking, Seen, Words, named, weights_of
+from api.learning.features import TERMS, Looking, Reader, Seen, named, weights_of
 from api.learning.judge import K, Scorer, judged, linear
 from api.learning.logit import Choices, fit
 from api.learning.sample import choices_of, joined
@@ -132,7 +132,7 @@ def _looked_up(graph: Graph, settings: Settings) -> tuple[Looking, list[Case]]:
         say("What shoppers searched for is left out: there is no encoder. Run: shopgraph graph encode")
     weights = read_learned(graph).over(DEFAULT, KIND)
     judged_by = as_judged(snapshot, twin)
-    looking = Looking(data, held, judged_by, Words(encoder, {}), weights.kinds[KIND], weights)
+    looking = Looking(data, held, judged_by, Reader(encoder, {}), weights.kinds[KIND], weights)
     return looking, cases_of(data, held, searches)
 
 

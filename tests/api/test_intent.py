@@ -7,6 +7,7 @@ import numpy.typing as npt
 import pytest
 
 from api.intent import Prices, lower_third, meaning, read
+from api.signals import Words
 from api.snapshot import Snapshot
 from tests.api.arrays import made_up
 
@@ -49,17 +50,19 @@ def test_the_words_point_to_the_category_whose_items_are_near() -> None:
     snapshot = made_up(40, 1)
     ids, centroids = snapshot.centroids
     place = ids.index("C")
-    found = meaning(snapshot, "title 3", centroids[place], np.zeros(40, dtype=np.float32))
+    found = meaning(snapshot, "title 3", Words.of("title 3", centroids[place], snapshot))
     assert next(iter(found.categories)) == "C"
     assert found.confidence == found.categories["C"] <= 1
     assert not found.out_of_scope
-    away = meaning(snapshot, "opening hours", np.zeros(6, dtype=np.float32), np.zeros(40, dtype=np.float32))
+    away = meaning(
+        snapshot, "opening hours", Words.of("opening hours", np.zeros(6, dtype=np.float32), snapshot)
+    )
     assert away.out_of_scope
 
 
 def test_brands_are_found_as_the_shop_writes_them() -> None:
     snapshot = made_up(40, 1)
-    found = meaning(snapshot, "a BRAND 2 title", snapshot.text[0], np.zeros(40, dtype=np.float32))
+    found = meaning(snapshot, "a BRAND 2 title", Words.of("a BRAND 2 title", snapshot.text[0], snapshot))
     assert list(found.brands) == ["brand 2"]
     of_it = snapshot.columns.brand == snapshot.columns.brand_number["brand 2"]
     assert found.brands["brand 2"] == pytest.approx(
@@ -76,13 +79,13 @@ def test_values_of_attributes_are_found_and_doubted_where_the_word_is_common() -
             attributes={"color": of_value, "tone": {"dark red": np.array([1])}}
         ),
     )
-    found = meaning(given, "7 Dark Red shoes", snapshot.text[0], np.zeros(40, dtype=np.float32))
+    found = meaning(given, "7 Dark Red shoes", Words.of("7 Dark Red shoes", snapshot.text[0], given))
     assert found.attributes == {"color": {"dark red": 1.0}, "tone": {"dark red": 1.0}}
     # Every title of this shop has the word "title": that it is a value of one item's attribute says little.
     common = replace(
         snapshot, columns=snapshot.columns._replace(attributes={"sort": {"title": np.array([1])}})
     )
-    found = meaning(common, "title", snapshot.text[0], np.zeros(40, dtype=np.float32))
+    found = meaning(common, "title", Words.of("title", snapshot.text[0], common))
     assert found.attributes["sort"]["title"] < 0.1
 
 

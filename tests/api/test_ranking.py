@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from api.answers import PartType
 from api.ranking import Scorer, coefficients, cold_coefficients, edge_values, score_all, split
-from api.signals import Boost, Edge, Need, Seed, Signals
+from api.signals import Boost, Edge, Need, Seed, Signals, Words
 from api.weights import KindWeights, RankingWeights
 from tests.api.arrays import made_up
 
@@ -55,12 +55,11 @@ def signals_of(snapshot, seed: int) -> Signals:
         Edge(seeds[-1].item_id, int(n), "BOUGHT_WITH", float(random.uniform(0, 2)), 3) for n in picks[:3]
     ]
     seeds[0] = seeds[0]._replace(context=np.zeros_like(seeds[0].context))
-    words, lexical = snapshot.text[int(picks[0])], random.random(len(snapshot.ids)).astype(np.float32)
+    vector, lexical = snapshot.text[int(picks[0])], random.random(len(snapshot.ids)).astype(np.float32)
+    words = Words(vector, lexical, snapshot.text_codes)
     needs = [Need("x", "tea", 4, 0.6, np.sort(picks[:3]), np.array([1.0, 0.4, 0.1]))]
     boosts = [Boost("up", "Boosted.", 0.7, picks[1:4]), Boost("down", "Buried.", -1.1, picks[3:])]
-    return Signals(
-        seeds, anchors=seeds[-1:], words=words, lexical=lexical, edges=edges, needs=needs, boosts=boosts
-    )
+    return Signals(seeds, anchors=seeds[-1:], words=words, edges=edges, needs=needs, boosts=boosts)
 
 
 @given(seed=st.integers(0, 10_000))
