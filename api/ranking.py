@@ -164,12 +164,12 @@ def split(
     parts: list[Part] = []
     w = coefficients(signals.seeds, kind)
     rows, v = _linear(snapshot, signals.seeds, kind)
-    own, amounts = _own_categories(snapshot, signals.seeds, kind)
-    if (kind.gnn and (w.any() or v.any())) or amounts.any():
+    if (kind.gnn and (w.any() or v.any())) or (kind.category and signals.seeds):
         contexts = np.stack([s.context for s in signals.seeds]).astype(np.float64)
         values = (w[:, None] * kind.gnn / snapshot.temperature) * (contexts @ target.T)
         edges = v[:, None] * rows[:, items].toarray()
-        if amounts.any():
+        if kind.category:
+            own, amounts = _own_categories(snapshot, signals.seeds, kind)
             edges += amounts[:, None] * (own @ snapshot.kinship[items].T.astype(np.float64)).toarray()
         lost = losses(snapshot, signals.seeds, edges, kind, items)
         parts += [

@@ -22,21 +22,29 @@ Vectors = npt.NDArray[np.float32]
 
 _ROUNDING = np.float32(1e-5)  # of float32 sums, as a part of |x| |u|
 _ROWS = 16_384  # coded at once
-_BLOCK = 64  # values of which the largest is looked at first
+_BLOCK = 256  # values of which the largest is looked at first
 
 
 class Codes(NamedTuple):
-    """Rows, the same in eight bits, and what that leaves out."""
+    """Rows, the same in eight bits, and what that leaves out; of rows that are nothing no code is kept."""
 
     rows: Vectors  # [n, d]
-    codes: npt.NDArray[np.int8]  # [n, d]
-    scale: Vectors  # [n]
-    length: Vectors  # [n], of the row
-    left_out: Vectors  # [n], length of what the code leaves out
+    codes: npt.NDArray[np.int8]  # [m, d]
+    scale: Vectors  # [m]
+    length: Vectors  # [m], of the row
+    left_out: Vectors  # [m], length of what the code leaves out
+    coded: Numbers | None = None  # [m], of the rows that have a code, where most have none; None for all
 
     @classmethod
     def of(cls, rows: Vectors) -> "Codes":
         """Code float32 [n, d]."""
+        something = np.flatnonzero(rows.any(axis=1))
+        if len(something) < len(rows) / 2:
+            return cls._all(rows[something])._replace(rows=rows, coded=something)
+        return cls._all(rows)
+
+    @classmethod
+    def _all(cls, rows: Vectors) -> "Codes":
         codes = np.zeros(rows.shape, dtype=np.int8)
         scale, length, left_out = (np.zeros(len(rows), dtype=np.float32) for _ in range(3))
         for start in range(0, len(rows), _ROWS):
@@ -50,7 +58,9 @@ class Codes(NamedTuple):
 
     def placed(self, numbers: Sequence[int], values: Vectors, rows: Vectors) -> "Codes":
         """The codes of `rows`, which are these with `values` in the places `numbers`."""
-        newer = Codes.of(values)
+        if self.coded is not None:
+            return Codes.of(rows)
+        newer = Codes._all(values)
         return Codes(
             rows,
             placed(self.codes, numbers, newer.codes, len(rows)),
@@ -61,14 +71,22 @@ class Codes(NamedTuple):
 
     def products(self, query: Vectors) -> tuple[Vectors, Vectors]:
         """About the products of all rows with a vector [d], and how far off each may be: float32 [n] both."""
-        asked = Codes.of(np.asarray(query, dtype=np.float32)[None])
+        asked = Codes._all(np.asarray(query, dtype=np.float32)[None])
         if not self.codes.size:
             return np.zeros(len(self.rows), np.float32), np.zeros(len(self.rows), np.float32)
-        whole = np.asarray(simsimd.cdist(asked.codes, self.codes, "dot"), dtype=np.float32).reshape(-1)
-        about = whole * (self.scale * asked.scale)
+        about = np.asarray(simsimd.cdist(asked.codes, self.codes, "dot"), dtype=np.float32).reshape(-1)
+        about *= self.scale * asked.scale
         off = self.left_out * (asked.length + asked.left_out)
         off += self.length * (asked.left_out + _ROUNDING * asked.length)
-        return about, off
+        return self._spread(about), self._spread(off)
+
+    def _spread(self, values: Vectors) -> Vectors:
+        """Values of the coded rows as those of all rows, [m] -> [n]."""
+        if self.coded is None:
+            return values
+        of_all = np.zeros(len(self.rows), dtype=np.float32)
+        of_all[self.coded] = values
+        return of_all
 
 
 NOTHING = Codes.of(np.zeros((0, 0), dtype=np.float32))
