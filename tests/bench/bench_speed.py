@@ -27,7 +27,7 @@ from tests.bench.synthetic import write_catalogue
 RESULT = Path("build/bench/speed.json")
 HOME = Path("build/bench/speed").resolve()
 DATA = Path("../shared/data/beauty")
-_RATES = (25, 50, 75, 100, 125, 150, 200, 250, 300, 400, 500, 650, 800)
+_RATES = (2, 5, 10, 25, 50, 75, 100, 125, 150, 200, 250, 300, 400, 500, 650, 800)
 _SLOWEST = 150.0  # ms, p99 of the highest rate that counts
 Bodies = list[dict[str, Any]]
 
@@ -53,7 +53,8 @@ def main() -> int:
         rival = highest(f"{url}/recommendations", shop, options.seconds / 6)
     bars.append(_line("7 requests/s with p99 <= 150 ms", ours, None, command))
     bars.append(_line("7 those of a route around HybridCypherRetriever", rival, None, command))
-    bars.append(_line("7 times as many", ours / max(rival, 1), 3.0, command))
+    # A rival that is too slow at every rate gives no ratio, and so no bar that is met.
+    bars.append(_line("7 times as many", ours / rival if rival else 0.0, 3.0, command))
     shopgraph("graph server stop")
     RESULT.write_text(json.dumps(bars, indent=1) + "\n")
     for bar in bars:

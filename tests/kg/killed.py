@@ -10,6 +10,7 @@ import signal
 import sys
 import threading
 from typing import Any
+from unittest.mock import patch
 
 from kg import main
 from kg.driver import Graph
@@ -42,7 +43,7 @@ def arm(stage: str, after: str) -> None:
             return begin(job, of)
         if after.endswith("s"):
             threading.Timer(float(after[:-1]), kill).start()
-            Graph.transact = unrecorded(transact)  # type: ignore[method-assign]
+            patch.object(Graph, "transact", unrecorded(transact)).start()
             return begin(job, of)
 
         def counted(real: Any) -> Any:
@@ -56,7 +57,8 @@ def arm(stage: str, after: str) -> None:
 
             return call
 
-        Graph.transact, Graph.write = counted(transact), counted(write)  # type: ignore[method-assign]
+        patch.object(Graph, "transact", counted(transact)).start()
+        patch.object(Graph, "write", counted(write)).start()
         seconds = begin(job, of)
         kill()  # there were fewer writes: after the last
         return seconds
