@@ -7,6 +7,7 @@ from importlib.metadata import version
 
 from fastapi import FastAPI
 
+from api.admission import Admission
 from api.audience_routes import router as audiences
 from api.event_routes import events
 from api.item_routes import items
@@ -43,6 +44,7 @@ def create_app(settings: Settings) -> FastAPI:
     )
     app.state.settings = settings
     app.state.keeper = Keeper(settings)
+    app.state.admission = Admission()
     app.state.audience_turn = asyncio.Lock()
     app.state.writer = Writer(app.state.keeper)
     app.state.ledger = Ledger(app.state.keeper, app.state.writer)

@@ -43,6 +43,7 @@ class Work(NamedTuple):
     weights: RankingWeights
     gathered: Gathered
     plan: Plan
+    scorer: Scorer
     shown: Sequence[str]  # ids of the items on the pages before
     taken: Collection[str]  # ids of the items that other answers show
     understood: Understood
@@ -74,11 +75,10 @@ async def pick(work: Work) -> Picked:
     request = work.request
     verdict = allowed(work.snapshot, request.filters, excluded(work), work.placement.conditions)
     left_out, notes = Counter(verdict.left_out), list(verdict.notes)
-    scorer = Scorer(work.snapshot, work.plan.signals, work.plan.kind, work.weights)
-    places = await pinned(work, verdict.mask, scorer, left_out)
+    places = await pinned(work, verdict.mask, left_out)
     mask = with_edges(work, verdict.mask)
     mask[[pin.number for pin in places.values()]] = False
-    others = await _others(work, mask, scorer, left_out)
+    others = await _others(work, mask, left_out)
     order = merged(list(others), {place: pin.number for place, pin in places.items()}, request.limit)
     found = others | {pin.number: pin.item for pin in places.values()}
     picked = Picked(
@@ -93,7 +93,7 @@ async def pick(work: Work) -> Picked:
     return picked
 
 
-async def pinned(work: Work, mask: Bools, scorer: Scorer, left_out: Counter[str]) -> dict[int, Pinned]:
+async def pinned(work: Work, mask: Bools, left_out: Counter[str]) -> dict[int, Pinned]:
     """What rules put at which place of this page or of one after it, counted from 1.
 
     Args:
@@ -106,7 +106,7 @@ async def pinned(work: Work, mask: Bools, scorer: Scorer, left_out: Counter[str]
         return {}
     most = len(wanted) + _SPARE
     candidates = {
-        pin.place: numbers_by_score(pin.members & mask, scorer.all, most).tolist() for pin in wanted
+        pin.place: numbers_by_score(pin.members & mask, work.scorer.all, most).tolist() for pin in wanted
     }
     numbers = list(dict.fromkeys(n for some in candidates.values() for n in some))
     live, refused = await _checked(work, numbers)
@@ -120,11 +120,11 @@ async def pinned(work: Work, mask: Bools, scorer: Scorer, left_out: Counter[str]
     return found
 
 
-async def _others(work: Work, mask: Bools, scorer: Scorer, left_out: Counter[str]) -> dict[int, LiveItem]:
+async def _others(work: Work, mask: Bools, left_out: Counter[str]) -> dict[int, LiveItem]:
     """The best items of `mask`, best first: `limit` of them and one more where there are as many."""
     found: dict[int, LiveItem] = {}
     wanted = work.request.limit + _SPARE
-    for batch in _candidates(work, mask, scorer, wanted):
+    for batch in _candidates(work, mask, wanted):
         for start in range(0, len(batch), wanted):
             numbers = batch[start : start + wanted].tolist()
             live, refused = await _checked(work, numbers)
@@ -138,9 +138,9 @@ async def _others(work: Work, mask: Bools, scorer: Scorer, left_out: Counter[str
     return found
 
 
-def _candidates(work: Work, mask: Bools, scorer: Scorer, wanted: int) -> Iterator[Numbers]:
+def _candidates(work: Work, mask: Bools, wanted: int) -> Iterator[Numbers]:
     """The items in the order in which they are to be shown, in batches of which the first will mostly do."""
-    request, snapshot, plan = work.request, work.snapshot, work.plan
+    request, snapshot, plan, scorer = work.request, work.snapshot, work.plan, work.scorer
     first = newest(snapshot.arrived, mask, plan.kind.newest)
     for part in (first, mask & ~first):
         if not request.diversity:

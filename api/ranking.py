@@ -85,8 +85,10 @@ class Scorer:
     def __init__(
         self, snapshot: Snapshot, signals: Signals, kind: KindWeights, weights: RankingWeights
     ) -> None:
-        self._terms = list(_terms(snapshot, signals, kind, weights))
-        self._beside = _beside(snapshot, signals, kind, weights)
+        self._snapshot = snapshot
+        self._signals = signals
+        self._kind = kind
+        self._weights = weights
 
     @cached_property
     def all(self) -> Vectors:
@@ -110,93 +112,153 @@ class Scorer:
         order = others[np.argsort(-self.all[others], kind="stable")]
         yield order, self.all[order]
 
+    def split(self, items: Numbers) -> list[Part]:
+        """The parts of the scores of `items`, in float64; their sum is the score."""
+        snapshot, kind, seeds = self._snapshot, self._kind, self._signals.seeds
+        target = snapshot.target[items].astype(np.float64)
+        text = snapshot.text[items].astype(np.float64)
+        parts: list[Part] = []
+        rows, v = self._linear
+        if (kind.gnn and (self._user.any() or v.any())) or (kind.category and seeds):
+            contexts = np.stack([s.context for s in seeds]).astype(np.float64)
+            values = (self._user[:, None] * kind.gnn / snapshot.temperature) * (contexts @ target.T)
+            edges = v[:, None] * _columns(rows, items)
+            if kind.category:
+                own, amounts = self._own_categories
+                edges += amounts[:, None] * (own @ snapshot.kinship[items].T.astype(np.float64)).toarray()
+            lost = losses(snapshot, seeds, edges, kind, items)
+            parts += [
+                Part(s.type, s, value, without)
+                for s, value, without in zip(seeds, values + edges, lost, strict=True)
+            ]
+        for n in np.flatnonzero(self._cold).tolist():
+            seed = seeds[n]
+            parts.append(Part(seed.type, seed, self._cold[n] * (text @ seed.text.astype(np.float64))))
+        if kind.alike_gnn or kind.alike_text:
+            parts += [self._alike(anchor, target, text) for anchor in self._signals.anchors]
+        if self._signals.words is not None and kind.words:
+            values = text @ self._meant.astype(np.float64) * self._words_scale
+            values += kind.words * self._weights.lexical * self._signals.words.lexical[items]
+            parts.append(Part("words", None, values))
+        edges_found = self._signals.edges
+        for edge, value in zip(edges_found, edge_values(edges_found, kind), strict=True):
+            if (here := items == edge.number).any():
+                parts.append(Part("edge", edge, here * value))
+        parts += [Part(type_, None, values[items]) for type_, values in _standing(snapshot, kind)]
+        if kind.intents:
+            parts += [_satisfied(need, kind, items, len(snapshot.ids)) for need in self._signals.needs]
+        boosts = self._signals.boosts
+        parts += [Part("rule", b, np.where(np.isin(items, b.numbers), b.value, 0.0)) for b in boosts]
+        return parts
 
-def score_all(snapshot: Snapshot, signals: Signals, kind: KindWeights, weights: RankingWeights) -> Vectors:
-    """The score of every item, float32 [n]."""
-    return Scorer(snapshot, signals, kind, weights).all
+    @cached_property
+    def _terms(self) -> list[Term]:
+        """The products with items' vectors."""
+        snapshot, kind, signals = self._snapshot, self._kind, self._signals
+        terms = []
+        goal = np.zeros(snapshot.target.shape[1])
+        if kind.gnn and self._user.any():
+            goal += (self._user @ np.stack([s.context for s in signals.seeds])) * kind.gnn
+        if kind.alike_gnn and signals.anchors:
+            goal += np.mean([s.target for s in signals.anchors], axis=0) * kind.alike_gnn
+        if goal.any():
+            terms.append(Term(snapshot.target_codes, (goal / snapshot.temperature).astype(np.float32)))
+        text = self._text_direction()
+        if text is not None:
+            terms.append(Term(snapshot.text_codes, text))
+        return terms
 
+    @cached_property
+    def _beside(self) -> Vectors:
+        """All that is no such product, float32 [n]."""
+        snapshot, kind, signals = self._snapshot, self._kind, self._signals
+        scores = np.zeros(len(snapshot.ids), dtype=np.float32)
+        rows, v = self._linear
+        if v.any():
+            scores += v.astype(np.float32) @ rows
+        if kind.category and signals.seeds:
+            own, amounts = self._own_categories
+            scores += snapshot.kinship @ (own.T @ amounts).astype(np.float32)
+        if signals.words is not None and kind.words:
+            scores += np.float32(kind.words * self._weights.lexical) * signals.words.lexical
+        for edge, value in zip(signals.edges, edge_values(signals.edges, kind), strict=True):
+            scores[edge.number] += value
+        for _, values in _standing(snapshot, kind):
+            scores += values.astype(np.float32)
+        for need in signals.needs:
+            scores[need.numbers] += (kind.intents * need.closeness * need.weights).astype(np.float32)
+        for boost in signals.boosts:
+            scores[boost.numbers] += np.float32(boost.value)
+        return scores
 
-def _terms(
-    snapshot: Snapshot, signals: Signals, kind: KindWeights, weights: RankingWeights
-) -> Iterator[Term]:
-    """The products with items' vectors."""
-    goal = np.zeros(snapshot.target.shape[1])
-    w = coefficients(signals.seeds, kind)
-    if kind.gnn and w.any():
-        goal += (w @ np.stack([s.context for s in signals.seeds])) * kind.gnn
-    if kind.alike_gnn and signals.anchors:
-        goal += np.mean([s.target for s in signals.anchors], axis=0) * kind.alike_gnn
-    if goal.any():
-        yield Term(snapshot.target_codes, (goal / snapshot.temperature).astype(np.float32))
-    text = _text_direction(snapshot, signals, kind, weights)
-    if text is not None:
-        yield Term(snapshot.text_codes, text)
+    @cached_property
+    def _user(self) -> Floats:
+        return coefficients(self._signals.seeds, self._kind)
 
+    @cached_property
+    def _cold(self) -> Floats:
+        """What the texts of the seeds without a vector are multiplied by, float64 [len(seeds)]."""
+        scale = self._kind.cold_text / self._weights.alike_temperature
+        return cold_coefficients(self._signals.seeds, self._kind) * scale
 
-def _beside(snapshot: Snapshot, signals: Signals, kind: KindWeights, weights: RankingWeights) -> Vectors:
-    """All that is no such product, float32 [n]."""
-    scores = np.zeros(len(snapshot.ids), dtype=np.float32)
-    rows, v = _linear(snapshot, signals.seeds, kind)
-    if v.any():
-        scores += v.astype(np.float32) @ rows
-    if kind.category and signals.seeds:
-        own, amounts = _own_categories(snapshot, signals.seeds, kind)
-        scores += snapshot.kinship @ (own.T @ amounts).astype(np.float32)
-    if signals.words is not None and kind.words:
-        scores += np.float32(kind.words * weights.lexical) * signals.words.lexical
-    for edge, value in zip(signals.edges, edge_values(signals.edges, kind), strict=True):
-        scores[edge.number] += value
-    for _, values in _standing(snapshot, kind):
-        scores += values.astype(np.float32)
-    for need in signals.needs:
-        scores[need.numbers] += (kind.intents * need.closeness * need.weights).astype(np.float32)
-    for boost in signals.boosts:
-        scores[boost.numbers] += np.float32(boost.value)
-    return scores
+    @cached_property
+    def _known(self) -> tuple[list[int], Floats]:
+        """The numbers of the seeds, and 1 for each; 0 and 0 for one that came after the snapshot."""
+        number, seeds = self._snapshot.number, self._signals.seeds
+        known = np.array([s.item_id in number for s in seeds], dtype=np.float64)
+        return [number.get(s.item_id, 0) for s in seeds], known
 
+    @cached_property
+    def _linear(self) -> tuple[sp.csr_matrix, Floats]:
+        """The LEADS_TO weights of the seeds, CSR [len(seeds), n], and what they are multiplied by."""
+        numbers, known = self._known
+        v = known * linear_coefficients(self._snapshot, self._signals.seeds, self._kind)
+        return self._snapshot.linear[numbers], v
 
-def split(
-    snapshot: Snapshot, signals: Signals, kind: KindWeights, weights: RankingWeights, items: Numbers
-) -> list[Part]:
-    """The parts of the scores of `items`, in float64; their sum is the score."""
-    target = snapshot.target[items].astype(np.float64)
-    text = snapshot.text[items].astype(np.float64)
-    parts: list[Part] = []
-    w = coefficients(signals.seeds, kind)
-    rows, v = _linear(snapshot, signals.seeds, kind)
-    if (kind.gnn and (w.any() or v.any())) or (kind.category and signals.seeds):
-        contexts = np.stack([s.context for s in signals.seeds]).astype(np.float64)
-        values = (w[:, None] * kind.gnn / snapshot.temperature) * (contexts @ target.T)
-        edges = v[:, None] * rows[:, items].toarray()
-        if kind.category:
-            own, amounts = _own_categories(snapshot, signals.seeds, kind)
-            edges += amounts[:, None] * (own @ snapshot.kinship[items].T.astype(np.float64)).toarray()
-        lost = losses(snapshot, signals.seeds, edges, kind, items)
-        parts += [
-            Part(s.type, s, value, without)
-            for s, value, without in zip(signals.seeds, values + edges, lost, strict=True)
-        ]
-    cold = cold_coefficients(signals.seeds, kind) * (kind.cold_text / weights.alike_temperature)
-    for n in np.flatnonzero(cold).tolist():
-        seed = signals.seeds[n]
-        parts.append(Part(seed.type, seed, cold[n] * (text @ seed.text.astype(np.float64))))
-    if signals.anchors and (kind.alike_gnn or kind.alike_text):
-        parts += [
-            _alike(a, len(signals.anchors), snapshot, kind, weights, target, text) for a in signals.anchors
-        ]
-    if signals.words is not None and kind.words:
-        meant = _meant(snapshot, signals, kind, weights).astype(np.float64)
-        values = text @ meant * _words_scale(kind, weights)
-        values += kind.words * weights.lexical * signals.words.lexical[items]
-        parts.append(Part("words", None, values))
-    for edge, value in zip(signals.edges, edge_values(signals.edges, kind), strict=True):
-        if (here := items == edge.number).any():
-            parts.append(Part("edge", edge, here * value))
-    parts += [Part(type_, None, values[items]) for type_, values in _standing(snapshot, kind)]
-    if kind.intents:
-        parts += [_satisfied(need, kind, items, len(snapshot.ids)) for need in signals.needs]
-    parts += [Part("rule", b, np.where(np.isin(items, b.numbers), b.value, 0.0)) for b in signals.boosts]
-    return parts
+    @cached_property
+    def _own_categories(self) -> tuple[sp.csr_matrix, Floats]:
+        """The categories of the seeds, CSR [len(seeds), n_categories], and what they are multiplied by."""
+        numbers, known = self._known
+        amounts = self._kind.category * known * _amounts(self._signals.seeds, self._kind)
+        return self._snapshot.kinship[numbers], amounts
+
+    @property
+    def _words_scale(self) -> float:
+        return self._kind.words / self._weights.words_temperature
+
+    @cached_property
+    def _meant(self) -> Vectors:
+        """The words' vector, and beside it what the items that match them best have in common.
+
+        Pseudo-relevance feedback (Rocchio 1971).
+        """
+        said, weights = self._signals.words, self._weights
+        assert said is not None
+        if not self._kind.feedback:
+            return said.vector
+        scores = said.near + np.float32(weights.lexical * weights.words_temperature) * said.lexical
+        best = np.argpartition(-scores, min(_FEEDBACK, len(scores)) - 1)[:_FEEDBACK]
+        common = self._snapshot.text[best].mean(axis=0)
+        common *= self._kind.feedback / max(float(np.linalg.norm(common)), 1e-9)
+        return np.asarray(said.vector + common, dtype=np.float32)
+
+    def _text_direction(self) -> Vectors | None:
+        kind, signals = self._kind, self._signals
+        parts = []
+        if signals.words is not None and kind.words:
+            parts.append(self._meant * self._words_scale)
+        if signals.anchors and kind.alike_text:
+            mean = np.mean([s.text for s in signals.anchors], axis=0)
+            parts.append(mean * kind.alike_text / self._weights.alike_temperature)
+        if self._cold.any():
+            parts.append(self._cold @ np.stack([s.text for s in signals.seeds]))
+        return np.sum(parts, axis=0).astype(np.float32) if parts else None
+
+    def _alike(self, anchor: Seed, target: Floats, text: Floats) -> Part:
+        kind, weights = self._kind, self._weights
+        values = target @ anchor.target.astype(np.float64) * (kind.alike_gnn / self._snapshot.temperature)
+        values += text @ anchor.text.astype(np.float64) * (kind.alike_text / weights.alike_temperature)
+        return Part(anchor.type, anchor, values / len(self._signals.anchors))
 
 
 def edge_values(edges: Sequence[Edge], kind: KindWeights) -> list[float]:
@@ -212,21 +274,16 @@ def edge_values(edges: Sequence[Edge], kind: KindWeights) -> list[float]:
     ]
 
 
-def _linear(snapshot: Snapshot, seeds: Sequence[Seed], kind: KindWeights) -> tuple[sp.csr_matrix, Floats]:
-    """The LEADS_TO weights of the seeds, CSR [len(seeds), n], and what they are multiplied by."""
-    # A seed that came after the snapshot has no row: it is given the first one, times nothing.
-    known = np.array([s.item_id in snapshot.number for s in seeds], dtype=np.float64)
-    rows = snapshot.linear[[snapshot.number.get(s.item_id, 0) for s in seeds]]
-    return rows, known * linear_coefficients(snapshot, seeds, kind)
-
-
-def _own_categories(
-    snapshot: Snapshot, seeds: Sequence[Seed], kind: KindWeights
-) -> tuple[sp.csr_matrix, Floats]:
-    """The categories of the seeds, CSR [len(seeds), n_categories], and what they are multiplied by."""
-    known = np.array([s.item_id in snapshot.number for s in seeds], dtype=np.float64)
-    own = snapshot.kinship[[snapshot.number.get(s.item_id, 0) for s in seeds]]
-    return own, kind.category * known * _amounts(seeds, kind)
+def _columns(rows: sp.csr_matrix, items: Numbers) -> Floats:
+    """Some columns of a matrix with few numbers in each row: float64 [n_rows, len(items)]."""
+    # SciPy does the same for any matrix, in many times as long.
+    place = np.full(rows.shape[1], -1)
+    place[items] = np.arange(len(items))
+    at = place[rows.indices]
+    there = at >= 0
+    found = np.zeros((rows.shape[0], len(items)))
+    found[np.repeat(np.arange(len(found)), np.diff(rows.indptr))[there], at[there]] = rows.data[there]
+    return found
 
 
 def _standing(snapshot: Snapshot, kind: KindWeights) -> Iterator[tuple[PartType, Floats]]:
@@ -241,55 +298,6 @@ def _standing(snapshot: Snapshot, kind: KindWeights) -> Iterator[tuple[PartType,
         yield "discount", kind.discount * snapshot.columns.discount
     if kind.season:
         yield "season", kind.season * snapshot.season
-
-
-def _words_scale(kind: KindWeights, weights: RankingWeights) -> float:
-    return kind.words / weights.words_temperature
-
-
-def _meant(snapshot: Snapshot, signals: Signals, kind: KindWeights, weights: RankingWeights) -> Vectors:
-    """The words' vector, and beside it what the items that match them best have in common.
-
-    Pseudo-relevance feedback (Rocchio 1971).
-    """
-    assert signals.words is not None
-    said = signals.words
-    if not kind.feedback:
-        return said.vector
-    scores = said.near + np.float32(weights.lexical * weights.words_temperature) * said.lexical
-    best = np.argpartition(-scores, min(_FEEDBACK, len(scores)) - 1)[:_FEEDBACK]
-    common = snapshot.text[best].mean(axis=0)
-    common *= kind.feedback / max(float(np.linalg.norm(common)), 1e-9)
-    return np.asarray(said.vector + common, dtype=np.float32)
-
-
-def _text_direction(
-    snapshot: Snapshot, signals: Signals, kind: KindWeights, weights: RankingWeights
-) -> Vectors | None:
-    parts = []
-    if signals.words is not None and kind.words:
-        parts.append(_meant(snapshot, signals, kind, weights) * _words_scale(kind, weights))
-    if signals.anchors and kind.alike_text:
-        mean = np.mean([s.text for s in signals.anchors], axis=0)
-        parts.append(mean * kind.alike_text / weights.alike_temperature)
-    cold = cold_coefficients(signals.seeds, kind) * (kind.cold_text / weights.alike_temperature)
-    if cold.any():
-        parts.append(cold @ np.stack([s.text for s in signals.seeds]))
-    return np.sum(parts, axis=0).astype(np.float32) if parts else None
-
-
-def _alike(
-    anchor: Seed,
-    n: int,
-    snapshot: Snapshot,
-    kind: KindWeights,
-    weights: RankingWeights,
-    target: Floats,
-    text: Floats,
-) -> Part:
-    values = target @ anchor.target.astype(np.float64) * (kind.alike_gnn / snapshot.temperature)
-    values += text @ anchor.text.astype(np.float64) * (kind.alike_text / weights.alike_temperature)
-    return Part(anchor.type, anchor, values / n)
 
 
 def _satisfied(need: Need, kind: KindWeights, items: Numbers, n: int) -> Part:

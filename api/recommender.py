@@ -15,7 +15,7 @@ from api.gather import gather
 from api.paging import shown_by, token_of
 from api.picking import Picked, Work, pick
 from api.plan import plan_for
-from api.ranking import split
+from api.ranking import Scorer
 from api.reads import Reads
 from api.rules import boosts
 from api.schemas import RecommendationRequest, shopper_of
@@ -127,6 +127,7 @@ async def prepare(
         weights,
         gathered,
         plan,
+        Scorer(snapshot, plan.signals, plan.kind, weights),
         shown,
         taken,
         understood,
@@ -138,9 +139,7 @@ async def prepare(
 
 async def _items(work: Work, picked: Picked) -> list[Recommendation]:
     numbers = list(picked.items)
-    parts = split(
-        work.snapshot, work.plan.signals, work.plan.kind, work.weights, np.array(numbers, dtype=np.int64)
-    )
+    parts = work.scorer.split(np.array(numbers, dtype=np.int64))
     found = told(parts, len(numbers))
     scores = found.values.sum(axis=0)
     reasons = {

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Path, Query, Request, Response
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
+from api.admission import admitted
 from api.answers import BatchResponse, Health, ModelInfo, ModelList, Problem, Ready, RecommendationResponse
 from api.batch import recommend_each
 from api.ledger import Ledger, ledger_of
@@ -28,7 +29,10 @@ PROBLEMS: dict[int | str, dict[str, Any]] = {
         (404, "No such item."),
         (422, "A field has a bad value; the document names it."),
         (500, "The API failed; its log has the trace."),
-        (503, "The graph, the model or the encoder is missing; the document says what to do."),
+        (
+            503,
+            "The graph, the model or the encoder is missing, or too much is asked; it says what to do.",
+        ),
     )
 }
 _bearer = HTTPBearer(auto_error=False, description="The key in SHOPGRAPH_API_KEY, where one is set.")
@@ -57,7 +61,9 @@ def authorised(
 KeeperOf = Annotated[Keeper, Depends(keeper_of)]
 LedgerOf = Annotated[Ledger, Depends(ledger_of)]
 guarded: dict[str, Any] = {"prefix": "/v1", "dependencies": [Depends(authorised)], "responses": PROBLEMS}
-v1 = APIRouter(**guarded)
+# Of what takes computing.
+admitting: dict[str, Any] = guarded | {"dependencies": [Depends(authorised), Depends(admitted)]}
+v1 = APIRouter(**admitting)
 health = APIRouter(tags=["health"], responses={500: PROBLEMS[500]})
 
 

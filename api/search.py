@@ -3,17 +3,17 @@
 from collections import Counter
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Query, Response
+from fastapi import APIRouter, Query, Response
 from pydantic import BaseModel, Field
 
 from api.answers import Recommendation, RecommendationResponse
 from api.recommender import give
-from api.routes import PROBLEMS, KeeperOf, LedgerOf, authorised, kept
+from api.routes import KeeperOf, LedgerOf, admitting, kept
 from api.schemas import Options
 
 COUNTED = 100  # results that facets are counted over
 _MOST = 10  # values of a facet
-router = APIRouter(prefix="/v1", tags=["search"], dependencies=[Depends(authorised)], responses=PROBLEMS)
+router = APIRouter(**admitting, tags=["search"])
 
 
 class SearchOptions(Options):

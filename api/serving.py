@@ -192,8 +192,10 @@ class Keeper:
         rows, mark = await self._reads.answer(_Q.state)
         version = version_from(rows[0])
         revision = rows[0]["revision"]
+        loaded = False
         if self._serving is None or version != self._serving.snapshot.version:
             await self._load()
+            loaded = True
             if self._serving is not None:
                 await self.curation.follow(self._reads, self._serving.snapshot.text_model)
             self._revision = revision
@@ -214,6 +216,9 @@ class Keeper:
         else:
             return
         await self._renew_suggester()
+        if loaded:
+            gc.collect()
+            gc.freeze()  # what stays for long need not be walked again and again while requests wait
         self._mark = mark
 
     async def _renew_suggester(self) -> None:
@@ -232,9 +237,6 @@ class Keeper:
             self._serving = before._replace(snapshot=snapshot)
         else:
             self._serving = await asyncio.to_thread(with_encoder, snapshot, self._settings)
-        if before is None:
-            gc.collect()
-            gc.freeze()  # what stays for good need not be walked again and again while requests wait
         log.info("serving model %s on graph %s, %d items", *snapshot.version[:2], len(snapshot.ids))
 
     async def _take_in(self, serving: Serving) -> None:

@@ -5,7 +5,7 @@ from collections.abc import Collection, Sequence
 from typing import Annotated
 
 import numpy as np
-from fastapi import APIRouter, Body, Depends
+from fastapi import APIRouter, Body
 from pydantic import BaseModel, Field
 
 from api.answers import Reason
@@ -14,16 +14,15 @@ from api.explain import reasons_of, told
 from api.filters import allowed
 from api.picking import excluded, live_refusal, pinned, with_edges
 from api.problems import ApiError
-from api.ranking import Scorer, split
 from api.reads import Reads
 from api.recommender import prepare
-from api.routes import PROBLEMS, KeeperOf, authorised
+from api.routes import KeeperOf, admitting
 from api.rules import position_of
 from api.schemas import RecommendationRequest
 from api.served import Serving
 from api.signals import Boost, Part
 
-router = APIRouter(prefix="/v1", tags=["explain"], dependencies=[Depends(authorised)], responses=PROBLEMS)
+router = APIRouter(**admitting, tags=["explain"])
 
 
 class ExplainRequest(RecommendationRequest):
@@ -81,9 +80,8 @@ async def explained(request: ExplainRequest, serving: Serving, reads: Reads) -> 
     work = await prepare(request, serving, reads)
     snapshot, plan, left_out = work.snapshot, work.plan, excluded(work)
     complying = allowed(snapshot, work.request.filters, left_out, work.placement.conditions).mask
-    scorer = Scorer(snapshot, plan.signals, plan.kind, work.weights)
-    scores = scorer.all
-    places = await pinned(work, complying, scorer, Counter())
+    scores = work.scorer.all
+    places = await pinned(work, complying, Counter())
     place, pin = next(((p, pin) for p, pin in places.items() if pin.number == number), (None, None))
     mask = with_edges(work, complying)
     mask[[p.number for p in places.values()]] = False
@@ -91,7 +89,7 @@ async def explained(request: ExplainRequest, serving: Serving, reads: Reads) -> 
     removed = removed or await live_refusal(work, number)
     if removed is None and not mask[number] and pin is None:
         removed = "no_edge"
-    parts = split(snapshot, plan.signals, plan.kind, work.weights, np.array([number]))
+    parts = work.scorer.split(np.array([number]))
     score = float(sum(part.values[0] for part in parts))
     others = np.sort(scores[mask])[::-1]
     better = int(np.count_nonzero(scores[mask] > scores[number]))

@@ -19,7 +19,6 @@ from api.evaluation.measure import (
     report,
 )
 from api.evaluation.tasks import Asking
-from api.ranking import score_all
 from api.reads import Reads
 from api.recommender import prepare, recommend
 from api.schemas import RecommendationRequest
@@ -120,7 +119,7 @@ async def _standing(
     """The item's score, and how many items that were not seen come before it."""
     work = await prepare(RecommendationRequest(session_items=list(session)), serving, reads)
     snapshot = serving.snapshot
-    scores = score_all(snapshot, work.plan.signals, work.plan.kind, work.weights)
+    scores = work.scorer.all
     scores[[snapshot.number[i] for i in seen]] = -np.inf
     score = scores[snapshot.number[item_id]]
     return float(score), int(np.count_nonzero(scores > score))

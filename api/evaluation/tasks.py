@@ -7,7 +7,6 @@ import numpy as np
 
 from api.evaluation.measure import Case, Metric, Ranking, Report, System, answered, ndcg, recall, report
 from api.evaluation.rivals import Rivals
-from api.ranking import score_all
 from api.reads import Reads
 from api.recommender import prepare, recommend
 from api.schemas import RecommendationRequest
@@ -40,7 +39,7 @@ class Asking:
         request = RecommendationRequest(query=words, kind="search")
         work = await prepare(request, self._serving, self._reads)
         snapshot = self._serving.snapshot
-        scores = score_all(snapshot, work.plan.signals, work.plan.kind, work.weights)
+        scores = work.scorer.all
         rest = (snapshot.ids[n] for n in np.argsort(-scores, kind="stable").tolist())
         return list(dict.fromkeys([*first, *rest]))
 

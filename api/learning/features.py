@@ -12,7 +12,7 @@ from api.encoder import QueryEncoder
 from api.history import past_from
 from api.learning.cases import Bools, Case
 from api.learning.timeline import Timeline
-from api.ranking import score_all
+from api.ranking import Scorer
 from api.signals import Floats, Numbers, Signals, Words
 from api.snapshot import Snapshot, Vectors
 from api.weights import KindWeights, RankingWeights
@@ -75,11 +75,11 @@ class Looking(NamedTuple):
     def _features(self, snapshot: Snapshot, signals: Signals) -> Vectors:
         nothing = self.kind.model_copy(update=_NOTHING)
         rest = self.kind.model_copy(update={"intents": 0.0} | dict.fromkeys(TERMS, 0.0))
-        columns = [score_all(snapshot, signals, rest, self.weights)]
+        columns = [Scorer(snapshot, signals, rest, self.weights).all]
         for term in TERMS:
             kind = nothing.model_copy(update={term: 1.0})
             by = signals if term in _OF_THE_PAST else signals._replace(seeds=())
-            columns.append(score_all(snapshot, by, kind, self.weights))
+            columns.append(Scorer(snapshot, by, kind, self.weights).all)
         return np.stack(columns, axis=1)
 
 

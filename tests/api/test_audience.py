@@ -8,11 +8,12 @@ import numpy as np
 import pytest
 from fastapi.testclient import TestClient
 
-from api.audience import Goal, Past, Scorer, goal_of_item, goal_of_text
+from api import audience
+from api.audience import Goal, Past, goal_of_item, goal_of_text
 from api.columns import Floats
 from api.encoder import QueryEncoder
 from api.history import seed
-from api.ranking import score_all
+from api.ranking import Scorer
 from api.signals import Signals
 from api.weights import DEFAULT
 from kg.driver import Graph
@@ -39,7 +40,7 @@ def test_scores_are_those_of_ranking() -> None:
     goal = goal_of_item(snapshot, 7, 0.06)
     assert goal is not None
 
-    members = list(Scorer(snapshot, goal, DEFAULT).members(pasts))
+    members = list(audience.Scorer(snapshot, goal, DEFAULT).members(pasts))
 
     for past, member in zip(pasts, members, strict=True):
         scores = _scores(snapshot, past)
@@ -54,7 +55,7 @@ def _scores(snapshot: Any, past: Past) -> Floats:
         seed(snapshot, snapshot.ids[n], "history", w) for n, w in zip(past.numbers, past.weights, strict=True)
     ]
     signals = Signals([s for s in seeds if s is not None])
-    return score_all(snapshot, signals, DEFAULT.kinds["for_you"], DEFAULT).astype(np.float64)
+    return Scorer(snapshot, signals, DEFAULT.kinds["for_you"], DEFAULT).all.astype(np.float64)
 
 
 def test_a_text_is_stood_for_by_its_nearest_items() -> None:

@@ -7,7 +7,7 @@ import pytest
 
 from api.explain import reasons_of, told
 from api.history import past_from, session_seeds
-from api.ranking import score_all, split
+from api.ranking import Scorer
 from api.signals import Signals
 from api.weights import KindWeights, RankingWeights
 from tests.api.arrays import made_up
@@ -31,14 +31,14 @@ def signals(past: list[tuple[str, str]], session: list[str], looked_at: bool = T
 def test_without_a_past_item_the_score_falls_by_what_is_said(
     looked_at: bool, viewed: list[str], kind: KindWeights
 ) -> None:
-    parts = split(SHOP, signals(PAST, viewed, looked_at), kind, WEIGHTS, ITEMS)
-    whole = score_all(SHOP, signals(PAST, viewed, looked_at), kind, WEIGHTS)[ITEMS]
+    parts = Scorer(SHOP, signals(PAST, viewed, looked_at), kind, WEIGHTS).split(ITEMS)
+    whole = Scorer(SHOP, signals(PAST, viewed, looked_at), kind, WEIGHTS).all[ITEMS]
     said = {p.cause.item_id: p.lost for p in parts if p.type in ("history", "session")}
     assert set(said) == {*viewed, *(item_id for item_id, _ in PAST)}
     for item_id, lost in said.items():
         past = [event for event in PAST if event[0] != item_id]
         session = [other for other in viewed if other != item_id]
-        left = score_all(SHOP, signals(past, session, looked_at), kind, WEIGHTS)[ITEMS]
+        left = Scorer(SHOP, signals(past, session, looked_at), kind, WEIGHTS).all[ITEMS]
         np.testing.assert_allclose(lost, whole - left, atol=2e-5)
     if looked_at:
         (item,) = [p for p in parts if p.type == "item"]
@@ -47,19 +47,19 @@ def test_without_a_past_item_the_score_falls_by_what_is_said(
 
 def test_a_session_counts_as_the_same_past_does() -> None:
     bought = [(item_id, "BOUGHT") for item_id in SESSION]
-    known = score_all(SHOP, signals(bought[::-1], [], looked_at=False), KIND, WEIGHTS)
+    known = Scorer(SHOP, signals(bought[::-1], [], looked_at=False), KIND, WEIGHTS).all
     np.testing.assert_allclose(
-        score_all(SHOP, signals([], SESSION, looked_at=False), KIND, WEIGHTS), known, atol=1e-5
+        Scorer(SHOP, signals([], SESSION, looked_at=False), KIND, WEIGHTS).all, known, atol=1e-5
     )
 
 
 def test_of_a_single_past_item_all_is_lost() -> None:
-    parts = split(SHOP, signals(PAST[:1], [], False), KIND, WEIGHTS, ITEMS)
+    parts = Scorer(SHOP, signals(PAST[:1], [], False), KIND, WEIGHTS).split(ITEMS)
     np.testing.assert_allclose(parts[0].lost, parts[0].values)
 
 
 def test_the_first_reason_is_the_one_that_the_item_would_miss_most() -> None:
-    parts = split(SHOP, signals(PAST, SESSION, False), KIND, WEIGHTS, ITEMS)
+    parts = Scorer(SHOP, signals(PAST, SESSION, False), KIND, WEIGHTS).split(ITEMS)
     for column in range(len(ITEMS)):
         first = reasons_of(told(parts, len(ITEMS)), column, None, 0, lambda _: None)[0]
         most = max(parts, key=lambda p: -np.inf if p.lost is None else p.lost[column])
@@ -71,6 +71,6 @@ def test_an_item_without_a_vector_is_not_known_to_be_missed() -> None:
     context[3] = 0
     shop = replace(SHOP, context=context)
     seeds = past_from(True, PAST, shop, WEIGHTS.events).seeds
-    parts = split(shop, Signals(seeds), KindWeights(cold_text=0.0), WEIGHTS, ITEMS)
+    parts = Scorer(shop, Signals(seeds), KindWeights(cold_text=0.0), WEIGHTS).split(ITEMS)
     assert np.isnan(parts[0].lost).all()
     assert not np.isnan(parts[1].lost).any()

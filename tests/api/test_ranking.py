@@ -4,11 +4,11 @@ from typing import get_args
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from api.answers import PartType
-from api.ranking import Scorer, coefficients, cold_coefficients, edge_values, score_all, split
+from api.ranking import Scorer, coefficients, cold_coefficients, edge_values
 from api.signals import Boost, Edge, Need, Seed, Signals, Words
 from api.weights import KindWeights, RankingWeights
 from tests.api.arrays import made_up
@@ -63,15 +63,16 @@ def signals_of(snapshot, seed: int) -> Signals:
 
 
 @given(seed=st.integers(0, 10_000))
+@settings(deadline=None)
 def test_parts_sum_to_the_score(seed: int) -> None:
     snapshot = made_up(30, seed)
     signals = signals_of(snapshot, seed)
     items = np.arange(30)
 
-    parts = split(snapshot, signals, ALL_TERMS, WEIGHTS, items)
+    parts = Scorer(snapshot, signals, ALL_TERMS, WEIGHTS).split(items)
 
     total = sum(p.values for p in parts)
-    np.testing.assert_allclose(total, score_all(snapshot, signals, ALL_TERMS, WEIGHTS), atol=2e-4)
+    np.testing.assert_allclose(total, Scorer(snapshot, signals, ALL_TERMS, WEIGHTS).all, atol=2e-4)
     assert {p.type for p in parts} == set(get_args(PartType))
 
 
@@ -95,9 +96,9 @@ def test_seeds_without_a_vector_speak_through_their_text() -> None:
     seed = Seed("new", "history", 1.0, "BOUGHT", blank, blank, snapshot.text[0])
 
     assert coefficients([seed], KindWeights()).tolist() == [0.0]
-    scores = score_all(snapshot, Signals([seed]), KindWeights(cold_text=1.2), WEIGHTS)
+    scores = Scorer(snapshot, Signals([seed]), KindWeights(cold_text=1.2), WEIGHTS).all
     np.testing.assert_allclose(scores, 1.2 / 0.06 * snapshot.text @ seed.text, rtol=1e-4)
-    assert not score_all(snapshot, Signals([seed]), KindWeights(cold_text=0), WEIGHTS).any()
+    assert not Scorer(snapshot, Signals([seed]), KindWeights(cold_text=0), WEIGHTS).all.any()
 
     warm, other = seeds_of(snapshot, (1, "history", 1.0), (2, "item", 1.0))
     (share,) = (s for s in cold_coefficients([warm, seed, other], KindWeights()) if s)
@@ -108,13 +109,13 @@ def test_seeds_without_a_vector_speak_through_their_text() -> None:
 def test_without_the_past_item_named_first_an_item_scores_less(seed: int) -> None:
     snapshot = made_up(40, seed, dim=128)
     past = seeds_of(snapshot, *[(n, "history", 1.0) for n in range(5)])
-    best = int(np.argmax(score_all(snapshot, Signals(past), KindWeights(), WEIGHTS)))
-    parts = split(snapshot, Signals(past), KindWeights(), WEIGHTS, np.array([best]))
+    best = int(np.argmax(Scorer(snapshot, Signals(past), KindWeights(), WEIGHTS).all))
+    parts = Scorer(snapshot, Signals(past), KindWeights(), WEIGHTS).split(np.array([best]))
     first = max(parts, key=lambda p: p.values[0]).cause
 
     fewer = [s for s in past if s is not first]
 
-    before, after = (score_all(snapshot, Signals(s), KindWeights(), WEIGHTS)[best] for s in (past, fewer))
+    before, after = (Scorer(snapshot, Signals(s), KindWeights(), WEIGHTS).all[best] for s in (past, fewer))
     assert after < before
 
 
@@ -163,7 +164,7 @@ def test_shared_categories_count_more_the_fewer_items_they_hold() -> None:
     seeds = seeds_of(snapshot, (0, "history", 2.0), (1, "session", 0.5))
     kind = KindWeights(gnn=0.0, cold_text=0.0, category=3.0)
 
-    scores = score_all(snapshot, Signals(seeds), kind, WEIGHTS)
+    scores = Scorer(snapshot, Signals(seeds), kind, WEIGHTS).all
 
     def both(a: int, b: int) -> float:
         members = snapshot.categories.items.values()

@@ -1,0 +1,68 @@
+"""The line that requests stand in."""
+
+import asyncio
+
+import pytest
+from fastapi.testclient import TestClient
+
+from api.admission import Admission
+from api.app import create_app
+from api.problems import ApiError
+from kg.settings import Settings
+
+
+def test_no_more_are_answered_at_once_than_it_says() -> None:
+    line, now, most = Admission(at_once=3, patience=10), 0, 0
+
+    async def one() -> None:
+        nonlocal now, most
+        async with line:
+            now += 1
+            most = max(most, now)
+            await asyncio.sleep(0.001)
+            now -= 1
+
+    async def all_of_them() -> None:
+        await asyncio.gather(*(one() for _ in range(20)))
+
+    asyncio.run(all_of_them())
+    assert (most, now) == (3, 0)
+
+
+def test_who_waits_too_long_is_refused_and_told_when_to_come_back() -> None:
+    line = Admission(at_once=1, patience=0.01)
+
+    async def crowd() -> None:
+        async with line:
+            with pytest.raises(ApiError) as refused:
+                async with line:
+                    raise AssertionError("there was no place")
+        assert (refused.value.status, refused.value.kind) == (503, "overloaded")
+        assert refused.value.headers == {"Retry-After": "1"}
+        async with line:  # whoever was refused holds no place
+            pass
+
+    asyncio.run(crowd())
+
+
+def test_a_place_is_free_again_after_an_error() -> None:
+    line = Admission(at_once=1, patience=0.01)
+
+    async def twice() -> None:
+        with pytest.raises(ValueError, match="failed"):
+            async with line:
+                raise ValueError("failed")
+        async with line:
+            pass
+
+    asyncio.run(twice())
+
+
+def test_the_refusal_is_a_problem_document_and_health_stands_in_no_line() -> None:
+    app = create_app(Settings())
+    app.state.admission = Admission(at_once=0, patience=0.01)
+    client = TestClient(app)
+    refused = client.get("/v1/users/u1/recommendations")
+    assert (refused.status_code, refused.json()["type"]) == (503, "/problems/overloaded")
+    assert refused.headers["Retry-After"] == "1"
+    assert client.get("/healthz").status_code == 200
