@@ -1,6 +1,6 @@
 """Which items may be returned, and why the others may not."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -38,7 +38,7 @@ def nothing(_: Table, __: Categories) -> Iterable[tuple[str, Bools]]:
 def allowed(
     snapshot: Snapshot,
     filters: Filters,
-    excluded: Mapping[str, Iterable[str]] | None = None,
+    excluded: Mapping[str, Collection[str]] | None = None,
     further: Further = nothing,
 ) -> Allowed:
     """Apply the filters to every item of the snapshot.
@@ -50,7 +50,7 @@ def allowed(
     table = snapshot.table
     mask = ~snapshot.columns.hidden
     left_out = {"hidden": int(np.count_nonzero(~mask))}
-    reasons = ((reason, _all_but(table, ids)) for reason, ids in (excluded or {}).items())
+    reasons = ((reason, _all_but(table, ids)) for reason, ids in (excluded or {}).items() if ids)
     tree = snapshot.categories
     for reason, passes in (*reasons, *further(table, tree), *conditions(table, filters, tree)):
         left_out[reason] = left_out.get(reason, 0) + int(np.count_nonzero(mask & ~passes))

@@ -5,8 +5,9 @@ Products with a hundred thousand vectors cost what it takes to read them, so a q
     x_j = s_j q_j + e_j    q_j int8 [d], s_j = max |x_j| / 127        u = s q + e, the same way
     x_j·u = s_j s (q_j·q)  ±  |e_j| |u| + |s_j q_j| |e|               by Cauchy and Schwarz
 
-An item whose upper bound stays below the k-th best lower bound is none of the k best; all others are scored
-in full. So the answer is exact. Screening by bounds is as in the VA-file (Weber, Schek and Blott, VLDB 1998).
+An item that is off by the most that any may be, and still stays below what the k-th best has at least, is
+none of the k best; all others are scored in full. So the answer is exact. Screening by bounds is as in the
+VA-file (Weber, Schek and Blott, VLDB 1998).
 """
 
 from collections.abc import Sequence
@@ -69,24 +70,18 @@ class Codes(NamedTuple):
             placed(self.left_out, numbers, newer.left_out, len(rows)),
         )
 
-    def products(self, query: Vectors) -> tuple[Vectors, Vectors]:
-        """About the products of all rows with a vector [d], and how far off each may be: float32 [n] both."""
-        asked = Codes._all(np.asarray(query, dtype=np.float32)[None])
+    def add_products(self, query: Vectors, scores: Vectors) -> float:
+        """Add about each row's product with a vector [d] to float32 [n]; returns how far off any may be."""
         if not self.codes.size:
-            return np.zeros(len(self.rows), np.float32), np.zeros(len(self.rows), np.float32)
-        about = np.asarray(simsimd.cdist(asked.codes, self.codes, "dot"), dtype=np.float32).reshape(-1)
-        about *= self.scale * asked.scale
-        off = self.left_out * (asked.length + asked.left_out)
-        off += self.length * (asked.left_out + _ROUNDING * asked.length)
-        return self._spread(about), self._spread(off)
-
-    def _spread(self, values: Vectors) -> Vectors:
-        """Values of the coded rows as those of all rows, [m] -> [n]."""
-        if self.coded is None:
-            return values
-        of_all = np.zeros(len(self.rows), dtype=np.float32)
-        of_all[self.coded] = values
-        return of_all
+            return 0.0
+        asked = Codes._all(np.asarray(query, dtype=np.float32)[None])
+        about = np.asarray(simsimd.cdist(asked.codes, self.codes, "dot", out_dtype="float32")).reshape(-1)
+        about *= self.scale
+        about *= asked.scale
+        scores[slice(None) if self.coded is None else self.coded] += about
+        length, left_out = asked.length[0], asked.left_out[0]
+        off = self.left_out.max() * (length + left_out) + self.length.max() * (left_out + _ROUNDING * length)
+        return float(off)
 
 
 NOTHING = Codes.of(np.zeros((0, 0), dtype=np.float32))
@@ -125,13 +120,10 @@ def best(terms: Sequence[Term], beside: Vectors, allowed: Bools, k: int) -> tupl
     """
     may = np.flatnonzero(allowed)
     if k < may.size and terms:
-        about, off = beside.copy(), np.zeros(len(beside), dtype=np.float32)
-        for term in terms:
-            value, error = term.codes.products(term.direction)
-            about += value
-            off += error
-        least = kth_largest(np.where(allowed, about - off, -np.inf), k)
-        may = np.flatnonzero(allowed & (about + off >= least))
+        about = beside.copy()
+        off = sum(term.codes.add_products(term.direction, about) for term in terms)
+        about[~allowed] = -np.inf
+        may = np.flatnonzero(about >= kth_largest(about, k) - np.float32(2 * off))
     scores = beside[may].copy()
     for term in terms:
         scores += term.codes.rows[may] @ term.direction

@@ -81,7 +81,9 @@ class Words:
     @cached_property
     def near(self) -> Vectors:
         """About the cosine of each item's text to them, [n]; to look at all texts takes time."""
-        return self.texts.products(self.vector)[0]
+        near = np.zeros(len(self.lexical), dtype=np.float32)
+        self.texts.add_products(self.vector, near)
+        return near
 
 
 class Signals(NamedTuple):

@@ -56,7 +56,7 @@ class Snapshot:
         """All items, to filter."""
         return Table(self.number, self.columns, self.categories.items)
 
-    @property
+    @cached_property
     def arrived(self) -> Floats:
         """When each item was released or, where that is not known, first touched; NaN where neither is."""
         released = self.columns.released
