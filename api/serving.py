@@ -230,8 +230,16 @@ class Keeper:
         self._touched, self._trend_until = state["touched"], time.monotonic() + _TREND_SECONDS
 
     async def _load(self) -> None:
-        graph, self._columns_sum = self.graph, None
-        snapshot = await self._rested(partial(load_snapshot, graph))
+        graph = self.graph
+
+        def whole() -> Snapshot:
+            # first the sum: what changes while the items are read makes another one
+            (summed,) = graph.read(_Q.columns_sum)
+            snapshot = load_snapshot(graph)
+            self._columns_sum, self._columns_until = summed, time.monotonic() + _COLUMNS_SECONDS
+            return snapshot
+
+        snapshot = await self._rested(whole)
         before = self._serving
         if before is not None and before.encoder is not None and before.encoder.name == snapshot.text_model:
             self._serving = before._replace(snapshot=snapshot)
