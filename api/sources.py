@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable
-from typing import NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from api.answers import Source
 from api.problems import ApiError
@@ -10,6 +10,7 @@ from kg.errors import GraphError
 from kg.settings import Settings
 
 T = TypeVar("T")
+_under_way: set[asyncio.Future[Any]] = set()  # the event loop alone does not keep what nobody waits for
 
 
 class Timeouts(NamedTuple):
@@ -48,9 +49,12 @@ class Sources:
             GraphError: it is needed, and the graph does not answer.
         """
         seconds: float = getattr(self._timeouts, source)
+        asked = asyncio.ensure_future(work)
+        asked.add_done_callback(_ended)
+        _under_way.add(asked)
         try:
-            async with asyncio.timeout(seconds):
-                return await work
+            # What is late goes on: a query that is broken off takes its connection with it.
+            return await asyncio.wait_for(asyncio.shield(asked), seconds)
         except TimeoutError:
             reason = f"no answer in {seconds:g} s (SHOPGRAPH_{source.upper()}_TIMEOUT)"
             if source in self._needed:
@@ -62,3 +66,9 @@ class Sources:
             reason = str(error)
         self.left_out[source] = reason
         return otherwise
+
+
+def _ended(asked: "asyncio.Future[Any]") -> None:
+    _under_way.discard(asked)
+    if not asked.cancelled():
+        asked.exception()  # has been told, or came too late to matter

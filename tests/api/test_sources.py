@@ -62,6 +62,25 @@ def test_a_late_history_is_left_out_and_told(api: Callable[..., Any]) -> None:
         assert "SHOPGRAPH_HISTORY_TIMEOUT" in found["detail"]
 
 
+def test_what_is_late_is_not_broken_off() -> None:
+    finished: list[str] = []
+
+    async def slow() -> str:
+        await asyncio.sleep(0.05)
+        finished.append("history")
+        raise GraphError("which nobody waits for")
+
+    async def asking() -> None:
+        sources = Sources(Timeouts(history=0.01), frozenset())
+        assert await sources.ask("history", slow(), "nothing") == "nothing"
+        assert list(sources.left_out) == ["history"]
+        assert finished == []
+        await asyncio.sleep(0.1)
+
+    asyncio.run(asking())
+    assert finished == ["history"]
+
+
 def test_late_edges_are_left_out_unless_nothing_else_will_do(api: Callable[..., Any]) -> None:
     with api(edges_timeout=NO_TIME) as client:
         answer = ask(client, kind="bought_together", item_ids=["tea-0"], limit=3)
