@@ -80,7 +80,7 @@ def _amounts(seeds: Sequence[Seed], kind: KindWeights) -> Floats:
 
 
 class Scorer:
-    """All scores of one request: the best ones at once, those of all items when they are asked for."""
+    """The scores of one request: the best ones at once, all when they are asked for, and their parts."""
 
     def __init__(
         self, snapshot: Snapshot, signals: Signals, kind: KindWeights, weights: RankingWeights
