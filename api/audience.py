@@ -15,8 +15,8 @@ from typing import NamedTuple, TypeVar
 import numpy as np
 import scipy.sparse as sp
 
+from api.coefficients import linear_coefficients
 from api.history import MOST_EDGES, weighed
-from api.ranking import linear_coefficients
 from api.signals import Floats, Seed
 from api.snapshot import Snapshot, Vectors
 from api.weights import RankingWeights

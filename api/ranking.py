@@ -14,7 +14,7 @@ Every term is a sum over past items, items looked at, or a single cause, so a pa
 about the ranking and not a story told afterwards.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from functools import cached_property
 
 import numpy as np
@@ -22,61 +22,15 @@ import scipy.sparse as sp
 
 from api.activity import novelty
 from api.answers import PartType
+from api.coefficients import amounts_of, coefficients, cold_coefficients, edge_values, linear_coefficients
 from api.columns import Bools
-from api.counterfactual import largest_share, losses
+from api.counterfactual import losses
 from api.screen import Term, best
-from api.signals import Edge, Floats, Need, Numbers, Part, Seed, Signals
+from api.signals import Floats, Need, Numbers, Part, Seed, Signals
 from api.snapshot import Snapshot, Vectors
 from api.weights import KindWeights, RankingWeights
 
 _FEEDBACK = 5  # items that the words are taken to mean
-
-
-def coefficients(seeds: Sequence[Seed], kind: KindWeights) -> Floats:
-    """The w_i of u = sum_i w_i c_i, |u| = 1: float64 [len(seeds)], all zero where no seed has a vector.
-
-    Within a type by the seeds' weights; the types by their shares, whatever the number of seeds, so that a
-    long past does not drown what the shopper looks at now.
-    """
-    result = np.zeros(len(seeds))
-    if not seeds:
-        return result
-    contexts = np.stack([s.context for s in seeds]).astype(np.float64)
-    for name in ("history", "session", "item"):
-        weights = np.array([s.weight if s.type == name else 0.0 for s in seeds])
-        length = float(np.linalg.norm(weights @ contexts))
-        if length > 1e-9:
-            result += getattr(kind, name) * weights / length
-    length = float(np.linalg.norm(result @ contexts))
-    return result / length if length > 1e-9 else np.zeros(len(seeds))
-
-
-def cold_coefficients(seeds: Sequence[Seed], kind: KindWeights) -> Floats:
-    """How the texts of the seeds that the model has no vector of are mixed: float64 [len(seeds)], sum <= 1.
-
-    Such a seed has its weight's share among those of its type, and the types their shares among all seeds.
-    """
-    result = np.zeros(len(seeds))
-    shares = {name: getattr(kind, name) for name in {s.type for s in seeds}}
-    for n, seed in enumerate(seeds):
-        if not np.any(seed.context) and np.any(seed.text):
-            of_type = sum(s.weight for s in seeds if s.type == seed.type)
-            result[n] = shares[seed.type] / max(sum(shares.values()), 1e-9) * seed.weight / of_type
-    return result
-
-
-def linear_coefficients(snapshot: Snapshot, seeds: Sequence[Seed], kind: KindWeights) -> Floats:
-    """What each seed's LEADS_TO edges are multiplied by, by its weight and its type: float64 [len(seeds)].
-
-    The type with the largest share counts whole, so that a session alone counts as the same past would.
-    """
-    return kind.gnn * snapshot.version.linear / snapshot.temperature * _amounts(seeds, kind)
-
-
-def _amounts(seeds: Sequence[Seed], kind: KindWeights) -> Floats:
-    """How much each seed counts where a sum is not brought to length one: float64 [len(seeds)]."""
-    largest = largest_share(seeds, kind)
-    return np.array([getattr(kind, s.type) * s.weight / largest for s in seeds], dtype=np.float64)
 
 
 class Scorer:
@@ -219,7 +173,7 @@ class Scorer:
     def _own_categories(self) -> tuple[sp.csr_matrix, Floats]:
         """The categories of the seeds, CSR [len(seeds), n_categories], and what they are multiplied by."""
         numbers, known = self._known
-        amounts = self._kind.category * known * _amounts(self._signals.seeds, self._kind)
+        amounts = self._kind.category * known * amounts_of(self._signals.seeds, self._kind)
         return self._snapshot.kinship[numbers], amounts
 
     @property
@@ -259,19 +213,6 @@ class Scorer:
         values = target @ anchor.target.astype(np.float64) * (kind.alike_gnn / self._snapshot.temperature)
         values += text @ anchor.text.astype(np.float64) * (kind.alike_text / weights.alike_temperature)
         return Part(anchor.type, anchor, values / len(self._signals.anchors))
-
-
-def edge_values(edges: Sequence[Edge], kind: KindWeights) -> list[float]:
-    """What each edge adds: the strongest of its type gets the type's weight, the others in proportion."""
-    strongest: dict[str, float] = {}
-    for edge in edges:
-        strongest[edge.type] = max(strongest.get(edge.type, 0.0), edge.score)
-    return [
-        kind.edge_floor + kind.edges.get(e.type, 0.0) * e.score / strongest[e.type]
-        if e.score > 0
-        else kind.edge_floor
-        for e in edges
-    ]
 
 
 def _columns(rows: sp.csr_matrix, items: Numbers) -> Floats:

@@ -239,7 +239,9 @@ class Keeper:
             self._columns_sum, self._columns_until = summed, time.monotonic() + _COLUMNS_SECONDS
             return snapshot
 
-        snapshot = await self._rested(whole)
+        # After the first one nothing rests: what is looked at next is the sum, which is soon done.
+        reading = asyncio.to_thread if self._serving is None else self._rested
+        snapshot = await reading(whole)
         before = self._serving
         if before is not None and before.encoder is not None and before.encoder.name == snapshot.text_model:
             self._serving = before._replace(snapshot=snapshot)

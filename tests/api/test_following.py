@@ -1,9 +1,16 @@
-"""What tells an API process that items have changed, and what does not."""
+"""An API process follows the graph: items that change, models that go live."""
+
+import time
+from typing import Any
 
 import pytest
+from fastapi.testclient import TestClient
 
+from api import serving
 from kg.driver import Graph
-from kg.queries import load, parse
+from kg.queries import Query, load, parse
+from tests.api import shop
+from tests.api.test_recommendations import ask, ids, wait_for
 
 CHANGES = parse(
     "changes",
@@ -74,3 +81,59 @@ def test_the_sum_of_items_differs_when_one_changes_and_by_nothing_else(filled: G
     assert filled.read(columns_sum) == before
     filled.write(CHANGES[change])
     assert (filled.read(columns_sum) == before) == (change == "event")
+
+
+def test_items_are_read_again_only_when_one_has_changed(
+    client: TestClient, filled: Graph, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert client.get("/readyz").status_code == 200
+    looks, readings = [], []
+    read, read_columns = Graph.read, serving.read_columns
+
+    def reading(graph: Graph, query: Query, **params: Any) -> Any:
+        if query.name.endswith("columns_sum"):
+            looks.append(query.name)
+        return read(graph, query, **params)
+
+    def reading_columns(graph: Graph) -> Any:
+        readings.append(1)
+        return read_columns(graph)
+
+    monkeypatch.setattr(Graph, "read", reading)
+    monkeypatch.setattr(serving, "read_columns", reading_columns)
+    filled.write(CHANGES["event"])
+    wait_for(lambda: looks, seconds=30)
+    time.sleep(0.5)
+    assert readings == []  # the first look after the start included
+    filled.write(CHANGES["price"])
+    wait_for(lambda: readings, seconds=30)
+
+
+def test_an_item_that_starts_to_comply_is_found_within_seconds(client: TestClient, filled: Graph) -> None:
+    filled.write(shop.WRITES["set"], item="tea-3", properties={"price": 0.5, "title": "Cheap tea"})
+
+    wait_for(lambda: ids(ask(client, query="tea", filters={"price": {"lte": 1}})) == ["tea-3"], seconds=5)
+
+
+def test_the_live_model_is_followed_within_two_seconds(client: TestClient, filled: Graph) -> None:
+    before = ask(client, user_id="ann")
+    shop.publish(filled, "model-2", "green", seed=2)
+
+    wait_for(lambda: ask(client, user_id="ann")["model_version"] == "model-2", seconds=2)
+
+    after = ask(client, user_id="ann")
+    assert [i["score"] for i in after["items"]] != [i["score"] for i in before["items"]]
+
+
+@pytest.mark.parametrize("vector", [[1.0, 2.0], [float("nan")] * shop.DIM])
+def test_broken_vectors_are_refused_and_the_old_model_goes_on(
+    client: TestClient, filled: Graph, vector: list[float]
+) -> None:
+    before = ids(ask(client, user_id="ann"))
+    shop.publish(filled, "broken", "green", seed=2, broken={"tea-4": vector})
+    time.sleep(2)
+
+    answer = ask(client, user_id="ann")
+
+    assert (answer["model_version"], ids(answer)) == ("model-1", before)
+    assert client.get("/readyz").json()["model_version"] == "model-1"

@@ -8,7 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from api.answers import PartType
-from api.ranking import Scorer, coefficients, cold_coefficients, edge_values
+from api.coefficients import coefficients, cold_coefficients, edge_values
+from api.ranking import Scorer
 from api.signals import Boost, Edge, Need, Seed, Signals, Words
 from api.weights import KindWeights, RankingWeights
 from tests.api.arrays import made_up

@@ -7,7 +7,6 @@ import sys
 import time
 from datetime import UTC, datetime
 from pathlib import Path
-from threading import Barrier, Thread
 from typing import Any
 from unittest.mock import ANY
 
@@ -17,7 +16,7 @@ from kg.build import build_edges
 from kg.checksum import measure
 from kg.driver import Graph
 from kg.encode import encode_items
-from kg.errors import BusyError, RefreshError, ShrinkError
+from kg.errors import RefreshError, ShrinkError
 from kg.events import Event
 from kg.events import store as tell
 from kg.ingest import ingest
@@ -205,63 +204,6 @@ def test_a_failed_load_never_prunes(graph: Graph, shop: Path, home: Path) -> Non
 def test_without_a_source_it_says_what_to_do(graph: Graph, home: Path) -> None:
     with pytest.raises(RefreshError, match="shopgraph refresh --source FOLDER"):
         run(graph, home)
-    assert holder(graph) is None
-
-
-def test_one_lease_at_a_time_and_a_number_that_grows(graph: Graph) -> None:
-    make_keys(graph)
-    with Lease(graph, "one", seconds=30) as first:
-        with (
-            pytest.raises(BusyError, match="one holds the lease until") as caught,
-            Lease(graph, "two", seconds=30),
-        ):
-            pass
-        assert caught.value.exit_code == 75
-        first.check()
-    assert holder(graph) is None
-    with Lease(graph, "three", seconds=30) as third:
-        assert third.token == first.token + 1
-        with pytest.raises(RefreshError, match="another refresh has taken it"):
-            first.check()
-
-
-def test_the_lease_of_a_dead_holder_frees_itself_and_the_dead_writes_no_more(
-    graph: Graph, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    make_keys(graph)
-    dead = Lease(graph, "dead", seconds=1)
-    monkeypatch.setattr(dead, "_renew", lambda: None)  # as if it were stopped
-    dead._thread = type(dead._thread)(target=dead._renew)
-    dead.__enter__()
-    with pytest.raises(BusyError), Lease(graph, "too early", seconds=30):
-        pass
-    time.sleep(1.2)
-    with Lease(graph, "next", seconds=30) as lease:
-        assert lease.token == dead.token + 1
-        with pytest.raises(RefreshError):
-            graph.transact("publication", dead.check)
-
-
-def test_of_two_that_ask_for_the_lease_together_one_gets_it(graph: Graph) -> None:
-    make_keys(graph)
-    for trial in range(20):
-        barrier, got = Barrier(2), []
-
-        def ask(name: str, barrier: Barrier = barrier, got: list[str] = got) -> None:
-            barrier.wait()
-            try:
-                with Lease(graph, name, seconds=30):
-                    got.append(name)
-                    barrier.wait()
-            except BusyError:
-                barrier.wait()
-
-        pair = [Thread(target=ask, args=(f"{trial}-{n}",)) for n in range(2)]
-        for thread in pair:
-            thread.start()
-        for thread in pair:
-            thread.join()
-        assert len(got) == 1
     assert holder(graph) is None
 
 
