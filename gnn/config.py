@@ -11,7 +11,7 @@ class TrainConfig(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     dim: int = Field(256, ge=2, description="Length of each item vector.")
-    temperature: float = Field(0.12, gt=0, description="Cosines are divided by it before the softmax.")
+    temperature: float = Field(0.1, gt=0, description="Cosines are divided by it before the softmax.")
     id_dropout: float = Field(
         0.1, ge=0, lt=1, description="Share of items trained as if they were new in each step."
     )
@@ -39,10 +39,9 @@ class TrainConfig(BaseModel):
     fade: float = Field(
         0.2, ge=0, description="In training on the next items, an item counts exp(-fade) less per newer one."
     )
-    linear_penalty: float = Field(100.0, gt=0, description="Ridge penalty of the linear item–item term.")
-    linear_keep: int = Field(50, ge=0, description="Linear weights an item keeps; 0 leaves the term out.")
-    linear_items: int = Field(
-        20_000, ge=0, description="The most popular items that have linear weights; memory is its square."
+    linear_penalty: float = Field(50.0, gt=0, description="Ridge penalty of the linear item–item term.")
+    linear_k: int = Field(
+        100, ge=0, description="Items whose linear weights an item is scored by; 0 leaves the term out."
     )
     precision: Literal["auto", "float32"] = Field(
         "auto", description="auto: bfloat16 for the products with all items, where the processor gains by it."

@@ -103,7 +103,9 @@ def forward(model: SavedModel, data: ShopData) -> Vectors:
     Raises:
         ModelError: the texts are encoded in another size than those of the training.
     """
-    config, saved = TrainConfig(**model.about.config), model.tensors
+    # What an earlier version could be told and this one cannot has shaped the vectors already.
+    told = {name: value for name, value in model.about.config.items() if name in TrainConfig.model_fields}
+    config, saved = TrainConfig(**told), model.tensors
     number = {item_id: n for n, item_id in enumerate(data.items["item_id"])}
     old = [n for n, item_id in enumerate(model.about.item_ids) if item_id in number]
     new = [number[model.about.item_ids[n]] for n in old]

@@ -15,6 +15,7 @@ import torch
 from gnn import blend as blends
 from gnn.blend import LIFTS, Blend
 from gnn.checkpoint import Snapshot
+from gnn.device import moved, training_device
 from gnn.evaluation.evaluate import Asked, Judgement, Scorer, Scores, Table, evaluate
 from gnn.histories import Histories
 from gnn.model import ItemGraphModel
@@ -34,16 +35,23 @@ class Rehearsal(NamedTuple):
 
 
 def vector_scorer(context: Floats, target: Floats, linear: sp.csr_matrix, blend: Blend) -> Scorer:
-    """score(u, j) = (Σ_i w_i c_i)·t_j / ‖Σ_i w_i c_i‖ + linear · Σ_i w_i B_ij, w faded."""
+    """score(u, j) = (Σ_i w_i c_i)·t_j / ‖Σ_i w_i c_i‖ + linear · Σ_i w_i B_ij, w faded.
+
+    What it gives lies on the training device.
+    """
+    device = training_device()
+    goals = moved(target, device, np.float32).T
 
     def score(asked: Asked) -> Scores:
         weights = Histories(asked.history, asked.age).faded(blend.fade)
         users = weights @ context
         users /= np.maximum(np.linalg.norm(users, axis=1, keepdims=True), 1e-12)
-        scores = users @ target.T
+        scores = moved(users, device, np.float32) @ goals
         if blend.linear and linear.nnz:
-            scores += blend.linear * (weights @ linear).toarray()
-        return np.asarray(scores, dtype=np.float32)
+            more = (weights @ linear).tocoo()
+            at = moved(more.row, device, np.int64), moved(more.col, device, np.int64)
+            scores[at] += moved(blend.linear * more.data, device, np.float32)
+        return scores
 
     return score
 

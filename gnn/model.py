@@ -68,7 +68,7 @@ class ItemGraphModel(nn.Module):
         text: Tensor | None,
         n_relations: int,
         id_dropout: float = 0.1,
-        temperature: float = 0.12,
+        temperature: float = 0.1,
         relation_weight: float = 1.0,
         new: Tensor | None = None,
     ) -> None:

@@ -191,7 +191,7 @@ def _division(config: TrainConfig, ordered: bool) -> Division:
 def _linear(known: Histories, config: TrainConfig) -> sp.csr_matrix:
     pairs = known.weight.copy()
     pairs.data[:] = 1
-    return item_weights(pairs, config.linear_penalty, config.linear_keep, config.linear_items)
+    return item_weights(pairs, config.linear_penalty, config.linear_k)
 
 
 def graph_for(data: ShopData, train: pd.DataFrame, config: TrainConfig) -> HeteroData:

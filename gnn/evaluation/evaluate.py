@@ -22,7 +22,7 @@ from gnn.evaluation.metrics import (
 from gnn.histories import Histories
 from kg.errors import ModelError
 
-Scores = npt.NDArray[np.float32]
+Scores = npt.NDArray[np.float32] | torch.Tensor
 Table = dict[str, float]  # "recall@10" -> mean over users, a fraction
 PerUser = dict[str, Floats]  # "recall@10" -> value of each user, [n_users]
 
@@ -41,7 +41,8 @@ class Asked(NamedTuple):
         return Asked(self.users[which], self.history[which], self.age[which])
 
 
-# Scores of all items for those who ask, [n, n_items].
+# Scores of all items for those who ask, float32 [n, n_items]; a tensor is ranked on the device that it is on,
+# and is the caller's to change.
 Scorer = Callable[[Asked], Scores]
 
 
@@ -73,12 +74,13 @@ def judgement(known: Histories, targets: sp.csr_matrix, strangers: Ints | None =
 def top_items(scores: Scores, k: int) -> npt.NDArray[np.int64]:
     """The k best items of each row, best first; of equal scores the item with the lower number first."""
     k = min(k, scores.shape[1])
-    table = torch.from_numpy(np.ascontiguousarray(scores))
+    table = torch.as_tensor(scores)
     # The k-th best score decides which ties are cut off, so all items at least as good are sorted.
     least = table.topk(k, dim=1).values[:, -1:]
-    row, item = (table >= least).nonzero().numpy().T
-    by = np.lexsort((item, -scores[row, item], row))
-    start = np.searchsorted(row, np.arange(len(scores)))
+    at = (table >= least).nonzero(as_tuple=True)
+    row, item, score = (of.cpu().numpy() for of in (*at, table[at]))
+    by = np.lexsort((item, -score, row))
+    start = np.searchsorted(row, np.arange(len(table)))
     return np.asarray(item[by][start[:, None] + np.arange(k)])
 
 
@@ -93,26 +95,37 @@ def rank(scorer: Scorer, judged: Judgement, k: int) -> npt.NDArray[np.int32]:
     ranked = []
     for start in range(0, n_users, step):
         asked = judged.asked.rows(slice(start, start + step))
-        scores = np.array(scorer(asked), dtype=np.float32)
-        if np.isnan(scores).any():
+        scores = _own_tensor(scorer(asked))
+        if scores.isnan().any():
             raise ModelError("A model gave scores that are not numbers: it did not converge.")
         ranked.append(_best_own(scores, asked, k) if judged.own else _best(scores, asked, judged, k))
     return np.vstack(ranked).astype(np.int32)
 
 
-def _best(scores: Scores, asked: Asked, judged: Judgement, k: int) -> Ints:
-    seen = asked.history.tocoo()
-    scores[seen.row, seen.col] = -np.inf
+def _own_tensor(scores: Scores) -> torch.Tensor:
+    """The scores as a tensor that may be changed; an array may be a view of what the model keeps."""
+    return scores if isinstance(scores, torch.Tensor) else torch.tensor(scores, dtype=torch.float32)
+
+
+def _best(scores: torch.Tensor, asked: Asked, judged: Judgement, k: int) -> Ints:
+    scores[_places(asked.history)] = -torch.inf
     items = np.arange(scores.shape[1])
     if judged.candidates is not None:
-        items, scores = judged.candidates, scores[:, judged.candidates]
+        items, scores = judged.candidates, scores[:, torch.as_tensor(judged.candidates)]
     best = top_items(scores, k)
-    return np.where(np.take_along_axis(scores, best, axis=1) > -np.inf, items[best], -1)
+    found = scores.gather(1, torch.as_tensor(best, device=scores.device)).cpu().numpy()
+    return np.where(found > -np.inf, items[best], -1)
 
 
-def _best_own(scores: Scores, asked: Asked, k: int) -> Ints:
+def _places(of: sp.csr_matrix) -> tuple[torch.Tensor, torch.Tensor]:
+    """Row and column numbers of what a matrix holds."""
+    held = of.tocoo()
+    return torch.as_tensor(held.row, dtype=torch.int64), torch.as_tensor(held.col, dtype=torch.int64)
+
+
+def _best_own(scores: torch.Tensor, asked: Asked, k: int) -> Ints:
     seen = asked.history.tocoo()
-    by = np.lexsort((seen.col, -scores[seen.row, seen.col], seen.row))
+    by = np.lexsort((seen.col, -scores[_places(asked.history)].cpu().numpy(), seen.row))
     row, item = seen.row[by], seen.col[by]
     place = np.arange(len(row)) - np.searchsorted(row, row)
     best = np.full((len(scores), k), -1)
@@ -127,10 +140,9 @@ def target_ranks(scorer: Scorer, judged: Judgement) -> Floats:
     found = []
     for start in range(0, n_users, step):
         asked = judged.asked.rows(slice(start, start + step))
-        scores = np.array(scorer(asked), dtype=np.float32)
-        seen = asked.history.tocoo()
-        scores[seen.row, seen.col] = -np.inf
-        for row, of in enumerate(scores):
+        scores = _own_tensor(scorer(asked))
+        scores[_places(asked.history)] = -torch.inf
+        for row, of in enumerate(scores.cpu().numpy()):
             wanted = judged.targets.indices[
                 judged.targets.indptr[start + row] : judged.targets.indptr[start + row + 1]
             ]

@@ -32,7 +32,7 @@ GNN_SPACE: Final[dict[str, Search]] = {
     "next_items": Search(1, 8, log=True),
     "fade": Search(0.0, 0.5),
     "linear_penalty": Search(10.0, 1000.0, log=True),
-    "linear_keep": Search(10, 200, log=True),
+    "linear_k": Search(20, 200, log=True),
     "relation_weight": Search(0.3, 3.0, log=True),
     "text_k": Search(5, 40, log=True),
     "bought_k": Search(10, 100, log=True),

@@ -50,7 +50,7 @@ def played(strange: Bools | None = None) -> Played:
     best = Snapshot(1, {name: tensor.clone() for name, tensor in tensors.items()})
     pairs = KNOWN.weight.copy()
     pairs.data[:] = 1
-    linear = item_weights(pairs, 10.0, 10, N)
+    linear = item_weights(pairs, 10.0, 10)
     rehearsal = rehearse(model, best, relations, linear, new, 0)
     assert rehearsal is not None
     return Played(rehearsal, model, best, linear, new)

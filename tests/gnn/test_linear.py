@@ -5,52 +5,56 @@ import pytest
 import scipy.sparse as sp
 
 from gnn import linear
-from gnn.linear import ease_rows, item_weights
+from gnn.linear import item_weights
 
 
-def pairs(n_users: int = 60, n_items: int = 23) -> sp.csr_matrix:
-    return sp.csr_matrix((np.random.default_rng(0).random((n_users, n_items)) < 0.2).astype(np.float32))
+def pairs(share: float = 0.2, n_users: int = 60, n_items: int = 23) -> sp.csr_matrix:
+    held = np.random.default_rng(0).random((n_users, n_items)) < share
+    return sp.csr_matrix(held.astype(np.float32))
 
 
 def by_the_book(x: sp.csr_matrix, penalty: float) -> np.ndarray:
+    """EASE."""
     inverse = np.linalg.inv((x.T @ x).toarray() + penalty * np.eye(x.shape[1]))
     weights = -inverse / np.diag(inverse)
     np.fill_diagonal(weights, 0)
     return weights
 
 
-@pytest.mark.parametrize("rows", [7, 4096])
-def test_the_rows_are_those_of_the_formula(rows: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(linear, "_ROWS", rows)
-    found = np.vstack([block.copy() for _, block in ease_rows(pairs(), 5.0)])
-    np.testing.assert_allclose(found, by_the_book(pairs(), 5.0), atol=1e-5)
+def test_with_all_others_as_neighbours_it_is_ease() -> None:
+    x = pairs(0.5)
+    assert ((x.T @ x).toarray() > 0).all()
+    found = item_weights(x, 5.0, 22).toarray()
+    np.testing.assert_allclose(found, by_the_book(x, 5.0), atol=1e-5)
+    assert (found < 0).any()
 
 
-def test_the_largest_of_each_row_are_kept_of_either_sign() -> None:
-    whole = by_the_book(pairs(), 1.0)
-    kept = item_weights(pairs(), 1.0, 4, 100).toarray()
-    for row, expected in zip(kept, whole, strict=True):
-        most = np.argsort(-np.abs(expected))[:4]
-        assert set(np.flatnonzero(row)) == set(most)
-        np.testing.assert_allclose(row[most], expected[most], atol=1e-5)
-    assert (kept < 0).any()
+@pytest.mark.parametrize("cells", [1, 50, 2**22])
+def test_an_item_is_a_ridge_regression_on_its_closest(cells: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(linear, "_CELLS", cells)
+    x = pairs(0.08)
+    dense = x.toarray()
+    both = dense.T @ dense
+    users = both.diagonal()
+    with np.errstate(invalid="ignore", divide="ignore"):
+        cosine = np.nan_to_num(both / np.sqrt(np.outer(users, users)))
+    np.fill_diagonal(cosine, 0)
+    found, widths = item_weights(x, 3.0, 4), set()
+    for item in range(x.shape[1]):
+        column = found[:, [item]].tocoo()
+        widths.add(column.nnz)
+        kept, rest = column.row, np.setdiff1d(np.arange(x.shape[1]), column.row)
+        assert cosine[item, kept].min() >= cosine[item, rest].max() - 1e-6
+        system = both[np.ix_(kept, kept)] + 3.0 * np.eye(len(kept))
+        np.testing.assert_allclose(column.data, np.linalg.solve(system, both[kept, item]), atol=1e-5)
+    assert max(widths) == 4
+    assert len(widths) > 1  # some have fewer
 
 
-def test_beyond_a_size_the_most_popular_items_have_weights() -> None:
-    x = pairs()
-    counts = np.asarray(x.sum(axis=0)).ravel()
-    popular = set(np.argsort(-counts, kind="stable")[:10])
-    found = item_weights(x, 5.0, 5, 10)
-    assert set(found.nonzero()[0]) == set(found.nonzero()[1]) == popular
-    chosen = sorted(popular)
-    whole = by_the_book(x[:, chosen], 5.0)
-    dense = found.toarray()[np.ix_(chosen, chosen)]
-    np.testing.assert_allclose(dense[dense != 0], whole[dense != 0], atol=1e-5)
-
-
-def test_items_that_nobody_has_and_a_keep_of_nothing() -> None:
+def test_items_that_nobody_has_and_no_neighbours() -> None:
     x = pairs()
     x = sp.hstack([x, sp.csr_matrix((x.shape[0], 2))]).tocsr()
-    assert item_weights(x, 5.0, 3, 100)[-2:].nnz == item_weights(x, 5.0, 3, 100)[:, -2:].nnz == 0
-    assert item_weights(x, 5.0, 0, 100).nnz == 0
-    assert item_weights(sp.csr_matrix((3, 4), dtype=np.float32), 5.0, 3, 100).shape == (4, 4)
+    assert item_weights(x, 5.0, 3).nnz
+    assert item_weights(x, 5.0, 3)[-2:].nnz == item_weights(x, 5.0, 3)[:, -2:].nnz == 0
+    assert item_weights(x, 5.0, 0).nnz == 0
+    assert item_weights(sp.csr_matrix((3, 4), dtype=np.float32), 5.0, 3).shape == (4, 4)
