@@ -25,7 +25,7 @@ from kg.settings import load_settings
 # What is said of a function, its file and its name; seconds with all that it calls.
 ONCE: Final = {
     "linear term": ("gnn/train.py", "_linear"),
-    "graph": ("gnn/train.py", "_graph"),
+    "graph": ("gnn/train.py", "graph_for"),
     "start vectors": ("gnn/model.py", "spectral"),
 }
 EACH_EPOCH: Final = {

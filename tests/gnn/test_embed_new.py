@@ -76,6 +76,12 @@ def test_items_of_the_training_come_out_as_they_were_saved(trained: SavedModel) 
     torch.testing.assert_close(torch.from_numpy(vectors.target), trained.tensors["target"])
 
 
+def test_a_model_of_an_earlier_version_may_have_been_told_more(trained: SavedModel) -> None:
+    about = trained.about._replace(config=trained.about.config | {"linear_items": 20_000})
+    older = forward(trained._replace(about=about), known_shop())
+    np.testing.assert_array_equal(older.target, forward(trained, known_shop()).target)
+
+
 def test_a_new_item_goes_by_its_text_and_borrows_from_its_kin(trained: SavedModel) -> None:
     data = known_shop()
     vectors = forward(trained, with_copy_of(data, 3))
