@@ -84,7 +84,7 @@ def _free(tx: neo4j.ManagedTransaction, slot: str) -> None:
 
 
 def _write_edges(graph: Graph, model: SavedModel, slot: str) -> int:
-    """LEADS_TO from each item to those whose score it moves most; none where they do not count."""
+    """LEADS_TO from each item to those whose score it moves; none where they do not count."""
     if not model.about.serving["linear"]:
         return 0
     ids, linear = model.about.item_ids, model.linear
