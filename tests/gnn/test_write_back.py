@@ -115,7 +115,7 @@ def test_vectors_index_and_alias(shop: Graph) -> None:
     assert stored["target"] == saved.tensors["target"][7].tolist()
     assert shop.read(Q["nearest"], vector=stored["target"]) == [{"id": "i7"}]
     assert shop.read(Q["models"]) == [
-        {"version": "v1", "slot": "blue", "dim": 8, "temperature": 0.12, "items": 30}
+        {"version": "v1", "slot": "blue", "dim": 8, "temperature": 0.1, "items": 30}
     ]
     assert shop.read(Q["live"]) == [{"version": "v1"}]
 
