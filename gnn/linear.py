@@ -20,6 +20,7 @@ import torch
 from torch import Tensor
 
 from gnn.device import moved, training_device
+from kg.errors import ModelError
 from kg.neighbours import co_occurrence
 
 _CELLS: Final = 2**22  # pairs of neighbours in memory at once
@@ -32,6 +33,9 @@ def item_weights(pairs: sp.csr_matrix, penalty: float, k: int) -> sp.csr_matrix:
         pairs: users' items, CSR [n_users, n_items], ones.
         penalty: the ridge penalty, in users: pairs seen together by far fewer prove little. More than 0.
         k: how many closest items each item has.
+
+    Raises:
+        ModelError: the penalty is too small for an item's regression to have one answer.
     """
     n_items = int(pairs.shape[1])
     known, device = pairs.tocoo(), training_device()
@@ -49,7 +53,12 @@ def item_weights(pairs: sp.csr_matrix, penalty: float, k: int) -> sp.csr_matrix:
         gram = together(target[among]) * (there[:, :, None] & there[:, None, :])
         gram.diagonal(dim1=1, dim2=2).add_(penalty)
         asked = users_of_both[among] * there
-        found = torch.cholesky_solve(asked[..., None], torch.linalg.cholesky(gram))[..., 0]
+        factor, failed = torch.linalg.cholesky_ex(gram)
+        if failed.any():
+            raise ModelError(
+                f"A ridge penalty of {penalty:g} is too small for the linear term: take a larger one."
+            )
+        found = torch.cholesky_solve(asked[..., None], factor)[..., 0]
         weights[at[real]] = found.cpu().numpy()[real]
     return sp.csr_matrix((weights, (near.target, near.source)), shape=(n_items, n_items))
 

@@ -6,6 +6,7 @@ import scipy.sparse as sp
 
 from gnn import linear
 from gnn.linear import item_weights
+from kg.errors import ModelError
 
 
 def pairs(share: float = 0.2, n_users: int = 60, n_items: int = 23) -> sp.csr_matrix:
@@ -58,3 +59,11 @@ def test_items_that_nobody_has_and_no_neighbours() -> None:
     assert item_weights(x, 5.0, 3)[-2:].nnz == item_weights(x, 5.0, 3)[:, -2:].nnz == 0
     assert item_weights(x, 5.0, 0).nnz == 0
     assert item_weights(sp.csr_matrix((3, 4), dtype=np.float32), 5.0, 3).shape == (4, 4)
+
+
+def test_a_penalty_that_leaves_twins_undecided_is_refused() -> None:
+    x = pairs()
+    twins = sp.hstack([x, x]).tocsr()
+    with pytest.raises(ModelError, match="penalty of 1e-09 is too small"):
+        item_weights(twins, 1e-9, 45)
+    assert np.isfinite(item_weights(twins, 1.0, 45).data).all()
