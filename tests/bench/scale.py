@@ -10,10 +10,12 @@ from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
+import torch
 
 from gnn.config import TrainConfig
 from gnn.evaluation.job import peak_mb
-from gnn.train import fit
+from gnn.propagation import BoughtWith
+from gnn.train import fit, graph_for
 from kg.console import out
 from kg.dataset import ShopData
 
@@ -25,6 +27,7 @@ class Point(NamedTuple):
     """One size."""
 
     interactions: int
+    edges: int  # bought_with, both ways; at most some 60 an item
     epoch_seconds: float
     whole_seconds: float  # with the graph, the start vectors and the linear term
     peak_mb: float
@@ -94,10 +97,14 @@ def main(size: int) -> None:
     """One size, in this process."""
     data = made_up_shop(size)
     started = time.monotonic()
-    fitted = fit(data, data.interactions, TrainConfig(), epochs=2)
+    config = TrainConfig()
+    fitted = fit(data, data.interactions, config, epochs=2)
     whole = time.monotonic() - started
-    fastest = min(epoch.seconds for epoch in fitted.curve)
-    sys.stdout.write(json.dumps(Point(len(data.interactions), fastest, whole, peak_mb())._asdict()) + "\n")
+    fastest, peak = min(epoch.seconds for epoch in fitted.curve), peak_mb()
+    edges = int(
+        BoughtWith(graph_for(data, data.interactions, config), torch.device("cpu")).whole.matrix._nnz()
+    )
+    sys.stdout.write(json.dumps(Point(len(data.interactions), edges, fastest, whole, peak)._asdict()) + "\n")
 
 
 if __name__ == "__main__":
