@@ -1,12 +1,12 @@
 """`shopgraph gnn …`: train, judge and publish the model. Heavy imports stay inside the commands."""
 
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from gnn.evaluation.cli import benchmark, tune
 from gnn.links.cli import app as links
-from gnn.options import Json, Ks, Relations, Seed, SplitName, Version, numbers
+from gnn.options import Json, Ks, Parameters, Relations, Seed, SplitName, Tuned, Version, numbers
 from kg.console import emit_json, out, say
 
 if TYPE_CHECKING:
@@ -24,6 +24,8 @@ def train(
     relations: Relations = False,
     max_epochs: Annotated[int, typer.Option(help="Epochs at most.", min=1)] = 30,
     seed: Seed = 0,
+    set_: Parameters = None,
+    tuned: Tuned = None,
     refit: Annotated[bool, typer.Option(help="Train again on all data for serving.")] = True,
     force: Annotated[bool, typer.Option("--force", help="Train again on data that has a model.")] = False,
     k: Ks = "10,20",
@@ -41,10 +43,14 @@ def train(
 
     Example: shopgraph gnn train --split time
 
+    With parameters of `gnn tune`, also in each refresh: SHOPGRAPH_TUNED=tuned.json
+
     On two GPUs: torchrun --nproc-per-node=2 --no-python shopgraph gnn train --split time
     """
     from gnn.config import TrainConfig
     from gnn.distributed import is_first, processes
+    from gnn.evaluation.plan import planned, read_tuned
+    from gnn.evaluation.plan import settings as named
     from gnn.pipeline import train_and_save
     from gnn.store import load
     from kg.dataset import from_graph
@@ -52,7 +58,10 @@ def train(
     from kg.settings import load_settings
 
     settings, ks = load_settings(), numbers(k)
-    config = TrainConfig(relations=relations, max_epochs=max_epochs, seed=seed)
+    own: dict[str, Any] = {"max_epochs": max_epochs, "seed": seed, **named(set_ or [])}
+    own |= {"relations": True} if relations else {}
+    (row,) = planned(["gnn"], own, read_tuned(tuned) if tuned else None)
+    config = TrainConfig(**row.params)
     with connect(settings) as graph:
         data = from_graph(graph)
     first = load(settings.home, start) if start is not None else None

@@ -1,8 +1,10 @@
 """What a training run can be told, saved with the model that it made."""
 
-from typing import Literal
+from typing import Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
+
+TEXT: Final = "text"  # in `without`
 
 
 class TrainConfig(BaseModel):
@@ -59,9 +61,19 @@ class TrainConfig(BaseModel):
     relations: bool = Field(
         False, description="Whether the relations that the shop declared send messages too."
     )
+    without: str = Field(
+        "",
+        description="For ablations: relations that send no message, joined by +, for example "
+        "made_by+in_category; text: items have none but for their neighbours.",
+    )
     fit_valid: bool = Field(
         True,
         description="Whether the model that meets the test part is trained again with the validation part. "
         "False: as papers on next-item prediction do, who tell it as history only.",
     )
     seed: int = Field(0, description="Of the start, the batches and the dropout.")
+
+    @property
+    def left_out(self) -> frozenset[str]:
+        """Relations and TEXT."""
+        return frozenset(self.without.split("+")) - {""}

@@ -6,7 +6,7 @@ They borrow it from their kin, the known items that the model puts closest to th
     t_j  <- lift · (t_j + ½ · t_kin) / ‖·‖      t_kin: the kin's mean direction, unit length
     B_ij <- lift · Σ_k share_jk B_ik            what leads to the kin leads to the new item
 
-`lift` decides how new and known items share the places of a list; see gnn.blend and gnn.rehearsal.
+`lift` decides how new and known items share the places of a list; see gnn.blend and gnn.judging.
 """
 
 from typing import Final, NamedTuple

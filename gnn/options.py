@@ -25,6 +25,15 @@ Folder = Annotated[Path, typer.Argument(help="The shop's files.", exists=True, f
 Manifest = Annotated[Path | None, typer.Option(help="Its shop.toml, where it is not in FOLDER.")]
 Given = Annotated[int, typer.Option(help="Split new-users: how many items are told of a new user.", min=1)]
 Seed = Annotated[int, typer.Option(help="Seed of the start, the batches and the dropout.")]
+Parameters = Annotated[
+    list[str] | None, typer.Option("--set", help="NAME=VALUE: a parameter of the gnn. Repeatable.")
+]
+Tuned = Annotated[
+    Path | None,
+    typer.Option(
+        help="Parameters that `gnn tune` chose.", envvar="SHOPGRAPH_TUNED", exists=True, dir_okay=False
+    ),
+]
 Ks = Annotated[str, typer.Option("--k", help="Cut-offs of the metrics, separated by commas.")]
 Version = Annotated[str | None, typer.Argument(help="A model's version. Default: the newest.")]
 

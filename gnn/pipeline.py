@@ -20,6 +20,7 @@ from gnn.train import refit as fit_again
 from kg.console import say
 from kg.dataset import ShopData
 from kg.errors import ModelError
+from kg.tuning.adoption import TUNED
 
 # EASE inverts a matrix of n_items², which beyond this takes longer than the training.
 _EASE_ITEMS = 20_000
@@ -50,6 +51,8 @@ def train_and_save(
             f"Model {start.about.version} knows texts of the encoder {start.about.encoder}, the items have "
             f"those of {data.encoder}: train without --from."
         )
+    if data.encoder and data.encoder.startswith(TUNED):
+        say(f"{data.encoder} was fine-tuned on what is held out here too, so the figures are flattered")
     parts = split(data, split_name or _split_name(data, start), with_test=True)
     plan = {"config": config.model_dump(), "split": parts.name, "refit": refit}
     if start is not None:

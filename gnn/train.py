@@ -14,12 +14,12 @@ from torch_geometric.data import HeteroData
 from gnn import blend as blends
 from gnn.blend import Blend
 from gnn.checkpoint import Checkpoint, Epoch, Snapshot, State
-from gnn.config import TrainConfig
+from gnn.config import TEXT, TrainConfig
 from gnn.device import training_device
 from gnn.distributed import add_up, from_first, is_first, share
 from gnn.evaluation.evaluate import Judgement, Scorer
 from gnn.examples import Division, batches
-from gnn.graphs import shop_graph
+from gnn.graphs import INTERACTED, shop_graph
 from gnn.histories import Histories, histories
 from gnn.judging import asks_for_new, fair_lift, judge, rehearse, settled, vector_scorer
 from gnn.linear import item_weights
@@ -43,8 +43,9 @@ class Fitted(NamedTuple):
     epochs: int  # the epoch that they are from
     curve: list[Epoch]
     relation_weights: dict[str, tuple[float, float]]  # relation -> context and target tower's weight
-    seconds: float
+    seconds: float  # since this process began
     cpu_seconds: float
+    earlier: float  # seconds of the epochs that an interrupted run had done before
 
     @property
     def scorer(self) -> Scorer:
@@ -92,6 +93,7 @@ def fit(
         start_from(model, start, [str(item_id) for item_id in data.items["item_id"]], relations.names)
     optimiser = torch.optim.Adam(model.parameters(), lr=config.learning_rate)
     curve, best = checkpoint.restore(model, optimiser) if checkpoint else State([], None)
+    earlier = sum(epoch.seconds for epoch in curve)
     division = _division(config, ordered)
     blend = blend or blends.start(ordered=ordered, linear=bool(linear.nnz))
 
@@ -155,6 +157,7 @@ def fit(
         {name: (w[0], w[1]) for name, w in zip(relations.names, weights, strict=True)},
         time.monotonic() - started,
         time.process_time() - cpu,
+        earlier,
     )
 
 
@@ -195,8 +198,12 @@ def _linear(known: Histories, config: TrainConfig) -> sp.csr_matrix:
 
 
 def graph_for(data: ShopData, train: pd.DataFrame, config: TrainConfig) -> HeteroData:
-    """The messages that a configuration lets through."""
-    return shop_graph(
+    """The messages that a configuration lets through.
+
+    Raises:
+        ModelError: a relation that is to be left out does not exist.
+    """
+    graph = shop_graph(
         data,
         train,
         relations=config.relations,
@@ -204,6 +211,13 @@ def graph_for(data: ShopData, train: pd.DataFrame, config: TrainConfig) -> Heter
         bought_k=config.bought_k,
         bought_least=config.bought_least,
     )
+    edges = {edge[1]: edge for edge in graph.edge_types if edge != INTERACTED}
+    if unknown := sorted(config.left_out - {*edges, TEXT}):
+        known = ", ".join([*edges, TEXT])
+        raise ModelError(f"without={config.without!r}: no relation {', '.join(unknown)} here, but {known}.")
+    for name in config.left_out - {TEXT}:
+        del graph[edges[name]]
+    return graph
 
 
 def _new(data: ShopData, known: Histories) -> Bools:
@@ -221,6 +235,8 @@ def _model(
 ) -> ItemGraphModel:
     if not (np.diff(known.indptr) >= 2).any():
         raise ModelError("No user has two items to learn from: the model learns from one item to the next.")
+    if TEXT in config.left_out:
+        data = data._replace(text=None)
     start = torch.from_numpy(from_first(lambda: spectral(known, config.dim, config.start_scale, config.seed)))
     text = None if data.text is None else torch.from_numpy(np.ascontiguousarray(data.text, dtype=np.float32))
     return ItemGraphModel(

@@ -15,7 +15,7 @@ from kg.driver import Graph
 from kg.encoder import cached_vectors
 from kg.errors import GraphError
 from kg.queries import load
-from kg.settings import Settings
+from kg.settings import DEFAULT_ENCODER, Settings
 from kg.text import compose
 
 _MAX_REJECTS = 0.05  # the loader's default: training reads no shop that ingest would refuse
@@ -81,7 +81,9 @@ def from_graph(graph: Graph) -> ShopData:
 def from_folder(folder: Path, manifest: Path | None, settings: Settings) -> ShopData:
     """The shop in a folder of files, as `shopgraph graph ingest` would load it, without a database.
 
-    Texts are encoded once and kept under SHOPGRAPH_HOME.
+    Texts are encoded once and kept under SHOPGRAPH_HOME; by the encoder as it came, unless SHOPGRAPH_ENCODER
+    names one: what `graph fine-tune` adopted learned from all that shoppers did, and so from what a split
+    holds out.
 
     Raises:
         ManifestError: there is no shop.toml for the folder, or it is wrong.
@@ -109,7 +111,8 @@ def from_folder(folder: Path, manifest: Path | None, settings: Settings) -> Shop
         }
     )
     texts = items["text"].tolist()
-    vectors = cached_vectors(settings.encoder, texts, settings.home / "vectors") if any(texts) else None
+    encoder = settings.encoder if settings.encoder_is_set else DEFAULT_ENCODER
+    vectors = cached_vectors(encoder, texts, settings.home / "vectors") if any(texts) else None
     return _shop(items, np.asarray(users, dtype=str), events, pairs, vectors)
 
 

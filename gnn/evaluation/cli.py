@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from gnn.options import Folder, Given, Json, Ks, Manifest, Relations, Seed, SplitName, numbers
+from gnn.options import Folder, Given, Json, Ks, Manifest, Parameters, Relations, Seed, SplitName, numbers
 from kg.console import emit_json, out, say
 
 if TYPE_CHECKING:
@@ -27,9 +27,7 @@ def benchmark(
     relations: Relations = False,
     given: Given = 1,
     seeds: Annotated[int, typer.Option(help="How many seeds for the models that draw at random.", min=1)] = 1,
-    set_: Annotated[
-        list[str] | None, typer.Option("--set", help="NAME=VALUE: a parameter of the gnn. Repeatable.")
-    ] = None,
+    set_: Parameters = None,
     tuned: Annotated[
         Path | None, typer.Option(help="Parameters that `gnn tune` chose.", exists=True, dir_okay=False)
     ] = None,
@@ -85,6 +83,7 @@ def tune(
     manifest: Manifest = None,
     models: Annotated[str, typer.Option(help="Which models, separated by commas.")] = ALL_MODELS,
     relations: Relations = False,
+    given: Given = 1,
     trials: Annotated[
         int, typer.Option(help="Trials of each model, its defaults being the first.", min=1)
     ] = 20,
@@ -105,7 +104,7 @@ def tune(
     from kg.settings import load_settings
 
     data = from_folder(folder, manifest, load_settings())
-    parts = split_by(data, split)
+    parts = split_by(data, split, given=given)
     fixed = {"relations": relations}
     found = search(data, parts, models.split(","), trials, minutes, out_file, seed=seed, fixed=fixed)
     if as_json:
@@ -129,6 +128,12 @@ def _tables(report: dict[str, Any], ks: list[int]) -> None:
     declared = "with" if report["relations"] else "without"
     title = f"{report['dataset']}, split {report['split']}, {declared} declared relations, %"
     out.print(metrics_table(title, means, ks, extra))
+    if report["seeds"] > 1:
+        drawn = {name: of for name, of in models.items() if len(of["epochs"]) > 1}
+        spread = {
+            name: {m: v["std"] for m, v in of.items() if isinstance(v, dict)} for name, of in drawn.items()
+        }
+        out.print(metrics_table(f"standard deviation over {report['seeds']} seeds, %", spread, ks))
     out.print(slice_table(report["slices"], f"recall@{max(ks)}"))
     if "repeats" in report:
         out.print(repeat_table(report["repeats"], ks))

@@ -36,7 +36,7 @@ class Outcome(NamedTuple):
     """What came of it. Every figure of the report follows from the rankings."""
 
     rankings: dict[str, npt.NDArray[np.int32]]  # judgement -> recommended items, best first, [n_users, k]
-    fit_seconds: float  # choosing the epochs and fitting again
+    fit_seconds: float  # choosing the epochs and fitting again, an interrupted run included
     peak_mb: float  # most memory the process held until then, the shop's data included
     epochs: int  # 0 for models without epochs
     curve: list[dict[str, float]]  # of the run that chose the epochs
@@ -90,7 +90,7 @@ def run(job: Job) -> Outcome:
     chosen = fit_model(
         job.model, data, parts, checked(kind, job.params, job.model), job.seed, folder=job.folder
     )
-    seconds, peak = time.monotonic() - started, peak_mb()
+    seconds, peak = time.monotonic() - started + chosen.earlier, peak_mb()
     judged = test_judgements(data, parts)
     if job.model == FREQUENCY:
         judged = {REPEATS: judged[REPEATS]}

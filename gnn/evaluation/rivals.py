@@ -32,7 +32,7 @@ from kg.dataset import ShopData
 from kg.errors import ModelError
 
 FREQUENCY: Final = "frequency"  # of repeat purchases alone; the main judgement masks all that it knows
-VALID_USERS: Final = 20_000  # users that the rivals' epochs are chosen by, as the gnn's
+VALID_USERS: Final = int(TrainConfig().valid_users)  # that the rivals' epochs are chosen by, as the gnn's
 
 Curve = list[
     dict[str, float]
@@ -45,6 +45,7 @@ class Chosen(NamedTuple):
     scorer: Scorer
     epochs: int  # 0 for models without epochs
     curve: Curve  # of the run that chose the epochs
+    earlier: float = 0.0  # seconds that an interrupted run had trained before
 
 
 class Rival(NamedTuple):
@@ -113,7 +114,9 @@ def fit_model(
     if name == "gnn":
         config = cast(TrainConfig, params).model_copy(update={"seed": seed})
         chosen, judged = _gnn_twice(data, parts, config, folder)
-        return Chosen(judged.scorer, judged.epochs, _curve(chosen))
+        # Without the validation part both are one training.
+        earlier = chosen.earlier + (judged.earlier if judged is not chosen else 0)
+        return Chosen(judged.scorer, judged.epochs, _curve(chosen), earlier)
     if name == FREQUENCY:
         return Chosen(_frequency(data, parts), 0, [])
     rival = RIVALS[name]

@@ -2,11 +2,13 @@
 
 import hashlib
 import json
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, Final
 
 import pandas as pd
 
+from gnn.device import training_device
 from gnn.evaluation.job import Outcome
 from gnn.evaluation.plan import Planned
 from gnn.split import Split
@@ -32,6 +34,9 @@ _RIVALS: Final = {
     "split",
 }
 
+_KG: Final = {"neighbours", "precision"}  # what the gnn's outcome hangs on beside its own code
+_LIBRARIES: Final = ("torch", "torch-geometric", "numpy", "scipy", "scikit-learn", "implicit")
+
 
 class Runs:
     """One file a run, named by all that its outcome depends on: data, split, parameters, seed and code."""
@@ -44,6 +49,7 @@ class Runs:
     def path(self, row: Planned, seed: int, k: int) -> Path:
         key = self.about | {"model": row.model, "params": row.params, "seed": seed, "k": k}
         key["code"] = _code(_RIVALS if row.model != "gnn" else None)
+        key["with"] = [training_device().type, *map(_version, _LIBRARIES)]
         name = hashlib.sha256(json.dumps(key, sort_keys=True).encode()).hexdigest()[:16]
         return self.folder / f"{row.model}-{seed}-{name}.npz"
 
@@ -66,4 +72,14 @@ def _code(modules: set[str] | None) -> str:
     for path in sorted([*_GNN.glob("*.py"), *(_GNN / "evaluation").glob("*.py")]):
         if path.stem in modules if modules is not None else path.stem not in _REPORTING:
             digest.update(path.read_bytes())
+    if modules is None:
+        for name in sorted(_KG):
+            digest.update((_GNN.parent / "kg" / f"{name}.py").read_bytes())
     return digest.hexdigest()
+
+
+def _version(package: str) -> str | None:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None

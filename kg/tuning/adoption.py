@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 JUDGED = "judged"  # folder within that of an adopted encoder
+TUNED = "tuned-"  # their names begin so
 
 
 class Dropped(NamedTuple):

@@ -15,7 +15,7 @@ from kg.driver import Graph
 from kg.encoder import Encoder
 from kg.errors import EncoderError
 from kg.settings import Settings
-from kg.tuning.adoption import JUDGED, adopt, encoders, judged
+from kg.tuning.adoption import JUDGED, TUNED, adopt, encoders, judged
 from kg.tuning.config import TuneConfig
 from kg.tuning.judge import Compared, Found, K, Task, compare, measure, task_of, texts_of
 from kg.tuning.pairs import Kind, Pair, read_kinds
@@ -89,7 +89,7 @@ def fine_tune(graph: Graph, settings: Settings, config: TuneConfig, base: str | 
             say("better: again on all pairs")
             everything = {kind: plan.everything[kind] for kind in known}
             served = _trained(start, everything, {}, config, folder, training["epochs"])
-        name = f"tuned-{datetime.now(UTC):%Y%m%d-%H%M%S}"
+        name = f"{TUNED}{datetime.now(UTC):%Y%m%d-%H%M%S}"
         told = Tuned(
             adopted=better,
             reason=reason,

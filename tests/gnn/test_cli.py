@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
@@ -47,3 +48,21 @@ def test_bad_cut_offs_are_refused(k: str, tmp_path: Path) -> None:
     result = RUNNER.invoke(app, ["benchmark", str(tmp_path), "--k", k])
     assert result.exit_code == 2
     assert "give whole numbers from 1 on" in " ".join(result.output.replace("│", " ").split())
+
+
+def test_parameters_of_a_search_train_the_model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    told: list[TrainConfig] = []
+    monkeypatch.setattr("kg.driver.connect", lambda _settings: nullcontext())
+    monkeypatch.setattr("kg.dataset.from_graph", lambda _graph: fake_shop())
+    monkeypatch.setattr("gnn.pipeline.train_and_save", lambda _d, _h, config, *_, **__: told.append(config))
+    monkeypatch.setattr("gnn.cli._report", lambda *_: None)
+    found = tmp_path / "tuned.json"
+    found.write_text(json.dumps({"models": {"gnn": {"params": {"dim": 8, "fade": 0.3, "relations": True}}}}))
+    command = ["train", "--set", "fade=0.4", "--seed", "5"]
+    assert RUNNER.invoke(app, [*command, "--tuned", str(found)]).exit_code == 0
+    monkeypatch.setenv("SHOPGRAPH_TUNED", str(found))
+    assert RUNNER.invoke(app, command).exit_code == 0
+    wanted = TrainConfig(dim=8, fade=0.4, relations=True, seed=5)
+    assert told == [wanted, wanted]
+    refused = RUNNER.invoke(app, ["train", "--set", "dimm=8"])
+    assert "gnn has no parameter dimm" in str(refused.exception)

@@ -74,3 +74,12 @@ def test_training_twice_gives_the_same_vectors(tmp_path: Path) -> None:
         train_and_save(data, tmp_path / home, SMALL, "random")
     one, two = load(tmp_path / "one"), load(tmp_path / "two")
     assert torch.equal(one.tensors["target"], two.tensors["target"])
+
+
+def test_texts_that_know_what_is_held_out_are_told_of(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    small = SMALL.model_copy(update={"max_epochs": 1})
+    for encoder, told in (("all-MiniLM-L6-v2@1", False), ("tuned-20261125-172412@2", True)):
+        train_and_save(fake_shop()._replace(encoder=encoder), tmp_path, small, "random", refit=False)
+        assert ("fine-tuned on what is held out" in capsys.readouterr().err.replace("\n", " ")) == told

@@ -129,7 +129,9 @@ def test_other_interactions_than_the_training_part_change_nothing() -> None:
     parts = split(data, "random")
     alone = data._replace(interactions=parts.train)
     one, other = fit(data, parts.train, SMALL, epochs=1), fit(alone, parts.train, SMALL, epochs=1)
-    assert torch.equal(one.tensors["target"], other.tensors["target"])
+    assert all(torch.equal(tensor, other.tensors[name]) for name, tensor in one.tensors.items())
+    assert one.linear.nnz > 0
+    assert np.array_equal(one.linear.toarray(), other.linear.toarray())
 
 
 def test_what_a_batch_did_sends_no_message_in_its_own_step() -> None:
@@ -253,6 +255,8 @@ def test_a_run_that_is_taken_up_again_ends_where_an_uninterrupted_one_does(tmp_p
     resumed = run(4, Checkpoint(tmp_path, "run"))
     assert [e._replace(seconds=0) for e in resumed.curve] == [e._replace(seconds=0) for e in whole.curve]
     assert resumed.epochs == whole.epochs
+    assert whole.earlier == 0
+    assert resumed.earlier == sum(e.seconds for e in resumed.curve[:2])
     assert resumed.blend == whole.blend
     assert torch.equal(resumed.tensors["target"], whole.tensors["target"])
 
@@ -264,6 +268,18 @@ def test_a_shop_without_text_brands_and_categories_can_be_trained() -> None:
     fitted = fit(data, data.interactions, SMALL, epochs=1)
     assert list(fitted.relation_weights) == ["bought_with"]
     assert torch.isfinite(fitted.tensors["target"]).all()
+
+
+def test_relations_and_text_can_be_left_out() -> None:
+    data = fake_shop()
+    whole = fit(data, data.interactions, SMALL, epochs=1)
+    assert set(whole.relation_weights) == {"similar_to", "bought_with", "made_by", "in_category"}
+    config = SMALL.model_copy(update={"without": "text+similar_to+made_by"})
+    less = fit(data, data.interactions, config, epochs=1)
+    assert set(whole.relation_weights) - set(less.relation_weights) == {"similar_to", "made_by"}
+    assert "project" not in less.tensors
+    with pytest.raises(ModelError, match=r"no relation made_buy here, but .*made_by.*, text"):
+        fit(data, data.interactions, SMALL.model_copy(update={"without": "made_buy"}), epochs=1)
 
 
 def test_declared_relations_are_message_edges_only_when_asked() -> None:
