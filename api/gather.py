@@ -24,7 +24,7 @@ _NEEDS_ITEMS = frozenset({"similar", "bought_together", "complements", "substitu
 class Gathered(NamedTuple):
     """What a request brings, looked up."""
 
-    past: Past | None  # None where no user is named, or their past is left out
+    past: Past | None  # None where nobody is named, or their past is left out
     signals: Signals
     words: str | None  # as encoded
     notes: list[str]
@@ -65,7 +65,7 @@ async def gather(
 def _needed(request: RecommendationRequest, weights: RankingWeights) -> frozenset[Source]:
     """The sources without which an answer would be wrong, or would have nothing to go by."""
     needed: set[Source] = {"items"}  # only they tell whether an item exists
-    others = request.user_id or request.session_items or request.item_ids
+    others = request.past_of or request.session_items or request.item_ids
     if request.kind == "search" or (request.kind == "for_you" and not others):
         needed.add("words")
     if weights.kinds[request.kind].only_edges:
@@ -98,9 +98,9 @@ async def _words(words: str | None, serving: Serving) -> Words | None:
 async def _past(
     request: RecommendationRequest, snapshot: Snapshot, reads: Reads, weights: RankingWeights
 ) -> Past | None:
-    if request.user_id is None:
+    if request.past_of is None:
         return None
-    (row,) = await reads.rows(_Q.history, user_id=request.user_id, most=MOST_EDGES)
+    (row,) = await reads.rows(_Q.history, user_id=request.past_of, most=MOST_EDGES)
     return past_from(row["known"], row["events"], snapshot, snapshot.event_weights(weights.events))
 
 

@@ -97,11 +97,15 @@ def _of_kind(signals: Signals, kind: KindWeights) -> Signals:
 
 def _lacking_user(request: RecommendationRequest, gathered: Gathered) -> str | None:
     if "history" in gathered.left_out:
-        return f"What user {request.user_id!r} did is not known: {gathered.left_out['history']}."
+        return f"The past of {_who(request)} is not known: {gathered.left_out['history']}."
     if gathered.past is None:
         return None
     if not gathered.past.known:
-        return f"User {request.user_id!r} is not in the graph."
+        return f"The graph has no {_who(request)}."
     if not gathered.past.seeds:
-        return f"User {request.user_id!r} has no past yet."
+        return f"There is no past yet of {_who(request)}."
     return None
+
+
+def _who(request: RecommendationRequest) -> str:
+    return f"user {request.user_id!r}" if request.user_id else f"session {request.session_id!r}"

@@ -21,7 +21,8 @@ from api.rules import boosts
 from api.schemas import RecommendationRequest, shopper_of
 from api.served import Serving
 from api.signals import Floats
-from api.understand import intent_of, understand
+from api.snapshot import Snapshot
+from api.understand import Understood, intent_of, understand
 from api.weights import DEFAULT, RankingWeights
 from kg.queries import load
 
@@ -113,6 +114,7 @@ async def prepare(
     snapshot = serving.snapshot
     placement = serving.scenarios.at(part.scenario)
     understood = understand(placement.completed(request), snapshot, placement.conditions)
+    understood = _at_hand(understood, snapshot)
     asked = understood.request
     learned = serving.learned.at(asked.kind)
     weights = placement.weighed(serving.learned.over(weights, asked.kind), asked.kind)
@@ -134,6 +136,22 @@ async def prepare(
         placement,
         part,
         learned.learned_at if learned else None,
+    )
+
+
+def _at_hand(understood: Understood, snapshot: Snapshot) -> Understood:
+    """Instead of an item that is sold out, items in stock, unless the request says which it wants."""
+    request = understood.request
+    if request.kind != "substitutes" or request.filters.in_stock is not None:
+        return understood
+    known = [item_id for item_id in request.item_ids if item_id in snapshot.number]
+    gone = next((i for i in known if not snapshot.columns.in_stock[snapshot.number[i]]), None)
+    if gone is None:
+        return understood
+    filters = request.filters.model_copy(update={"in_stock": True})
+    note = f"{snapshot.title(gone) or gone!r} is out of stock: only substitutes in stock."
+    return understood._replace(
+        request=request.model_copy(update={"filters": filters}), notes=[*understood.notes, note]
     )
 
 
@@ -186,8 +204,8 @@ async def _paths(work: Work, reasons: dict[int, list[Reason]]) -> dict[int, list
     rows = await work.reads.rows(_Q.paths, pairs=pairs) if pairs else []
     ways = {(row["from_id"], row["to_id"]): row for row in rows}
     events = {s.item_id: s.event for s in work.plan.signals.seeds if s.type == "history"}
-    user_id = work.request.user_id
-    return {number: paths_of(ids[number], found, ways, events, user_id) for number, found in reasons.items()}
+    shopper = work.request.past_of
+    return {number: paths_of(ids[number], found, ways, events, shopper) for number, found in reasons.items()}
 
 
 def _fields(request: RecommendationRequest, item: LiveItem) -> dict[str, Any]:

@@ -32,8 +32,8 @@ class RecommendationRequest(Strict):
     user_id: Id | None = Field(None, description="The shopper.", examples=["A1YJEY40YUW4SE"])
     session_id: Id | None = Field(
         None,
-        description="Names an anonymous shopper, as in events: for experiments and for who erases answers; "
-        "it does not rank.",
+        description="Names an anonymous shopper, as in events: without a user_id and session_items, what its "
+        "events tell is the past that ranks.",
         examples=["order-17"],
     )
     session_items: list[Id] = Field(
@@ -106,6 +106,11 @@ class RecommendationRequest(Strict):
         examples=[["title", "price"]],
     )
 
+    @property
+    def past_of(self) -> str | None:
+        """Whose past ranks, as events name them: what a request tells of its session is not counted twice."""
+        return self.user_id or (None if self.session_items else shopper_of(None, self.session_id))
+
 
 def shopper_of(user_id: str | None, session_id: str | None) -> str | None:
     """Who asks, as events name them; None where nobody is named."""
@@ -140,7 +145,7 @@ class Options(Strict):
         examples=["eJyLVnJyMjE1UNJRcooKcTQzBjGMwIxQMCPcLCTXE0y7lnvlK8UCAO9ACeE="],
     )
     session_id: Id | None = Field(
-        None, description="Names an anonymous shopper, for experiments.", examples=["order-17"]
+        None, description="Names an anonymous shopper, as in events.", examples=["order-17"]
     )
     session: list[Id] = Field(
         default_factory=list,

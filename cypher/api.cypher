@@ -60,7 +60,7 @@ RETURN i.itemId AS item_id,
        i.textEmbedding AS text,
        i[$context_property] AS context,
        i[$target_property] AS target,
-       COUNT { (i)<-[:VIEWED|ADDED_TO_CART|BOUGHT|RATED]-() } AS shoppers,
+       COUNT { MATCH (i)<-[:VIEWED|ADDED_TO_CART|BOUGHT|RATED]-(u) RETURN DISTINCT u } AS shoppers,
        [i.title, i.description, i.brand] + coalesce(i.categories, []) AS written
 ORDER BY item_id
 
@@ -75,7 +75,7 @@ RETURN i.itemId AS item_id,
        i.textEmbedding AS text,
        i[$context_property] AS context,
        i[$target_property] AS target,
-       COUNT { (i)<-[:VIEWED|ADDED_TO_CART|BOUGHT|RATED]-() } AS shoppers,
+       COUNT { MATCH (i)<-[:VIEWED|ADDED_TO_CART|BOUGHT|RATED]-(u) RETURN DISTINCT u } AS shoppers,
        [i.title, i.price, coalesce(i.inStock, true), coalesce(i.hidden, false), i.releasedAt, i.brand, i.attributes, i.listPrice] AS columns,
        [i.title, i.description, i.brand] + coalesce(i.categories, []) AS written,
        [(i)-[:IN_CATEGORY]->(c:Category) | c.categoryId] AS category_ids
@@ -204,20 +204,20 @@ CALL (u) {
 RETURN u IS NOT NULL AS known, events
 
 // name: users
-// Every user, in the order of their ids.
+// Every user with an account, in the order of their ids: nobody can write to an anonymous session.
 // params:
 // returns: user_id (str)
 MATCH (u:User)
-WHERE u.userId IS NOT NULL
+WHERE u.userId IS NOT NULL AND NOT u.userId STARTS WITH 'session:'
 RETURN u.userId AS user_id
 ORDER BY user_id
 
 // name: histories
-// What every user did, newest first, a row a user, as api.history has it for one.
+// What every user with an account did, newest first, a row a user, as api.history has it for one.
 // params: most (int)
 // returns: user_id (str), events ([[str, str]]): item id, relationship type
 MATCH (u:User)
-WHERE u.userId IS NOT NULL
+WHERE u.userId IS NOT NULL AND NOT u.userId STARTS WITH 'session:'
 CALL (u) {
   MATCH (u)-[e:VIEWED|ADDED_TO_CART|BOUGHT|RATED]->(i:Item)
   WITH i.itemId AS item_id, type(e) AS type, coalesce(e.lastAt, e.position) AS at

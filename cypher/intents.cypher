@@ -32,7 +32,7 @@ RETURN i.itemId AS item_id,
        i.title AS title,
        i.textEmbedding AS vector,
        [(i)-[:IN_CATEGORY]->(c:Category) | c.name] AS categories,
-       COUNT { (i)<-[:VIEWED|ADDED_TO_CART|BOUGHT|RATED]-() } AS shoppers
+       COUNT { MATCH (i)<-[:VIEWED|ADDED_TO_CART|BOUGHT|RATED]-(u) RETURN DISTINCT u } AS shoppers
 ORDER BY item_id
 
 // name: mined

@@ -92,10 +92,39 @@ def test_anonymous_session_is_ranked_like_a_user_with_the_same_past(
     assert {r["type"] for item in anonymous["items"] for r in item["reasons"]} == {"session"}
 
 
+def test_what_a_session_told_by_events_ranks_as_a_past_does(client: TestClient, filled: Graph) -> None:
+    past = [("coffee-1", "BOUGHT", 1), ("coffee-2", "VIEWED", 2)]
+    shop.events(filled, [(who, *event) for who in ("session:s1", "eve") for event in past])
+
+    known, anonymous = ask(client, user_id="eve", limit=4), ask(client, session_id="s1", limit=4)
+    assert [(i["item_id"], i["score"]) for i in known["items"]] == [
+        (i["item_id"], i["score"]) for i in anonymous["items"]
+    ]
+    assert "coffee-1" not in ids(anonymous)  # bought
+    told = ask(client, session_id="s1", session_items=["tea-1"], limit=4)
+    assert ids(told) == ids(ask(client, session_items=["tea-1"], limit=4))
+    assert ask(client, session_id="s2")["fallback_used"]["reason"] == "The graph has no session 's2'."
+
+
+def test_an_item_out_of_stock_gets_substitutes_in_stock(client: TestClient, filled: Graph) -> None:
+    for one, other in (("tea-0", "tea-4"), ("tea-4", "tools-4"), ("tea-4", "tea-1")):
+        shop.edge(filled, one, other, "SUBSTITUTES", 0.9, 3)
+
+    def asked(item_id: str, **filters: bool) -> dict[str, Any]:
+        return ask(client, kind="substitutes", item_ids=[item_id], limit=3, filters=filters)
+
+    assert ids(asked("tea-0"))[0] == "tea-4"
+    instead = asked("tea-4")
+    assert set(ids(instead)[:2]) == {"tea-0", "tea-1"}
+    assert not set(ids(instead)) & {"tools-4", "coffee-4"}
+    assert instead["notes"] == ["Chamomile tea leaves in a tin is out of stock: only substitutes in stock."]
+    assert "tools-4" in ids(asked("tea-4", in_stock=False))
+
+
 def test_unknown_user_falls_back_to_what_is_popular_and_says_so(client: TestClient) -> None:
     answer = ask(client, user_id="nobody", limit=4)
 
-    assert answer["fallback_used"] == {"to": "popular", "reason": "User 'nobody' is not in the graph."}
+    assert answer["fallback_used"] == {"to": "popular", "reason": "The graph has no user 'nobody'."}
     assert ids(answer) == ["tools-0", "tools-1", "tools-2", "tools-3"]
     assert answer["items"][0]["reasons"][0]["text"] == "Chosen by 5 shoppers."
 
@@ -103,14 +132,14 @@ def test_unknown_user_falls_back_to_what_is_popular_and_says_so(client: TestClie
 def test_unknown_user_with_words_falls_back_to_the_words(client: TestClient) -> None:
     answer = ask(client, user_id="nobody", query="coffee", limit=6)
 
-    assert answer["fallback_used"] == {"to": "words", "reason": "User 'nobody' is not in the graph."}
+    assert answer["fallback_used"] == {"to": "words", "reason": "The graph has no user 'nobody'."}
     assert set(ids(answer)) == COFFEE
 
 
 def test_user_without_a_past_and_a_request_without_anything(client: TestClient, filled: Graph) -> None:
     filled.write(shop.WRITES["user"], user="new")
 
-    assert ask(client, user_id="new")["fallback_used"]["reason"] == "User 'new' has no past yet."
+    assert ask(client, user_id="new")["fallback_used"]["reason"] == "There is no past yet of user 'new'."
     nothing = ask(client)["fallback_used"]
     assert nothing == {"to": "popular", "reason": "The request names no user, items or words to go by."}
 

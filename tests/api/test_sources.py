@@ -50,7 +50,7 @@ def test_a_late_history_is_left_out_and_told(api: Callable[..., Any]) -> None:
         assert left_out(answer) == {"history": "no answer in 1e-09 s (SHOPGRAPH_HISTORY_TIMEOUT)"}
         assert set(ids(answer)) == COFFEE
         assert {r["type"] for i in answer["items"] for r in i["reasons"]} == {"words"}
-        assert answer["fallback_used"]["reason"].startswith("What user 'ann' did is not known: no answer")
+        assert answer["fallback_used"]["reason"].startswith("The past of user 'ann' is not known: no answer")
         assert "What the user bought may be among the items" in answer["notes"][0]
         alone = ask(client, user_id="ann")
         assert (alone["fallback_used"]["to"], list(left_out(alone))) == ("popular", ["history"])

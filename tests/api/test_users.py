@@ -37,5 +37,5 @@ def test_an_erased_user_is_gone_and_a_late_delivery_brings_nobody_back(
     assert (
         send(client, told("1", user="ann"), told("2", item="later", user="ann")) == [("duplicate", None)] * 2
     )
-    assert "not in the graph" in ask(client, user_id="ann")["fallback_used"]["reason"]
+    assert "The graph has no user" in ask(client, user_id="ann")["fallback_used"]["reason"]
     assert client.delete("/v1/users/ann").json()["deleted"] == {"User": 0, "Event": 0, "Answer": 0}
