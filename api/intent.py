@@ -5,46 +5,89 @@ those of the shop. Each finding says how sure it is, and nothing that is unsure 
 """
 
 import re
+from collections.abc import Collection
 from typing import Literal, NamedTuple
 
 import numpy as np
 
 from api.lexicon import tokens
-from api.named import attribute_values, brands
 from api.signals import Words
 from api.snapshot import Snapshot, Vectors
 
 Relation = Literal["complements", "substitutes", "similar"]
 
-_CURRENCIES = {"$": "USD", "€": "EUR", "£": "GBP", "¥": "JPY", "usd": "USD", "eur": "EUR", "gbp": "GBP"}
-_CURRENCIES |= {"dollars": "USD", "dollar": "USD", "euros": "EUR", "euro": "EUR", "pounds": "GBP"}
-_NAMES = r"[$€£¥]|(?:usd|eur|gbp|dollars?|euros?|pounds)\b"
-_MONEY = r"(?P<{0}b>[$€£¥])?\s?(?P<{0}>\d+(?:[.,]\d+)?)(?:\s?(?P<{0}a>" + _NAMES + "))?"
-_UNIT = (  # "under 5 kg" is no price
-    r"(?!\s?-?(?:[kmc]?m|[km]?g|lbs?|oz|inch(?:es)?|in|ft|[kmgt]b|mah|"
+SAID, LIKELY, DOUBTFUL = 0.9, 0.7, 0.5  # words that hardly mean anything else, that may, that often do
+
+_DOLLARS = ("USD", "AUD", "CAD", "HKD", "MXN", "NZD", "SGD", "TWD")
+_CROWNS = ("SEK", "NOK", "DKK")
+_CODES = (*_DOLLARS, *_CROWNS, "EUR", "GBP", "CHF", "JPY", "CNY", "INR", "PLN")
+_SIGNS = {"$": _DOLLARS, "€": ("EUR",), "£": ("GBP",), "¥": ("JPY", "CNY"), "₹": ("INR",)}
+_MONIES: dict[str, tuple[str, ...]] = {  # a plural "s" may follow
+    **{code.casefold(): (code,) for code in _CODES},
+    **dict.fromkeys(("dollar", "buck"), _DOLLARS),
+    **dict.fromkeys(("kr", "kronor", "kroner"), _CROWNS),
+    **dict.fromkeys(("pound", "quid"), ("GBP",)),
+    **dict.fromkeys(("franc", "franken"), ("CHF",)),
+    **dict.fromkeys(("zł", "zloty"), ("PLN",)),
+    **{"euro": ("EUR",), "yen": ("JPY",), "yuan": ("CNY",), "rupee": ("INR",)},
+}
+_NAMES = rf"(?:[{''.join(_SIGNS)}]|(?:{'|'.join(_MONIES)})s?\b)"
+_UNITS = (  # "under 5 kg" is no price
+    r"\s?-?(?:[kmc]?m|[km]?g|lbs?|oz|inch(?:es)?|in|ft|[kmgt]b|mah|"
     r"[kmw]?w|v|ml|l|[kmg]?hz|mp|x|years?|months?|packs?|pieces?|pcs)\b"
-    r"|\d|[.,]\d|\s?[%\"'])"
 )
-_LOW, _HIGH = _MONEY.format("low"), _MONEY.format("high")
+_NO_UNIT = rf"(?!{_UNITS}|[\da-z]|[.,]\d|\s?[%\"'])"
+_THOUSANDS = re.compile(r"[1-9]\d{0,2}([.,'’\s])\d{3}(?:\1\d{3})*(?!\d)")
+_NARROW = "'’\u00a0\u2009\u202f"
+_GROUPS = "|".join(rf"(?:[{mark}]\d{{3}})+" for mark in (",", ".", _NARROW))
+_BEFORE_MONEY = rf"(?=[.,\d]*\s?(?:{_NAMES}|(?:-|–|to\b|and\b)\s?[^\w\s]?\d))"
+# "1 500" alone is left unread: it may be 1,500, or 1 and 500 of something. Of "20 128 gb" the 20 can be read.
+_UNCLEAR = rf"[{_NARROW}]\d|\s0\d\d\b|\s\d{{3}}\b(?!{_UNITS})"
+_NUMBER = (
+    rf"(?:[1-9]\d{{0,2}}(?:{_GROUPS}|(?: \d{{3}})+(?!\d){_BEFORE_MONEY})(?!\d)(?:[.,]\d+)?"
+    rf"|\d+(?:[.,]\d+)?(?!{_UNCLEAR}))"
+)
+_LOW, _HIGH = (
+    rf"(?:(?P<{bound}b>{_NAMES})\s?)?(?P<{bound}>{_NUMBER})(?:\s?(?P<{bound}a>{_NAMES}))?"
+    for bound in ("low", "high")
+)
 _BELOW = r"under|below|less than|cheaper than|up to|at most|max(?:imum)?"
 _ABOVE = r"over|above|more than|from|at least|min(?:imum)?"
 _PRICES = (
-    (re.compile(rf"\b(?:between|from)\s+{_LOW}\s+(?:and|to)\s+{_HIGH}{_UNIT}"), 0.9),
-    (re.compile(rf"(?<![\w-]){_LOW}\s?(?:-|–|to)\s?{_HIGH}{_UNIT}"), 0.6),
-    (re.compile(rf"\b(?:{_BELOW})\s+{_HIGH}{_UNIT}"), 0.9),
-    (re.compile(rf"\b(?:{_ABOVE})\s+{_LOW}{_UNIT}"), 0.9),
+    (re.compile(rf"\b(?:between|from)\s+{_LOW}\s+(?:and|to)\s+{_HIGH}{_NO_UNIT}"), 0.9),
+    (re.compile(rf"(?<![\w-]){_LOW}\s?(?:-|–|to)\s?{_HIGH}{_NO_UNIT}"), 0.6),
+    (re.compile(rf"\b(?:{_BELOW})\s+{_HIGH}{_NO_UNIT}"), 0.9),
+    (re.compile(rf"\b(?:{_ABOVE})\s+{_LOW}{_NO_UNIT}"), 0.9),
 )
 _CHEAP = re.compile(r"\b(?:cheap|budget|inexpensive|low[- ]cost|affordable)\b")
 _SALE = re.compile(r"\b(?:on (?:sale|offer)|discounted|(?:at )?reduced prices?|special offers?)\b")
-_NOT = re.compile(r"\b(?:without(?: any)?|not|except|excluding|no)\s+(?P<what>[^\W\d_]{3,}(?:-[^\W\d_]+)?)")
-_WITH = r"(?:that |to )?go(?:es)? (?:well )?with|to wear with|matching|accessor(?:y|ies) for"
+_NO = r"\b(?:without|except|excluding|free (?:of|from)|not|no)\s+"
+_PADDING = r"(?:(?:any|added|extra|additional|artificial|too|much|an?|the)\s+)*"
+_AND = r"(?:or|and|nor)\b"
+_THING = rf"{_PADDING}(?!{_AND})[^\W\d_]{{3,}}\b(?:-[^\W\d_]+\b)?"
+# "not black, size 42": what follows a comma is refused only where it is a part of the list, one word alone.
+_MORE = rf"(?:\s*,)?\s+{_AND}\s+(?:{_NO})?{_THING}|\s*,\s*(?:{_NO})?{_THING}(?=\s*(?:,|$|{_AND}))"
+_NOT = re.compile(rf"(?P<no>{_NO})(?P<what>{_THING}(?:{_MORE})*)")
+_BETWEEN = re.compile(rf"\s*,\s*|\s+{_AND}\s+")
+_KNOWN_FREE = (  # without a hyphen, "shoes with free laces" is more often meant
+    "acetone|alcohol|alumini?um|bpa|caffeine|cruelty|dairy|eggs?|fat|fluoride|fragrance|gluten|grain|lactose|"
+    "latex|meat|milk|nickel|nuts?|oil|parabens?|peanuts?|perfume|preservatives?|salt|silicones?|soya?|sugar|"
+    "sul(?:f|ph)ates?|wheat"
+)
+_FREE = re.compile(
+    rf"\b(?P<what>[^\W\d_]{{3,}}(?=-)|(?:{_KNOWN_FREE})(?= ))[- ]free\b(?! (?:shipping|delivery|range)\b)"
+)
+_WITH = r"(?:that |to )?go(?:es)? (?:well )?with|to wear with|accessor(?:y|ies) for"
 _FOR = r"instead of|in place of|alternatives? to|replacements? for|substitutes? for"
-_LIKE = r"similar to|something like|like this"
-_RELATIONS: dict[Relation, re.Pattern[str]] = {
-    "complements": re.compile(rf"\b(?:something )?(?:{_WITH})\b"),
-    "substitutes": re.compile(rf"\b(?:{_FOR})\b"),
-    "similar": re.compile(rf"\b(?:{_LIKE})\b"),
-}
+_LIKE = r"similar to|(?:something|anything|things?|items?|products?|more) like|like this"
+_ARTICLE = r"\b(?:\s+(?:an?|the|my)\b)?"
+_RELATIONS: tuple[tuple[Relation, re.Pattern[str], float], ...] = (
+    ("complements", re.compile(rf"\b(?:something )?(?:{_WITH}){_ARTICLE}"), SAID),
+    ("complements", re.compile(rf"\b(?:something )?matching{_ARTICLE}"), DOUBTFUL),
+    ("substitutes", re.compile(rf"\b(?:{_FOR}){_ARTICLE}"), SAID),
+    ("similar", re.compile(rf"\b(?:{_LIKE}){_ARTICLE}"), SAID),
+    ("similar", re.compile(rf"^\s*like(?=\s)(?!\s+new\b){_ARTICLE}"), LIKELY),
+)
 _SURE = 0.05  # temperature of the softmax over categories: cosines differ by hundredths
 _STRANGE = 0.25  # below this cosine to every item the words are about something else
 _LEAST_PART = 0.05  # of the distribution over categories
@@ -59,14 +102,22 @@ class Prices(NamedTuple):
     confidence: float
 
 
+class Related(NamedTuple):
+    """A relation to an item that the words ask for."""
+
+    kind: Relation
+    to: str  # what the words name after it, at their end
+    confidence: float
+
+
 class Read(NamedTuple):
     """What stands in the words."""
 
     words: str  # without what was taken out
     prices: Prices | None
     cheap: bool
-    negated: list[str]
-    relation: Relation | None
+    negated: dict[str, float]  # word -> how sure
+    relation: Related | None
     on_sale: bool
 
 
@@ -74,34 +125,48 @@ class Meaning(NamedTuple):
     """What the words mean in this shop."""
 
     categories: dict[str, float]  # category id -> probability, the likeliest first
-    brands: dict[str, float]  # as the shop has them, folded -> how sure
-    attributes: dict[str, dict[str, float]]  # attribute -> value -> how sure
-    breadth: Literal["broad", "exact"]
+    breadth: Literal["broad", "exact"] | None
     out_of_scope: bool
     confidence: float  # of the likeliest category
+    known: float  # share of the words that some item is written in
 
 
-def read(query: str) -> Read:
+def read(query: str, currencies: Collection[str] = ()) -> Read:
     """Take prices, sales, negations and a relation out of the words.
+
+    Args:
+        currencies: those of the shop; one of them is meant by a sign that several share.
 
     >>> read("red shoes under $50 not leather")
     Read(words='red shoes', prices=Prices(gte=None, lte=50.0, currency='USD', confidence=0.9), cheap=False, \
-negated=['leather'], relation=None, on_sale=False)
+negated={'leather': 0.7}, relation=None, on_sale=False)
     """
     words = query.casefold()
-    prices, words = _prices(words)
+    prices, words = _prices(words, currencies)
     cheap = bool(_CHEAP.search(words))
     words = _CHEAP.sub(" ", words)
     on_sale = bool(_SALE.search(words))
     words = _SALE.sub(" ", words)
-    negated = [found["what"] for found in _NOT.finditer(words)]
-    words = _NOT.sub(" ", words)
-    relation = next((name for name, pattern in _RELATIONS.items() if pattern.search(words)), None)
-    for pattern in _RELATIONS.values():
-        words = pattern.sub(" ", words)
-    plain = " ".join(words.split()).strip(" ,;:-")
+    negated, words = negations(words)
+    relation, words = _relation(words)
     # Of words that say nothing else all are kept, so that there is something to search for.
-    return Read(plain or " ".join(query.split()), prices, cheap, negated, relation, on_sale)
+    return Read(_tidy(words) or " ".join(query.split()), prices, cheap, negated, relation, on_sale)
+
+
+def negations(words: str) -> tuple[dict[str, float], str]:
+    """The words that are refused, each with how sure that is, and what is left without them.
+
+    "Sugar-free" stays, since this is what is written on what is looked for.
+
+    >>> negations("sugar-free tea without any milk or added honey")
+    ({'milk': 0.9, 'honey': 0.9, 'sugar': 0.9}, 'sugar-free tea  ')
+    """
+    found: dict[str, float] = {}
+    for said in _NOT.finditer(words):
+        sure = LIKELY if said["no"].strip() in ("no", "not") else SAID
+        found |= {part.split()[-1]: sure for part in _BETWEEN.split(said["what"])}
+    rest = _NOT.sub(" ", words)
+    return found | {said["what"]: SAID for said in _FREE.finditer(rest)}, rest
 
 
 def meaning(snapshot: Snapshot, words: str, said: Words) -> Meaning:
@@ -121,14 +186,7 @@ def meaning(snapshot: Snapshot, words: str, said: Words) -> Meaning:
     strange = known < 0.5 and float(said.near.max(initial=-1.0)) < _STRANGE
     exact = int(np.count_nonzero(said.lexical > 0.9)) <= 3 and len(tokens(words)) > 1
     sure = next(iter(categories.values()), 0.0)
-    return Meaning(
-        categories,
-        brands(snapshot, words),
-        attribute_values(snapshot, words),
-        "exact" if exact else "broad",
-        strange,
-        sure,
-    )
+    return Meaning(categories, "exact" if exact else "broad", strange, sure, round(known, 3))
 
 
 def lower_third(snapshot: Snapshot, lexical: Vectors) -> float | None:
@@ -138,22 +196,53 @@ def lower_third(snapshot: Snapshot, lexical: Vectors) -> float | None:
     return float(np.quantile(prices, 1 / 3)) if len(prices) else None
 
 
-def _prices(words: str) -> tuple[Prices | None, str]:
+def _prices(words: str, currencies: Collection[str]) -> tuple[Prices | None, str]:
     for pattern, confidence in _PRICES:
         found = pattern.search(words)
         if found:
             of = found.groupdict()
-            low, high = (_number(of.get(name)) for name in ("low", "high"))
+            low, high = (_number(of.get(bound)) for bound in ("low", "high"))
             if low is not None and high is not None and low > high:
                 return None, words
-            signs = [of.get(name) for name in ("lowb", "lowa", "highb", "higha")]
-            sign = next((s for s in signs if s), None)
-            sure = confidence if sign or confidence > 0.8 else 0.3
-            prices = Prices(low, high, _CURRENCIES.get(sign or ""), sure)
+            names = [of.get(name) for name in ("lowb", "lowa", "highb", "higha")]
+            name = next((n for n in names if n), None)
+            sure = confidence if name or confidence > 0.8 else 0.3
+            prices = Prices(low, high, _currency(name, currencies), sure)
             rest = words[: found.start()] + " " + words[found.end() :]
             return prices, rest if sure >= 0.5 else words
     return None, words
 
 
+def _currency(name: str | None, currencies: Collection[str]) -> str | None:
+    """What a sign or a word means: of several currencies the shop's own, else the first."""
+    if name is None:
+        return None
+    meant = _SIGNS.get(name) or _MONIES[name.removesuffix("s")]
+    return next((code for code in meant if code in currencies), meant[0])
+
+
 def _number(text: str | None) -> float | None:
-    return None if text is None else float(text.replace(",", "."))
+    """A comma or point before exactly three digits parts thousands unless a 0 or more than three digits stand
+    before it, as an apostrophe and a narrow space do; any other one is the decimal point.
+
+    >>> [_number(n) for n in ("1,000", "1.299,99", "1,000,000.50", "12,50", "0.500", "1234.567")]
+    [1000.0, 1299.99, 1000000.5, 12.5, 0.5, 1234.567]
+    """
+    if text is None:
+        return None
+    grouped = _THOUSANDS.match(text)
+    whole = grouped.end() if grouped else 0
+    return float(re.sub(r"\D", "", text[:whole]) + text[whole:].replace(",", "."))
+
+
+def _relation(words: str) -> tuple[Related | None, str]:
+    for kind, pattern, sure in _RELATIONS:
+        found = pattern.search(words)
+        if found:
+            to = _tidy(words[found.end() :])
+            return Related(kind, to, sure), words[: found.start()] + " " + to
+    return None, words
+
+
+def _tidy(words: str) -> str:
+    return " ".join(words.split()).strip(" ,;:-")

@@ -4,6 +4,8 @@ from typing import Literal
 
 from pydantic import BaseModel, Field
 
+Finding = Literal["negated", "relation", "on_sale", "breadth", "out_of_scope"]
+
 
 class NamedPrices(BaseModel):
     """Bounds that the words set."""
@@ -30,11 +32,16 @@ class Intent(BaseModel):
     """What was understood of the request."""
 
     query: str | None = Field(description="The words as they came.", examples=["shampoo under $20"])
-    words: str | None = Field(
-        None, description="What is left to search for, as it was encoded.", examples=["shampoo"]
-    )
+    words: str | None = Field(None, description="What is left to search for.", examples=["shampoo"])
     encoder: str | None = Field(
-        None, description="The text encoder that read them.", examples=["all-MiniLM-L6-v2"]
+        None,
+        description="The text encoder that read them; without one the findings that need it are missing.",
+        examples=["all-MiniLM-L6-v2"],
+    )
+    vector: list[float] | None = Field(
+        None,
+        description="What the encoder made of the words, where `explain` is paths.",
+        examples=[[0.0132, -0.0541]],
     )
     signals: list[str] = Field(
         default_factory=list, description="What the ranking went by.", examples=[["history", "words"]]
@@ -73,7 +80,8 @@ class Intent(BaseModel):
     )
     relation: Literal["complements", "substitutes", "similar"] | None = Field(
         None,
-        description="The relation asked for to the items looked at; it becomes the kind.",
+        description="The relation asked for to the items looked at, or to the one that the words name by its "
+        "title; it becomes the kind.",
         examples=[None],
     )
     breadth: Literal["broad", "exact"] | None = Field(
@@ -84,4 +92,12 @@ class Intent(BaseModel):
     )
     confidence: float = Field(
         0.0, description="How sure the likeliest category is, from 0 to 1.", examples=[0.71]
+    )
+    confidences: dict[Finding, float] = Field(
+        default_factory=dict,
+        description="By what was found, how sure it is, from 0 to 1. Of negated, relation and on_sale by the "
+        "form of the words: .9 for one that hardly means anything else, .7 for 'no', 'not' and 'like' at the "
+        "beginning, .5 for 'matching'. Of breadth the share of the words that some item is written in, of "
+        "out_of_scope the share that none is.",
+        examples=[{"negated": 0.9, "breadth": 1.0}],
     )

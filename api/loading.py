@@ -71,6 +71,7 @@ def _read(graph: Graph, version: Version) -> Snapshot:
         columns=columns_from([columns[i] for i in ids]),
         categories=categories_from(graph.read(_Q.categories), graph.read(_Q.item_categories), number),
         activity=read_activity(graph, number, len(ids), DEFAULT.events | dict(version.event_weights)),
+        currencies=frozenset(graph.read(_Q.currencies)[0]["currencies"]),
     )
 
 

@@ -1,4 +1,4 @@
-"""Brands and attribute values of the shop that words name, and how sure that is."""
+"""Brands, attribute values and items of the shop that words name."""
 
 import re
 from collections.abc import Container, Iterator
@@ -6,10 +6,12 @@ from collections.abc import Container, Iterator
 import numpy as np
 
 from api.columns import Numbers
+from api.lexicon import tokens
 from api.snapshot import Snapshot
 
 _WORD = re.compile(r"[\w&'.-]+")
 _MOST_WORDS = 4
+_TITLES = 100  # that are compared: of the items best written in the words
 
 
 def brands(snapshot: Snapshot, words: str) -> dict[str, float]:
@@ -29,6 +31,18 @@ def attribute_values(snapshot: Snapshot, words: str) -> dict[str, dict[str, floa
             sure = _sure(snapshot, value, snapshot.columns.attributes[attribute][value])
             found.setdefault(attribute, {})[value] = sure
     return found
+
+
+def product(snapshot: Snapshot, words: str) -> str | None:
+    """The id of the item whose title the words are or, of several words, the only title that begins so."""
+    said = tokens(words)
+    scores = np.where(snapshot.columns.hidden, 0, snapshot.lexicon.scores(words))
+    best = np.argpartition(-scores, min(_TITLES, len(scores)) - 1)[:_TITLES]
+    titles = {n: tokens(snapshot.columns.titles[n] or "") for n in best.tolist() if scores[n] > 0}
+    same = [n for n, title in titles.items() if title == said]
+    begun = [n for n, title in titles.items() if title[: len(said)] == said and len(said) > 1]
+    found = sorted(same, key=lambda n: -snapshot.shoppers[n]) or (begun if len(begun) == 1 else [])
+    return snapshot.ids[found[0]] if found else None
 
 
 def named(words: str, vocabulary: Container[str]) -> Iterator[str]:

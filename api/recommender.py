@@ -113,7 +113,8 @@ async def prepare(
     serving = serving.taking(part)
     snapshot = serving.snapshot
     placement = serving.scenarios.at(part.scenario)
-    understood = understand(placement.completed(request), snapshot, placement.conditions)
+    completed = placement.completed(request)
+    understood = understand(completed, snapshot, placement.conditions, snapshot.currencies)
     understood = _at_hand(understood, snapshot)
     asked = understood.request
     learned = serving.learned.at(asked.kind)

@@ -42,6 +42,7 @@ class Snapshot:
     columns: Columns
     categories: Categories
     activity: Activity
+    currencies: frozenset[str] = frozenset()  # that items are priced in
     target_codes: Codes = NOTHING  # of `target`, to screen by; made where they are of other rows
     text_codes: Codes = NOTHING  # of `text`
 

@@ -1,5 +1,6 @@
 """What the words of a request change about it: filters, items refused, and the kind of recommendation."""
 
+from collections.abc import Collection
 from typing import NamedTuple
 
 import numpy as np
@@ -7,8 +8,10 @@ import numpy as np
 from api.conditions import Filters, PriceRange
 from api.filters import Further, allowed, nothing
 from api.gather import Gathered
-from api.intent import Prices, Read, lower_third, meaning, read
-from api.intent_schemas import Intent, NamedNeed, NamedPrices
+from api.intent import LIKELY, SAID, Prices, Read, lower_third, meaning, negations, read
+from api.intent_schemas import Finding, Intent, NamedNeed, NamedPrices
+from api.lexicon import tokens
+from api.named import attribute_values, brands, product
 from api.schemas import RecommendationRequest
 from api.snapshot import Snapshot
 
@@ -26,24 +29,31 @@ class Understood(NamedTuple):
     notes: list[str]
 
 
-def understand(request: RecommendationRequest, snapshot: Snapshot, further: Further = nothing) -> Understood:
+def understand(
+    request: RecommendationRequest,
+    snapshot: Snapshot,
+    further: Further = nothing,
+    currencies: Collection[str] = (),
+) -> Understood:
     """Read the words. What would leave nothing to return is taken back, and a note says so.
 
     Args:
         further: conditions that hold whatever the words say: those of a scenario.
+        currencies: of the shop's items; where none is known, a price counts in whatever currency it is named.
     """
     if not (request.query or "").strip():
         return Understood(request, None, None, frozenset(), [])
-    said = read(request.query or "")
+    # What is no ISO 4217 code, such as "€", compares with none.
+    priced = sorted({code.upper() for code in currencies if len(code) == 3 and code.isalpha()})
+    said = read(request.query or "", priced)
     prices = said.prices or _cheap(said, snapshot)
-    changed = {"query": said.words}
-    if said.relation and request.kind == "for_you" and (request.item_ids or request.session_items):
-        changed["kind"] = said.relation
-    plain = request.model_copy(update=changed)
+    plain, notes = _related(request, said, snapshot)
     refused = _refused(said, snapshot)
-    notes: list[str] = []
     filters = request.filters
-    if prices and prices.confidence >= _SURE and filters.price is None:
+    if prices and prices.currency and priced and prices.currency not in priced:
+        theirs = ", ".join(priced)
+        notes.append(f"The words name a price in {prices.currency}, items have {theirs}: it filters nothing.")
+    elif prices and prices.confidence >= _SURE and filters.price is None:
         bounded = filters.model_copy(update={"price": PriceRange(gte=prices.gte, lte=prices.lte)})
         if _leaves_some(snapshot, bounded, refused, further):
             filters = bounded
@@ -64,30 +74,74 @@ def understand(request: RecommendationRequest, snapshot: Snapshot, further: Furt
 def intent_of(
     query: str | None, understood: Understood, gathered: Gathered, snapshot: Snapshot, encoder: str | None
 ) -> Intent:
-    """The answer's account of what was understood."""
-    said, signals = understood.said, gathered.signals
-    if said is None or signals.words is None:
+    """The answer's account of what was understood; without an encoder, of what stands in the words."""
+    said = understood.said
+    if said is None:
         return Intent(query=query)
-    found = meaning(snapshot, said.words, signals.words)
-    return Intent(
+    intent = Intent(
         query=query,
         words=gathered.words,
-        encoder=encoder,
-        categories=found.categories,
-        needs=[
-            NamedNeed(intent_id=n.intent_id, text=n.name, closeness=round(n.closeness, 3), support=n.support)
-            for n in signals.needs
-        ],
-        brands=found.brands,
-        attributes=found.attributes,
+        brands=brands(snapshot, said.words),
+        attributes=attribute_values(snapshot, said.words),
         prices=NamedPrices(**understood.prices._asdict()) if understood.prices else None,
         on_sale=said.on_sale,
-        negated=said.negated,
-        relation=said.relation,
-        breadth=found.breadth,
-        out_of_scope=found.out_of_scope,
-        confidence=found.confidence,
+        negated=list(said.negated),
+        relation=said.relation.kind if said.relation else None,
+        confidences=_confidences(said),
     )
+    words = gathered.signals.words
+    if words is None:
+        return intent
+    found = meaning(snapshot, gathered.words or "", words)
+    strange = {"out_of_scope": round(1 - found.known, 3)} if found.out_of_scope else {}
+    return intent.model_copy(
+        update={
+            "encoder": encoder,
+            "vector": words.vector.tolist() if understood.request.explain == "paths" else None,
+            "categories": found.categories,
+            "needs": [
+                NamedNeed(
+                    intent_id=n.intent_id, text=n.name, closeness=round(n.closeness, 3), support=n.support
+                )
+                for n in gathered.signals.needs
+            ],
+            "breadth": found.breadth,
+            "out_of_scope": found.out_of_scope,
+            "confidence": found.confidence,
+            "confidences": intent.confidences | {"breadth": found.known} | strange,
+        }
+    )
+
+
+def _related(
+    request: RecommendationRequest, said: Read, snapshot: Snapshot
+) -> tuple[RecommendationRequest, list[str]]:
+    """With the relation as its kind: to the items sent, else to the one that the words name."""
+    searched, relation = request.model_copy(update={"query": said.words}), said.relation
+    if relation is None or request.kind not in ("for_you", "search"):
+        return searched, []
+    if request.kind == "for_you":
+        by_title = relation.confidence >= LIKELY and not request.item_ids
+        item = product(snapshot, relation.to) if by_title else None
+        if item is not None:
+            rest = said.words.removesuffix(relation.to).strip() or None
+            changed = {"kind": relation.kind, "item_ids": [item], "query": rest}
+            return request.model_copy(update=changed), [f"The item looked at is {snapshot.title(item)!r}."]
+        if request.item_ids or request.session_items:
+            return searched.model_copy(update={"kind": relation.kind}), []
+    note = (
+        f"The words ask for {relation.kind} of an item, but none is known: they are searched for as they are."
+    )
+    return searched, [f"{note} Send item_ids, with kind for_you."]
+
+
+def _confidences(said: Read) -> dict[Finding, float]:
+    found: dict[Finding, float] = {"negated": min(said.negated.values())} if said.negated else {}
+    if said.relation:
+        found["relation"] = said.relation.confidence
+    if said.on_sale:
+        found["on_sale"] = SAID
+    return found
 
 
 def _cheap(said: Read, snapshot: Snapshot) -> Prices | None:
@@ -97,12 +151,21 @@ def _cheap(said: Read, snapshot: Snapshot) -> Prices | None:
 
 def _refused(said: Read, snapshot: Snapshot) -> frozenset[str]:
     """Items written in a negated word, unless they say of themselves that they are without it."""
-    lexicon, found = snapshot.lexicon, np.zeros(len(snapshot.ids), dtype=np.bool_)
+    lexicon, titles = snapshot.lexicon, snapshot.columns.titles
+    spared = (lexicon.scores("free") > 0) | (lexicon.scores("without") > 0)
+    denying = lexicon.scores("no") > 0
+    found: set[int] = set()
     for word in said.negated:
-        found |= lexicon.scores(word) > 0
-    if found.any():
-        found &= ~((lexicon.scores("free") > 0) | (lexicon.scores("without") > 0))
-    return frozenset(snapshot.ids[n] for n in np.flatnonzero(found).tolist())
+        written = (lexicon.scores(word) > 0) & ~spared
+        found.update(np.flatnonzero(written & ~denying).tolist())
+        found.update(n for n in np.flatnonzero(written & denying).tolist() if not _denies(titles[n], word))
+    return frozenset(snapshot.ids[n] for n in found)
+
+
+def _denies(title: str | None, word: str) -> bool:
+    """Whether it negates the word, as in "no added sugar"."""
+    negated, _ = negations((title or "").casefold())
+    return set(tokens(word)) <= set(tokens(" ".join(negated)))
 
 
 def _leaves_some(snapshot: Snapshot, filters: Filters, refused: frozenset[str], further: Further) -> bool:

@@ -135,6 +135,14 @@ WITH collect([
 UNWIND range(0, size(rows) - 1, 500) AS start
 RETURN rows[start..start + 500] AS columns
 
+// name: currencies
+// What items are priced in, ISO 4217.
+// params:
+// returns: currencies ([str])
+MATCH (i:Item)
+WHERE i.price IS NOT NULL AND i.currency =~ '[A-Za-z]{3}'
+RETURN collect(DISTINCT toUpper(i.currency)) AS currencies
+
 // name: item_categories
 // The categories an item lies in itself.
 // params:

@@ -6,7 +6,8 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from api.intent import Prices, lower_third, meaning, read
+from api.intent import Prices, Related, lower_third, meaning, read
+from api.named import attribute_values, brands
 from api.signals import Words
 from api.snapshot import Snapshot
 from tests.api.arrays import made_up
@@ -26,6 +27,30 @@ from tests.api.arrays import made_up
         ("ssd from 500gb", "ssd from 500gb", None),
         ("from 50 to 20 euros", "from 50 to 20 euros", None),
         ("iphone 11", "iphone 11", None),
+        ("shoes under $1,000", "shoes", Prices(None, 1000, "USD", 0.9)),
+        ("tv max 1.000 €", "tv", Prices(None, 1000, "EUR", 0.9)),
+        ("tv max 1.299,99 €", "tv", Prices(None, 1299.99, "EUR", 0.9)),
+        ("boat up to 1,000,000.50", "boat", Prices(None, 1000000.5, None, 0.9)),
+        ("between 1,000 and 2,500 tv", "tv", Prices(1000, 2500, None, 0.9)),
+        ("tv under 1\u202f000", "tv", Prices(None, 1000, None, 0.9)),
+        ("tv under 1\u00a0299,99 €", "tv", Prices(None, 1299.99, "EUR", 0.9)),
+        ("watch over 1'000 chf", "watch", Prices(1000, None, "CHF", 0.9)),
+        ("tv under 1 000 €", "tv", Prices(None, 1000, "EUR", 0.9)),
+        ("sofa 1 000-2 000 €", "sofa", Prices(1000, 2000, "EUR", 0.6)),
+        ("tv under 1 500", "tv under 1 500", None),  # or 1, and 500 of something
+        ("stick under $20 128 gb", "stick 128 gb", Prices(None, 20, "USD", 0.9)),
+        ("milk under 12,50 €", "milk", Prices(None, 12.5, "EUR", 0.9)),
+        ("milk under 12.50", "milk", Prices(None, 12.5, None, 0.9)),
+        ("milk under 0.500", "milk", Prices(None, 0.5, None, 0.9)),
+        ("tv under 1234.567", "tv", Prices(None, 1234.567, None, 0.9)),
+        ("crane under 1,000 kg", "crane under 1,000 kg", None),
+        ("crane under 1 000 kg", "crane under 1 000 kg", None),
+        ("tv under 2k", "tv under 2k", None),
+        ("gift under 20 bucks", "gift", Prices(None, 20, "USD", 0.9)),
+        ("watch under 20 francs", "watch", Prices(None, 20, "CHF", 0.9)),
+        ("watch under CHF 20", "watch", Prices(None, 20, "CHF", 0.9)),
+        ("tea under 5 pounds 200 g", "tea 200 g", Prices(None, 5, "GBP", 0.9)),
+        ("5-10 quid gift", "gift", Prices(5, 10, "GBP", 0.6)),
     ],
 )
 def test_prices_are_read_and_taken_out(query: str, words: str, prices: Prices | None) -> None:
@@ -33,11 +58,62 @@ def test_prices_are_read_and_taken_out(query: str, words: str, prices: Prices | 
     assert (found.words, found.prices) == (words, prices)
 
 
-def test_negations_relations_and_cheap() -> None:
-    assert read("yogurt without sugar").negated == ["sugar"]
-    assert read("wallet, not black") == read("wallet, not black")._replace(words="wallet", negated=["black"])
-    assert read("alternative to nutella")[::4] == ("nutella", "substitutes")
-    assert read("something that goes with a grill").relation == "complements"
+def test_a_sign_that_several_currencies_share_means_the_shops_own() -> None:
+    for shop, meant in (({"CAD", "EUR"}, "CAD"), ({"EUR"}, "USD"), (set(), "USD")):
+        prices = read("tea under 5 dollars", shop).prices
+        assert prices is not None
+        assert prices.currency == meant
+
+
+@pytest.mark.parametrize(
+    ("query", "words", "negated"),
+    [
+        ("yogurt without sugar", "yogurt", {"sugar": 0.9}),
+        ("wallet, not black", "wallet", {"black": 0.7}),
+        ("yogurt without added sugar", "yogurt", {"sugar": 0.9}),
+        ("jelly with no artificial sweeteners", "jelly with", {"sweeteners": 0.7}),
+        ("jacket without a hood", "jacket", {"hood": 0.9}),
+        ("tea without any sugar or milk", "tea", {"sugar": 0.9, "milk": 0.9}),
+        ("not black or white shoes", "shoes", {"black": 0.7, "white": 0.7}),
+        ("muesli, no nuts, milk", "muesli", {"nuts": 0.7, "milk": 0.7}),
+        ("no nuts, milk chocolate", "milk chocolate", {"nuts": 0.7}),
+        ("muesli no nuts, no milk and no added sugar", "muesli", {"nuts": 0.7, "milk": 0.7, "sugar": 0.7}),
+        ("shoes not black, size 42", "shoes , size 42", {"black": 0.7}),
+        ("biscuits free from gluten, milk, or eggs", "biscuits", {"gluten": 0.9, "milk": 0.9, "eggs": 0.9}),
+        ("sugar-free gum", "sugar-free gum", {"sugar": 0.9}),
+        ("sugar free gum", "sugar free gum", {"sugar": 0.9}),
+        ("paint odour-free", "paint odour-free", {"odour": 0.9}),
+        ("shoes free shipping", "shoes free shipping", {}),
+        ("eggs free range", "eggs free range", {}),
+    ],
+)
+def test_negations_are_read_word_by_word(query: str, words: str, negated: dict[str, float]) -> None:
+    assert (read(query).words, read(query).negated) == (words, negated)
+
+
+@pytest.mark.parametrize(
+    ("query", "words", "relation"),
+    [
+        ("alternative to nutella", "nutella", Related("substitutes", "nutella", 0.9)),
+        ("something that goes with a grill", "grill", Related("complements", "grill", 0.9)),
+        (
+            "red shoes to wear with my blue dress",
+            "red shoes blue dress",
+            Related("complements", "blue dress", 0.9),
+        ),
+        ("matching pyjamas", "pyjamas", Related("complements", "pyjamas", 0.5)),
+        ("like Nivea Creme", "nivea creme", Related("similar", "nivea creme", 0.7)),
+        ("similar to nivea creme", "nivea creme", Related("similar", "nivea creme", 0.9)),
+        ("more like nivea creme", "nivea creme", Related("similar", "nivea creme", 0.9)),
+        ("like new laptop", "like new laptop", None),
+        ("table that looks like marble", "table that looks like marble", None),
+    ],
+)
+def test_relations_name_what_they_are_to(query: str, words: str, relation: Related | None) -> None:
+    assert (read(query).words, read(query).relation) == (words, relation)
+
+
+def test_cheap_and_on_sale() -> None:
     assert read("cheap usb cable")[:3] == ("usb cable", None, True)
     assert read("  cheap ").words == "cheap"  # nothing else to search for
     for words in ("green tea on sale", "discounted green tea", "green tea at reduced prices"):
@@ -57,15 +133,17 @@ def test_the_words_point_to_the_category_whose_items_are_near() -> None:
     away = meaning(
         snapshot, "opening hours", Words.of("opening hours", np.zeros(6, dtype=np.float32), snapshot)
     )
-    assert away.out_of_scope
+    assert (away.out_of_scope, away.known) == (True, 0.0)
+    half = meaning(snapshot, "title hours", Words.of("title hours", centroids[place], snapshot))
+    assert (half.out_of_scope, half.known) == (False, 0.5)
 
 
 def test_brands_are_found_as_the_shop_writes_them() -> None:
     snapshot = made_up(40, 1)
-    found = meaning(snapshot, "a BRAND 2 title", Words.of("a BRAND 2 title", snapshot.text[0], snapshot))
-    assert list(found.brands) == ["brand 2"]
+    found = brands(snapshot, "a BRAND 2 title")
+    assert list(found) == ["brand 2"]
     of_it = snapshot.columns.brand == snapshot.columns.brand_number["brand 2"]
-    assert found.brands["brand 2"] == pytest.approx(
+    assert found["brand 2"] == pytest.approx(
         of_it.mean() / (of_it | written(snapshot, "brand 2")).mean(), abs=1e-3
     )
 
@@ -79,14 +157,15 @@ def test_values_of_attributes_are_found_and_doubted_where_the_word_is_common() -
             attributes={"color": of_value, "tone": {"dark red": np.array([1])}}
         ),
     )
-    found = meaning(given, "7 Dark Red shoes", Words.of("7 Dark Red shoes", snapshot.text[0], given))
-    assert found.attributes == {"color": {"dark red": 1.0}, "tone": {"dark red": 1.0}}
+    assert attribute_values(given, "7 Dark Red shoes") == {
+        "color": {"dark red": 1.0},
+        "tone": {"dark red": 1.0},
+    }
     # Every title of this shop has the word "title": that it is a value of one item's attribute says little.
     common = replace(
         snapshot, columns=snapshot.columns._replace(attributes={"sort": {"title": np.array([1])}})
     )
-    found = meaning(common, "title", Words.of("title", snapshot.text[0], common))
-    assert found.attributes["sort"]["title"] < 0.1
+    assert attribute_values(common, "title")["sort"]["title"] < 0.1
 
 
 def written(snapshot: Snapshot, words: str) -> npt.NDArray[np.bool_]:

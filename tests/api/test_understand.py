@@ -1,0 +1,170 @@
+"""What the words of a request change about it."""
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from api.columns import columns_from
+from api.gather import Gathered
+from api.intent_schemas import Intent
+from api.lexicon import Lexicon
+from api.named import product
+from api.schemas import RecommendationRequest
+from api.signals import Signals, Words
+from api.snapshot import Snapshot
+from api.understand import Understood, intent_of, understand
+from tests.api.arrays import made_up
+
+GOODS = {
+    "Coca-Cola Classic 330 ml": 2.0,
+    "Lemonade without sugar": 3.0,
+    "Sugar Free Gum": 4.0,
+    "Oat biscuits, no added sugar": 5.0,
+    "Milk chocolate, no nuts": 6.0,
+    "Brown sugar no. 5": 7.0,
+    "Nivea Creme": 8.0,
+    "Nivea Creme Soft 75 ml": 9.0,
+    "Nivea Creme Soft 150 ml": 10.0,
+}
+
+
+def shop() -> Snapshot:
+    titles = list(GOODS)
+    rows = [[t, GOODS[t], True, False, None, t.split()[0], None, None] for t in titles]
+    return replace(
+        made_up(len(titles), 1),
+        ids=titles,
+        number={title: n for n, title in enumerate(titles)},
+        lexicon=Lexicon(titles),
+        columns=columns_from(rows),
+    )
+
+
+def asked(currencies: set[str] | None = None, **body: Any) -> Understood:
+    return understand(RecommendationRequest(**body), shop(), currencies=currencies or set())
+
+
+@pytest.mark.parametrize(
+    ("query", "refused"),
+    [
+        ("treat without added sugar", {"Brown sugar no. 5"}),
+        ("sugar-free treat", {"Brown sugar no. 5"}),
+        ("treat not black or brown", {"Brown sugar no. 5"}),
+        ("no sugar, nuts", {"Brown sugar no. 5"}),
+        ("treat without milk or cola", {"Milk chocolate, no nuts", "Coca-Cola Classic 330 ml"}),
+        ("nivea with free gift", set()),
+    ],
+)
+def test_items_that_negate_the_word_themselves_are_not_refused(query: str, refused: set[str]) -> None:
+    assert asked(query=query).refused == refused
+
+
+def test_refusing_everything_is_taken_back() -> None:
+    found = understand(RecommendationRequest(query="creme not nivea", filters={"brand": ["Nivea"]}), shop())
+    assert found.refused == frozenset()
+    assert found.notes == ["Every item is written in nivea: that was left out of account."]
+
+
+def test_a_price_in_another_currency_filters_nothing() -> None:
+    found = asked({"EUR", "CHF"}, query="gum under $5")
+    assert found.request.filters.price is None
+    assert found.request.query == "gum"
+    assert found.notes == ["The words name a price in USD, items have CHF, EUR: it filters nothing."]
+    holding = (
+        ({"usd"}, "gum under $5"),
+        ({"€"}, "gum under 5 €"),
+        (set[str](), "gum under $5"),
+        ({"EUR"}, "gum under 5"),
+    )
+    for currencies, query in holding:
+        price = asked(currencies, query=query).request.filters.price
+        assert price is not None
+        assert price.lte == 5
+
+
+def test_an_item_that_is_named_is_the_item_looked_at() -> None:
+    found = asked(query="like nivea creme")
+    assert (found.request.kind, found.request.item_ids) == ("similar", ["Nivea Creme"])
+    assert found.request.query is None
+    assert found.notes == ["The item looked at is 'Nivea Creme'."]
+
+    drinks = asked(query="lemonade instead of coca cola", session_items=["Nivea Creme"]).request
+    assert (drinks.kind, drinks.item_ids) == ("substitutes", ["Coca-Cola Classic 330 ml"])
+    assert drinks.query == "lemonade"
+
+    sent = asked(query="like nivea creme", item_ids=["Sugar Free Gum"])
+    assert (sent.request.kind, sent.request.item_ids) == ("similar", ["Sugar Free Gum"])
+    assert (sent.request.query, sent.notes) == ("nivea creme", [])
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"query": "goes with a red dress"},
+        {"query": "similar to nivea creme soft"},  # two of them
+        {"query": "matching nivea creme"},  # hardly what they are to match
+        {"query": "like nivea creme", "kind": "search"},
+    ],
+)
+def test_a_relation_to_no_known_item_is_told(body: dict[str, Any]) -> None:
+    found = asked(**body)
+    assert (found.request.kind, found.request.item_ids) == (body.get("kind", "for_you"), [])
+    (note,) = found.notes
+    assert "Send item_ids, with kind for_you." in note
+
+
+def test_an_item_is_named_by_its_title_or_by_its_beginning() -> None:
+    snapshot = shop()
+    assert product(snapshot, "nivea creme soft 75") == "Nivea Creme Soft 75 ml"
+    for words in ("", "this", "lemonade", "creme soft", "nivea creme soft", "nivea creme for men"):
+        assert product(snapshot, words) is None
+    twice = snapshot.columns._replace(titles=["Gum", "Gum", *snapshot.columns.titles[2:]])
+    doubled = replace(
+        snapshot,
+        columns=twice,
+        lexicon=Lexicon(["Gum", "Gum", *GOODS][: len(GOODS)]),
+        shoppers=np.arange(len(GOODS)),
+    )
+    assert product(doubled, "gums") == snapshot.ids[1]
+    hidden = np.arange(len(GOODS)) == 1
+    assert product(replace(doubled, columns=twice._replace(hidden=hidden)), "gum") == snapshot.ids[0]
+
+
+def told(snapshot: Snapshot, vector: bool, **body: Any) -> Intent:
+    understood = understand(RecommendationRequest(**body), snapshot)
+    words = understood.request.query or ""
+    said = Words.of(words, snapshot.text[0], snapshot) if vector else None
+    gathered = Gathered(None, Signals(words=said), words, [], {})
+    return intent_of(body["query"], understood, gathered, snapshot, "encoder")
+
+
+def test_without_an_encoder_what_stands_in_the_words_is_told() -> None:
+    found = told(shop(), vector=False, query="nivea on sale under 9 not soft, goes with gum")
+    assert (found.words, found.encoder, found.breadth) == ("nivea , gum", None, None)
+    assert (found.on_sale, found.negated, found.relation) == (True, ["soft"], "complements")
+    assert found.prices is not None
+    assert found.prices.lte == 9
+    assert set(found.brands) == {"nivea"}
+    assert found.confidences == {"negated": 0.7, "relation": 0.9, "on_sale": 0.9}
+    assert found.categories == {}
+
+
+def test_findings_say_how_sure_they_are() -> None:
+    found = told(shop(), vector=True, query="nivea cars without oil or soap")
+    assert found.confidences == {"negated": 0.9, "breadth": 0.5}
+    strange = shop()
+    strange = replace(strange, text=0 * strange.text)
+    assert told(strange, vector=True, query="opening hours of nivea").confidences == {
+        "breadth": 0.25,
+        "out_of_scope": 0.75,
+    }
+
+
+def test_the_vector_is_told_where_paths_are_asked_for() -> None:
+    snapshot = shop()
+    assert told(snapshot, vector=True, query="gum").vector is None
+    found = told(snapshot, vector=True, query="gum", explain="paths").vector
+    assert found is not None
+    np.testing.assert_array_equal(np.array(found, dtype=np.float32), snapshot.text[0])
