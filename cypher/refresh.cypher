@@ -53,19 +53,27 @@ WHERE l.token = $token AND l.holder IS NOT NULL
 RETURN l.token AS token
 
 // name: remember
-// Where the files of a shop are.
+// Where the files of a shop are, and where they were before.
 // params: name (str), folder (str), manifest (str or null)
 // returns: nothing
 MERGE (s:Source {name: $name})
-SET s.folder = $folder, s.manifest = $manifest
+SET s.folders = [folder IN coalesce(s.folders, [s.folder]) WHERE folder <> $folder] + $folder,
+    s.folder = $folder, s.manifest = $manifest
 
 // name: sources
 // The folders that are refreshed from, with the number of items and interactions of the last whole load.
 // params:
-// returns: name (str), folder (str), manifest (str or null), items (int or null), interactions (int or null)
+// returns: name (str), folder (str), folders (list of str), manifest (str or null), items (int or null), interactions (int or null)
 MATCH (s:Source)
-RETURN s.name AS name, s.folder AS folder, s.manifest AS manifest, s.items AS items, s.interactions AS interactions
+RETURN s.name AS name, s.folder AS folder, coalesce(s.folders, [s.folder]) AS folders, s.manifest AS manifest,
+       s.items AS items, s.interactions AS interactions
 ORDER BY name
+
+// name: any_item
+// Whether the graph holds a shop at all.
+// params:
+// returns: there (bool)
+RETURN EXISTS { (:Item) } AS there
 
 // name: loaded
 // Note how much a source held when it was loaded and pruned.
@@ -232,16 +240,13 @@ RETURN EXISTS { (:Intent {source: 'mined'}) } AS needs
 // name: moved
 // How far the graph has moved since the live model was trained; no row where no model is live.
 // params:
-// returns: version, days (float), told (int or null), interactions (int), later (int), items (int), strange (int), refused (int or null), read (str or null), encoder (str or null): of the texts that the model knows, and of most items
+// returns: version, days (float), told (int or null), interactions (int), later (int), items_told (int), items (int), strange (int), refused (bool): the gate refused a model that knew all this, read (str or null), encoder (str or null): of the texts that the model knows, and of most items
 MATCH (:Alias {name: 'live'})-[:POINTS_TO]->(m:Model)
 CALL (m) {
   MATCH (:User)-[r:VIEWED|ADDED_TO_CART|BOUGHT|RATED]->(:Item)
   RETURN coalesce(sum(r.count), 0) AS interactions,
-         count(CASE WHEN r.lastAt.epochSeconds > m.until THEN 1 END) AS later
-}
-CALL (m) {
-  MATCH (g:Gate {live: m.version, publish: false})
-  RETURN max(g.interactions) AS refused
+         max(r.lastAt) AS newest,
+         sum(CASE WHEN r.lastAt.epochSeconds > m.until THEN size([t IN r.times WHERE t > m.until]) ELSE 0 END) AS later
 }
 CALL (m) {
   MATCH (i:Item)
@@ -258,14 +263,64 @@ OPTIONAL CALL () {
 }
 RETURN m.version AS version,
        (datetime().epochSeconds - m.trainedAt.epochSeconds) / 86400.0 AS days, m.interactions AS told,
-       interactions, later, items, strange, refused, m.encoder AS read, encoder
+       interactions, later, coalesce(m.items, items) AS items_told, items, strange,
+       EXISTS {
+         MATCH (g:Gate {live: m.version, publish: false, interactions: interactions, items: items})
+         WHERE g.newest = newest OR (g.newest IS NULL AND newest IS NULL)
+       } AS refused,
+       m.encoder AS read, encoder
+
+// name: counted
+// The items of which something is counted that goes with them.
+// params:
+// returns: itemId
+MATCH (i:Item)
+WHERE EXISTS { (i)-[:BOUGHT_WITH|VIEWED_WITH {source: 'counted'}]->(:Item) }
+RETURN i.itemId AS itemId
+
+// name: agreement
+// How many of the strongest counted neighbours of some items are among the nearest by the vectors of a slot.
+// params: ids (list of str), index (str), context_property (str), target_property (str), counted (int), nearest (int)
+// returns: items (int), agreement (float or null): the mean share
+UNWIND $ids AS id
+MATCH (i:Item {itemId: id})
+WHERE i[$context_property] IS NOT NULL
+CALL (i) {
+  MATCH (i)-[r:BOUGHT_WITH|VIEWED_WITH {source: 'counted'}]->(other:Item)
+  WHERE other[$target_property] IS NOT NULL
+  WITH other, max(r.score) AS score
+  ORDER BY score DESC, other.itemId
+  LIMIT $counted
+  RETURN collect(other) AS counted
+}
+WITH i, counted
+WHERE size(counted) > 0
+CALL (i) {
+  CALL db.index.vector.queryNodes($index, $nearest + 1, i[$context_property]) YIELD node
+  WHERE node <> i
+  RETURN collect(node)[..$nearest] AS nearest
+}
+RETURN count(i) AS items, avg(1.0 * size([other IN counted WHERE other IN nearest]) / size(counted)) AS agreement
+
+// name: first_agreement
+// What was measured for a model first; what is measured now, if nothing was before.
+// params: version (str), agreement (float)
+// returns: agreement (float)
+MERGE (r:Refresh {runId: 'agreement/' + $version})
+ON CREATE SET r.stage = 'agreement', r.startedAt = datetime(), r.agreement = $agreement
+RETURN r.agreement AS agreement
 
 // name: store_gate
-// Keep a decision of the gate with its numbers.
+// Keep a decision of the gate with its numbers, and what the graph holds as it is taken.
 // params: candidate (str), live (str or null), publish (bool), reason (str), report (str, JSON), interactions (int or null)
 // returns: nothing
+CALL () {
+  MATCH (:User)-[r:VIEWED|ADDED_TO_CART|BOUGHT|RATED]->(:Item)
+  RETURN max(r.lastAt) AS newest
+}
 MERGE (g:Gate {candidate: $candidate, live: coalesce($live, '')})
-SET g.publish = $publish, g.reason = $reason, g.report = $report, g.interactions = $interactions, g.at = datetime()
+SET g.publish = $publish, g.reason = $reason, g.report = $report, g.interactions = $interactions, g.at = datetime(),
+    g.newest = newest, g.items = COUNT { (:Item) }
 
 // name: gates
 // The decisions about a candidate, the newest first.

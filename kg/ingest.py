@@ -33,6 +33,7 @@ ANALYZERS = {
     "pl": "polish", "pt": "portuguese", "ro": "romanian", "ru": "russian", "sv": "swedish", "th": "thai",
     "tr": "turkish", "uk": "ukrainian", "zh": "cjk", "ja": "cjk", "ko": "cjk",
 }  # fmt: skip
+_FOLDER = "folder.txt"  # in a staging that was loaded
 OTHER_ANALYZER = "standard-no-stop-words"  # for languages that Lucene has no analyzer of
 
 
@@ -108,6 +109,7 @@ def ingest(
     )
     _keep_rejects(staged, rejects)
     staged.check_rejects(max_rejects)
+    note_folder(staged, folder)
     prepare(graph, staged.language)
     report = _report(staged, rejects)
     load_staged(graph, staged, last if not force else None, report)
@@ -126,6 +128,17 @@ def prepare(graph: Graph, language: str) -> None:
         graph.write(queries.drop_item_text_index)
     graph.write(queries.item_text_index, options={"indexConfig": {"fulltext.analyzer": analyzer}})
     graph.write(queries.await_indexes)
+
+
+def note_folder(staged: Staged, folder: Path) -> None:
+    """Say beside a staging that is about to be loaded which folder it is of."""
+    (staged.folder / _FOLDER).write_text(str(folder.resolve()), encoding="utf-8")
+
+
+def noted_folder(staged: Staged) -> str | None:
+    """The folder that a staging was loaded from; None where it was only checked or trained on."""
+    path = staged.folder / _FOLDER
+    return path.read_text(encoding="utf-8") if path.is_file() else None
 
 
 def _manifest(folder: Path, manifest: Path | None) -> Path:

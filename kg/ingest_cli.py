@@ -49,7 +49,7 @@ def ingest(
     kafka_options: Annotated[
         Path | None,
         typer.Option(
-            help="TOML with more arguments of AIOKafkaConsumer; [ssl] has cafile and so on.",
+            help="TOML with more arguments of AIOKafkaConsumer; \\[ssl] has cafile and so on.",
             exists=True,
             dir_okay=False,
         ),

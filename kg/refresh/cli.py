@@ -54,7 +54,16 @@ def refresh(
         float | None, typer.Option(help="Train again at such a share of new items: 0.05.", min=0)
     ] = None,
     max_days: Annotated[
-        float | None, typer.Option(help="Train again after so many days, if anything is new: 30.", min=0)
+        float | None, typer.Option(help="Train again after so many days, if anything changed: 30.", min=0)
+    ] = None,
+    drift: Annotated[
+        float | None,
+        typer.Option(
+            help="Train again when the vectors agree by such a share less with what is counted than when "
+            "they were published: 0.2.",
+            min=0,
+            max=1,
+        ),
     ] = None,
     lease_seconds: Annotated[
         int | None, typer.Option(help="The lease frees itself so long after a kill: 60.", min=4)
@@ -75,7 +84,7 @@ def refresh(
     told: dict[str, Any] = {
         "full": full, "until": until, "allow_shrink": allow_shrink, "max_rejects": max_rejects,
         "retrain": retrain, "new_interactions": new_interactions, "new_items": new_items,
-        "max_days": max_days, "lease_seconds": lease_seconds,
+        "max_days": max_days, "drift": drift, "lease_seconds": lease_seconds,
     }  # fmt: skip
     options = Options(**{name: value for name, value in told.items() if value is not None})
     done = run_once(source or [], manifest, options)
@@ -139,23 +148,32 @@ def history(
     out.print(table)
 
 
-@app.command()
+@app.command(context_settings={"ignore_unknown_options": True})
 def schedule(
+    context: typer.Context,
     cron: Annotated[str, typer.Option(help="When, as in crontab: minute hour day month weekday.")],
-    source: Annotated[
-        list[Path] | None, typer.Option(help="A shop's folder. Repeatable.", exists=True, file_okay=False)
+    options: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="OPTION_OF_REFRESH",
+            help="Handed to each refresh: --source FOLDER, --no-retrain, --max-days 7 and whatever else "
+            "shopgraph refresh --help lists.",
+        ),
     ] = None,
     now: Annotated[bool, typer.Option("--now", help="Also refresh once at the start.")] = False,
 ) -> None:
     """Refresh at fixed times until interrupted. A refresh that is still running is not started twice.
 
-    Needs: pip install 'shopgraph[refresh]'
+    Needs: pip install 'shopgraph\\[refresh]'
 
-    Example: shopgraph refresh schedule --cron "0 3 * * *"
+    Example: shopgraph refresh schedule --cron "0 3 * * *" --new-interactions 0.1
     """
     from kg.refresh.schedule import every
 
-    every(cron, [str(folder) for folder in source or []], now=now)
+    assert context.parent is not None
+    handed = list(options or [])
+    context.parent.command.make_context("refresh", list(handed))  # refuses now what a refresh would at three
+    every(cron, handed, now=now)
 
 
 def run_once(sources: list[Path], manifest: Path | None, options: "Options") -> dict[str, Any]:

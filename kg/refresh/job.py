@@ -31,7 +31,14 @@ class Options(BaseModel):
         description="Train again when so many items have no vector of the model, as a part of all.",
     )
     max_days: float = Field(
-        30, ge=0, description="Train again when the model is so old and anything at all is new."
+        30, ge=0, description="Train again when the model is so old and anything at all has changed."
+    )
+    drift: float = Field(
+        0.2,
+        ge=0,
+        le=1,
+        description="Train again when the vectors agree by such a part less with what is counted than when "
+        "they were published.",
     )
     lease_seconds: int = Field(60, ge=4, description="The lease frees itself so long after its holder died.")
 
@@ -42,6 +49,7 @@ class Source(NamedTuple):
     name: str
     folder: Path
     manifest: Path | None
+    folders: list[str]  # where it is and was
     items: int | None  # of the last whole load
     interactions: int | None
 

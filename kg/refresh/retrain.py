@@ -4,6 +4,7 @@ from typing import Any, NamedTuple
 
 from kg.driver import Graph
 from kg.queries import load
+from kg.refresh import drift
 from kg.refresh.job import Options
 
 _Q = load("refresh")
@@ -23,7 +24,7 @@ class Reason(NamedTuple):
 
 
 def reason(graph: Graph, options: Options) -> Reason:
-    """Judge by the share of new interactions, that of items without vectors of the model, and its age."""
+    """Judge by what came and went since the live model was trained, by its age, and by its drift."""
     if not options.retrain:
         return Reason(True, "not asked for", {})
     if compared := graph.read(load("models").compared):
@@ -32,31 +33,39 @@ def reason(graph: Graph, options: Options) -> Reason:
     if not rows:
         return Reason(False, "no model is live", {})
     row = rows[0]
-    told = row["told"]
-    new = None if told is None else row["interactions"] - told
-    share = None if new is None else new / max(row["interactions"], 1)
-    strange = row["strange"] / max(row["items"], 1)
+    told, net_items = row["told"], row["items"] - row["items_told"]
+    # As many may have gone as came; and what came may be older than the newest that the model knows.
+    new = None if told is None else max(row["later"], abs(row["interactions"] - told))
+    new_items = max(row["strange"], net_items)
+    share, share_of_items = (new or 0) / max(row["interactions"], 1), new_items / max(row["items"], 1)
+    agreement = drift.measure(graph)
     figures = {
         "new_interactions": new,
-        "share_of_interactions": None if share is None else round(share, 4),
-        "new_items": row["strange"],
-        "share_of_items": round(strange, 4),
+        "share_of_interactions": None if new is None else round(share, 4),
+        "new_items": new_items,
+        "share_of_items": round(share_of_items, 4),
         "days": round(row["days"], 2),
+        "agreement": agreement and round(agreement.now, 4),
+        "agreement_at_first": agreement and round(agreement.first, 4),
     }
     live, warm = row["version"], told is not None and row["later"] >= _ENOUGH * row["interactions"]
-    if row["refused"] == row["interactions"]:
-        return Reason(True, "a model that was trained on these very interactions was refused", figures, live)
+    if row["refused"]:
+        return Reason(True, "a model that was trained on this very state was refused", figures, live)
     if None not in (row["read"], row["encoder"]) and row["read"] != row["encoder"]:
         return Reason(False, f"the items' texts are encoded by {row['encoder']} now", figures, live)
     if new is None:
-        return Reason(False, "it is not known what the live model was trained on", figures, live, warm)
-    if share is not None and share >= options.new_interactions:
-        return Reason(False, f"{new:,} interactions are new", figures, live, warm)
-    if new > 0 and strange >= options.new_items:
-        return Reason(False, f"{row['strange']:,} items are new", figures, live, warm)
-    if new > 0 and row["days"] >= options.max_days:
-        return Reason(False, f"the live model is {row['days']:.0f} days old", figures, live, warm)
-    return Reason(True, "the graph has not moved enough", figures, live, warm)
+        why = "it is not known what the live model was trained on"
+    elif share >= options.new_interactions:
+        why = f"{new:,} interactions came or went"
+    elif new_items and share_of_items >= options.new_items:
+        why = f"{new_items:,} items are new"
+    elif agreement and agreement.lost > options.drift:
+        why = f"the vectors agree by {agreement.lost:.0%} less with what is counted than at first"
+    elif (new or new_items or net_items) and row["days"] >= options.max_days:
+        why = f"the live model is {row['days']:.0f} days old"
+    else:
+        return Reason(True, "the graph has not moved enough", figures, live, warm)
+    return Reason(False, why, figures, live, warm)
 
 
 def live_version(graph: Graph) -> str | None:

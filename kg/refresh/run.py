@@ -48,9 +48,10 @@ def refresh(graph: Graph, settings: Settings, options: Options) -> Outcome:
     new_id = f"{datetime.now(UTC):%Y%m%dT%H%M%S}-refresh-{token_hex(2)}"
     with Lease(graph, new_id, options.lease_seconds) as lease:
         sources = remembered(graph)
-        if not sources:
+        if not sources and not graph.read(_Q.any_item)[0]["there"]:
             raise RefreshError(
-                "No source is known. Name a shop's folder once: shopgraph refresh --source FOLDER"
+                "No source is known, and the graph holds no items that came by the API or streams. Name a "
+                "shop's folder once: shopgraph refresh --source FOLDER"
             )
         mode = "full" if options.full else "incremental"
         mark = " ".join(fingerprint(source) for source in sources)

@@ -4,14 +4,17 @@ import os
 import subprocess
 import sys
 from collections.abc import Sequence
+from typing import Any
 
 from kg.console import say
 from kg.errors import BusyError, SettingsError
 from kg.parent import PARENT
 
+_DAYS = ("sun", "mon", "tue", "wed", "thu", "fri", "sat")
 
-def every(cron: str, sources: Sequence[str], *, now: bool = False) -> None:
-    """Run `shopgraph refresh` at the times of a crontab line, until interrupted.
+
+def every(cron: str, options: Sequence[str], *, now: bool = False) -> None:
+    """Run `shopgraph refresh` with some options at the times of a crontab line, until interrupted.
 
     Times that passed while one was running, or while the machine slept, are made up for once.
 
@@ -20,27 +23,67 @@ def every(cron: str, sources: Sequence[str], *, now: bool = False) -> None:
     """
     try:
         from apscheduler.schedulers.blocking import BlockingScheduler
-        from apscheduler.triggers.cron import CronTrigger
     except ImportError as error:
         raise SettingsError(f"{error}. Schedules need: pip install 'shopgraph[refresh]'") from error
-    try:
-        trigger = CronTrigger.from_crontab(cron)
-    except ValueError as error:
-        raise SettingsError(
-            f"--cron {cron!r}: {error}. Five fields: minute hour day month weekday, for example '0 3 * * *'."
-        ) from error
-    command = [sys.executable, "-m", "kg.main", "refresh"]
-    for folder in sources:
-        command += ["--source", folder]
+    times = trigger(cron)
+    command = [sys.executable, "-m", "kg.main", "refresh", *options]
     if now:
         _run(command)
     scheduler = BlockingScheduler()
-    scheduler.add_job(_run, trigger, [command], max_instances=1, coalesce=True, misfire_grace_time=None)
+    scheduler.add_job(_run, times, [command], max_instances=1, coalesce=True, misfire_grace_time=None)
     say(f"refreshing at {cron!r}   (stop with Ctrl-C)")
     try:
         scheduler.start()
     except (KeyboardInterrupt, SystemExit):
         say("no more refreshes")
+
+
+def trigger(cron: str) -> Any:
+    """The times of a crontab line, as APScheduler has them.
+
+    As in crontab, a line that says both which days of the month and which weekdays means either.
+
+    Raises:
+        SettingsError: the line is none.
+    """
+    from apscheduler.triggers.combining import OrTrigger
+    from apscheduler.triggers.cron import CronTrigger
+
+    try:
+        minute, hour, day, month, weekday = cron.split()
+        both = {"day": day, "day_of_week": weekdays(weekday)}
+        every_day = day.startswith("*") or weekday.startswith("*")
+        days = [both] if every_day else [{name: field} for name, field in both.items()]
+        return OrTrigger([CronTrigger(minute=minute, hour=hour, month=month, **which) for which in days])
+    except ValueError as error:
+        raise SettingsError(
+            f"--cron {cron!r}: {error}. Five fields: minute hour day month weekday, for example '0 3 * * *'."
+        ) from error
+
+
+def weekdays(field: str) -> str:
+    """The weekdays of a crontab field by name: 0 and 7 are Sunday there, while APScheduler's 0 is Monday.
+
+    >>> weekdays("5-7,2")
+    'fri,sat,sun,tue'
+    """
+    days: list[int] = []
+    for part in field.lower().split(","):
+        span, _, step = part.partition("/")
+        first, dash, last = span.replace("*", "0-6").partition("-")
+        if step and not dash:
+            raise ValueError(f"{part!r} has a step and no range")
+        begin, end = _day(first), _day(last if dash else first)
+        days += range(begin, end + 1 if begin <= end else end + 8, int(step or 1))
+    return ",".join(dict.fromkeys(_DAYS[day % 7] for day in days))
+
+
+def _day(word: str) -> int:
+    if word in _DAYS:
+        return _DAYS.index(word)
+    if word not in tuple("01234567"):
+        raise ValueError(f"{word!r} is no weekday, which are 0 to 7 or sun to sat")
+    return int(word)
 
 
 def _run(command: list[str]) -> None:

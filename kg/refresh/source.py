@@ -4,7 +4,7 @@ from pathlib import Path
 
 from kg.driver import Graph
 from kg.errors import RefreshError, ShrinkError
-from kg.ingest import Report, load_staged, prepare
+from kg.ingest import Report, load_staged, note_folder, noted_folder, prepare
 from kg.manifest import find_manifest, read_manifest
 from kg.queries import load
 from kg.refresh.delta import changed, rows_of
@@ -53,17 +53,26 @@ def fingerprint(source: Source) -> str:
 def staged_now(job: Job, source: Source) -> Staged:
     """All rows of a source, checked; found on disk where these very files were checked before."""
     known = load("ingest").item_ids
-    return stage(
+    staged = stage(
         source.folder,
         _manifest(source),
         job.settings.home,
         lambda: (r["itemId"] for r in job.graph.stream(known)),
     )
+    note_folder(staged, source.folder)
+    return staged
 
 
-def earlier(job: Job, new: Staged) -> list[Staged]:
-    """The shop's other stagings: all that it had since the last prune."""
-    return [s for s in finished(job.settings.home, new.name) if s.fingerprint != new.fingerprint]
+def earlier(job: Job, source: Source, new: Staged) -> list[Staged]:
+    """The source's other stagings: all that it had since the last prune.
+
+    What was loaded under the shop's name from another folder is none of it: it never was in the source.
+    """
+    return [
+        staged
+        for staged in finished(job.settings.home, new.name)
+        if staged.fingerprint != new.fingerprint and noted_folder(staged) in source.folders
+    ]
 
 
 def guard(source: Source, new: Staged, *, allow: bool) -> None:
@@ -82,7 +91,7 @@ def guard(source: Source, new: Staged, *, allow: bool) -> None:
             )
 
 
-def load_changes(job: Job, new: Staged, *, full: bool) -> Report:
+def load_changes(job: Job, source: Source, new: Staged, *, full: bool) -> Report:
     """Load the rows that the last whole load had not; all rows where that is not known, or with `full`."""
     graph = job.graph
     last = next(iter(graph.read(load("ingest").last_run, source=new.name)), None)
@@ -91,7 +100,7 @@ def load_changes(job: Job, new: Staged, *, full: bool) -> Report:
         report.already_loaded = True
         return report
     prepare(graph, new.language)
-    base = None if full else _base(job, new)
+    base = None if full else _base(job, source, new)
     path = changed(new, base) if base else None
     if base is None or path is None:
         load_staged(graph, new, last, report)
@@ -100,14 +109,14 @@ def load_changes(job: Job, new: Staged, *, full: bool) -> Report:
     return report
 
 
-def _base(job: Job, new: Staged) -> Staged | None:
+def _base(job: Job, source: Source, new: Staged) -> Staged | None:
     """The staging that is in the graph as a whole, if it is on disk and no other came half-way since."""
     runs = job.graph.read(_Q.ingests, source=new.name)
     if runs and not runs[0]["ended"] and runs[0]["fingerprint"] == new.fingerprint:
         runs = [run for run in runs if run["fingerprint"] != new.fingerprint or run["ended"]]
     if not runs or not runs[0]["ended"]:
         return None
-    return next((s for s in earlier(job, new) if s.fingerprint == runs[0]["fingerprint"]), None)
+    return next((s for s in earlier(job, source, new) if s.fingerprint == runs[0]["fingerprint"]), None)
 
 
 def _manifest(source: Source) -> Path:

@@ -15,7 +15,7 @@ from kg.errors import RefreshError
 from kg.ingest import Report
 from kg.models import promote
 from kg.queries import load
-from kg.refresh import retrain
+from kg.refresh import drift, retrain
 from kg.refresh.job import Done, Job
 from kg.refresh.prune import prune as prune_source
 from kg.refresh.source import earlier, guard, load_changes, staged_now
@@ -23,6 +23,7 @@ from kg.staging import remove_others
 from kg.text import compose, text_hash
 
 _Q = load("refresh")
+_NO_SOURCE: Final = {"skipped": "no source: what came by the API and streams is in the graph"}
 
 
 class Stage(NamedTuple):
@@ -34,12 +35,14 @@ class Stage(NamedTuple):
 
 def ingest(job: Job) -> Done:
     """New and changed rows of the sources."""
+    if not job.sources:
+        return Done(_NO_SOURCE)
     counts: dict[str, Any] = {}
     for source in job.sources:
         staged = staged_now(job, source)
         staged.check_rejects(job.options.max_rejects)
         guard(source, staged, allow=job.options.allow_shrink)
-        report = load_changes(job, staged, full=job.options.full)
+        report = load_changes(job, source, staged, full=job.options.full)
         counts[source.name] = {"read": sum(c.read for c in staged.counts.values()), **_changes(report)}
     changed = any(n for of in counts.values() for name, n in of.items() if name != "read")
     return Done(counts, _fingerprints(job), changed)
@@ -47,11 +50,13 @@ def ingest(job: Job) -> Done:
 
 def prune(job: Job) -> Done:
     """What the sources once had and no longer have; only after all of them were loaded."""
+    if not job.sources:
+        return Done(_NO_SOURCE)
     counts: dict[str, Any] = {}
     for source in job.sources:
         staged = staged_now(job, source)
         gone: Counter[str] = Counter()
-        for old in earlier(job, staged):
+        for old in earlier(job, source, staged):
             gone += prune_source(job.graph, staged, old)
         job.lease.check()
         sizes = {kind: staged.counts[kind].kept for kind in ("items", "interactions")}
@@ -128,9 +133,9 @@ def publish(job: Job) -> Done:
         return Done({"published": None, "reason": f"two models are compared; afterwards: {end}"})
     written = job.command("gnn", "write-back", version, "--hold")
     promote(job.graph, version, check=job.lease.check)
-    return Done(
-        {"published": version, "slot": written["slot"], "replaced": written["replaced"]}, version, True
-    )
+    agreement = drift.measure(job.graph)
+    shown = {"published": version, "slot": written["slot"], "replaced": written["replaced"]}
+    return Done(shown | {"agreement": agreement and round(agreement.now, 4)}, version, True)
 
 
 def embed(job: Job) -> Done:

@@ -9,6 +9,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import httpx
 
@@ -21,6 +22,7 @@ from kg.refresh.lease import holder
 from kg.refresh.stages import STAGES
 from kg.server import LocalServer
 from kg.settings import load_settings
+from tests.bench.bench_publish import LIVE
 from tests.bench.days import HOME, LEARNING, LEASE, Bar, Shop, bar, command, refresh
 from tests.bench.server import served
 
@@ -42,6 +44,10 @@ POINTS = {
 
 def kills(shop: Shop, options: argparse.Namespace) -> Iterator[Bar]:
     """Bar 2: the job killed in every stage, and Neo4j during it."""
+    words = (
+        f"python -m tests.bench.bench_refresh --bars 2 --times {options.times} --users {options.users} "
+        f"--items {options.items}"
+    )
     refresh("--source", str(shop.folder))
     search(shop)
     want: dict[bool, GraphSum] = {}
@@ -50,7 +56,7 @@ def kills(shop: Shop, options: argparse.Namespace) -> Iterator[Bar]:
             shop.turn()
             refresh("--no-retrain")
             want[shop.late] = measure(graph)
-        with answering() as failures:
+        with answering(graph) as answers:
             for stage in STAGES:
                 wrong = [
                     w
@@ -61,12 +67,18 @@ def kills(shop: Shop, options: argparse.Namespace) -> Iterator[Bar]:
                     f"2 runs after a kill in {stage.name} that ended otherwise",
                     len(wrong),
                     0,
-                    f"killed {stage.name}",
+                    words,
                     wrong,
                 )
-        yield bar("2 answers that failed meanwhile", failures[0], 0, "POST /v1/recommendations")
+        yield bar(
+            f"2 of {answers.asked} answers meanwhile, those that failed or were of a model that was not live",
+            len(answers.wrong),
+            0,
+            words,
+            answers.wrong[:5],
+        )
     wrong = [w for n in range(options.times) if (w := database_trial(shop, 0.5 + n, want))]
-    yield bar("2 runs after a kill of Neo4j that ended otherwise", len(wrong), 0, "killed Neo4j", wrong)
+    yield bar("2 runs after a kill of Neo4j that ended otherwise", len(wrong), 0, words, wrong)
 
 
 def search(shop: Shop) -> None:
@@ -143,25 +155,53 @@ def database_trial(shop: Shop, after: float, want: dict[bool, GraphSum]) -> str 
         return wrongs(graph, f"Neo4j after {after} s", want[shop.late], exact=True)
 
 
+class Answers:
+    """The API's answers: each from the live model or, until it follows, from the one that was live before."""
+
+    def __init__(self) -> None:
+        self.lived: list[str] = []  # the versions that were live, the newest last
+        self.asked = 0
+        self.wrong: list[str] = []
+        self._at = 0  # the one that answered last
+
+    def live(self, version: str) -> None:
+        """What is live now; to be told before an answer is judged."""
+        if version not in self.lived[-1:]:
+            self.lived.append(version)
+
+    def take(self, response: httpx.Response) -> None:
+        self.asked += 1
+        version = response.json().get("model_version") if response.status_code == 200 else None
+        possible = max(self._at, len(self.lived) - 2)  # it never goes back
+        if version in self.lived[possible:]:
+            self._at = self.lived.index(version, possible)
+        else:
+            said = f"{response.status_code} of model {version}"
+            self.wrong.append(f"{said}, after {self.lived[self._at]}; live was {self.lived[-1]}")
+
+
 @contextlib.contextmanager
-def answering() -> Iterator[list[int]]:
-    """Asks the API all along; yields how many answers failed so far."""
-    failures, ended = [0], threading.Event()
+def answering(graph: Graph) -> Iterator[Answers]:
+    """Asks the API all along; yields what is known of its answers so far."""
+    answers, ended = Answers(), threading.Event()
 
     def ask(url: str) -> None:
         with httpx.Client(base_url=url, timeout=30) as client:
             while not ended.wait(0.2):
                 try:
-                    answer = client.post("/v1/recommendations", json={"user_id": "u1", "limit": 5})
-                    failures[0] += answer.status_code != 200
-                except httpx.HTTPError:
-                    failures[0] += 1
+                    response = client.post("/v1/recommendations", json={"user_id": "u1", "limit": 5})
+                except httpx.HTTPError as error:
+                    answers.asked += 1
+                    answers.wrong.append(repr(error))
+                    continue
+                answers.live(graph.read(LIVE)[0]["version"])
+                answers.take(response)
 
-    with served() as url:
-        thread = threading.Thread(target=ask, args=(url,))
-        thread.start()
+    answers.live(graph.read(LIVE)[0]["version"])
+    with served() as url, ThreadPoolExecutor(1) as pool:
+        asking = pool.submit(ask, url)
         try:
-            yield failures
+            yield answers
         finally:
             ended.set()
-            thread.join()
+        asking.result()  # what ended the asking is told, since the rest was not judged

@@ -207,6 +207,17 @@ def test_without_a_source_it_says_what_to_do(graph: Graph, home: Path) -> None:
     assert holder(graph) is None
 
 
+def test_a_shop_that_came_without_a_source_is_refreshed(graph: Graph, home: Path, tmp_path: Path) -> None:
+    ingest(graph, write_shop(tmp_path / "fed", users=60, items=30), home)  # stands for the API and streams
+    done = run(graph, home)
+    told = {"seconds": ANY, "skipped": "no source: what came by the API and streams is in the graph"}
+    assert done.stages["ingest"] == done.stages["prune"] == told
+    assert done.stages["encode"]["encoded"] == 30
+    assert done.stages["count"]["BOUGHT_WITH"]["written"] > 0
+    assert done.stages["check"]["checked"]
+    assert not run(graph, home).changed
+
+
 @pytest.mark.usefixtures("shop")
 def test_a_second_refresh_exits_at_once_and_says_who_runs(graph: Graph, home: Path) -> None:
     command = [sys.executable, "-m", "kg.main", "refresh", "--until", "prune", "--json"]

@@ -1,14 +1,18 @@
-"""When a refresh trains again: for another encoder, but not while two models are compared."""
+"""When a refresh trains again: for what came, went and drifted away, and what keeps it from training."""
 
+from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 from typing import cast
 
+import numpy as np
 import pytest
 
 from kg.driver import Graph
+from kg.encode import vector_index
 from kg.queries import load, parse
+from kg.refresh import drift
 from kg.refresh.job import Done, Job, Options
-from kg.refresh.retrain import reason
+from kg.refresh.retrain import Reason, reason
 from kg.refresh.stages import publish
 
 Q = parse(
@@ -20,8 +24,73 @@ Q = parse(
 // returns: nothing
 UNWIND $models AS model
 CREATE (:Item {itemId: randomUUID(), textModel: model, gnnTargetBlue: [1.0]})
+
+// name: buy
+// Purchases of one user, one an item and time; all that were there are gone. Without times: -1.
+// params: times (list of int)
+// returns: nothing
+MERGE (u:User {userId: 'u'})
+WITH u
+CALL (u) {
+  MATCH (u)-[old]->()
+  DELETE old
+}
+UNWIND $times AS time
+MERGE (i:Item {itemId: 'p' + time})
+ON CREATE SET i.gnnTargetBlue = [1.0]
+CREATE (u)-[:BOUGHT {count: 1, times: CASE WHEN time < 0 THEN null ELSE [time] END,
+                     lastAt: CASE WHEN time < 0 THEN null ELSE datetime({epochSeconds: time}) END}]->(i)
+
+// name: arrive
+// Items that no model knows.
+// params: ids
+// returns: nothing
+UNWIND $ids AS id
+CREATE (:Item {itemId: id})
+
+// name: place
+// Items with vectors of the slot blue.
+// params: rows (list of {id, vector})
+// returns: nothing
+UNWIND $rows AS row
+CREATE (:Item {itemId: row.id, gnnContextBlue: row.vector, gnnTargetBlue: row.vector})
+
+// name: together
+// What is bought together, counted anew.
+// params: pairs (list of [id, id])
+// returns: nothing
+OPTIONAL MATCH ()-[old:BOUGHT_WITH]->()
+DELETE old
+WITH DISTINCT 1 AS once
+UNWIND $pairs AS pair
+MATCH (a:Item {itemId: pair[0]}), (b:Item {itemId: pair[1]})
+CREATE (a)-[:BOUGHT_WITH {source: 'counted', score: 0.5}]->(b)
+
+// name: wait
+// Until the indexes are there.
+// params:
+// returns: nothing
+CALL db.awaitIndexes(60)
 """,
 )
+
+
+def go_live(graph: Graph, items: int, until: int | None = 0, interactions: int = 0, days: float = 0) -> None:
+    """A model with no files, trained so many days ago, is live in the slot blue."""
+    queries, at = load("gnn"), datetime.now(UTC) - timedelta(days)
+    graph.write(queries.trained, version="v", until=until, interactions=interactions, encoder="one")
+    graph.write(
+        queries.promote, version="v", slot="blue", trained_at=at.isoformat(), dim=1, temperature=0.1,
+        metrics="{}", config="{}", serving="{}", items=items,
+    )  # fmt: skip
+
+
+def refuse(graph: Graph, interactions: int) -> None:
+    """The gate says no to a model that knows so many interactions."""
+    graph.write(
+        load("refresh").store_gate, candidate="c", live="v", publish=False, reason="worse", report="{}",
+        interactions=interactions,
+    )  # fmt: skip
 
 
 @pytest.mark.parametrize(
@@ -36,12 +105,7 @@ def test_another_encoder_is_a_reason_to_train_from_scratch(
     graph: Graph, models: list[str], said: str
 ) -> None:
     graph.write(Q["encoded"], models=models)
-    queries = load("gnn")
-    graph.write(queries.trained, version="v", until=0, interactions=0, encoder="one")
-    graph.write(
-        queries.promote, version="v", slot="blue", trained_at="2030-11-24T10:00:00Z", dim=1, temperature=0.1,
-        metrics="{}", config="{}", serving="{}", items=3,
-    )  # fmt: skip
+    go_live(graph, items=len(models))
     why = reason(graph, Options())
     assert said in why.text
     assert why.skip == ("moved" in said)
@@ -62,3 +126,102 @@ def test_a_run_that_trained_before_an_experiment_began_goes_on_without_publishin
     assert done.counts["published"] is None
     assert "shopgraph experiment stop e && shopgraph gnn write-back new" in done.counts["reason"]
     assert not done.changed
+
+
+def test_nothing_new_trains_nothing_however_old_the_model(graph: Graph) -> None:
+    graph.write(Q["buy"], times=[*range(100)])
+    go_live(graph, items=100, until=99, interactions=100, days=900)
+    why = reason(graph, Options(max_days=0, new_items=0, drift=0))
+    assert (why.skip, why.text) == (True, "the graph has not moved enough")
+
+
+def test_a_shop_that_forgets_as_much_as_it_learns_is_trained_again(graph: Graph) -> None:
+    graph.write(Q["buy"], times=[*range(100)])
+    go_live(graph, items=100, until=99, interactions=100, days=40)
+    graph.write(Q["buy"], times=[*range(6, 106)])
+    why = reason(graph, Options())
+    assert why.figures["new_interactions"] == 6
+    assert (why.skip, why.text, why.warm) == (False, "6 interactions came or went", True)
+    why = reason(graph, Options(new_interactions=0.5, new_items=0.5))
+    assert (why.skip, why.text) == (False, "the live model is 40 days old")
+
+
+@pytest.mark.parametrize("now", [92, 108])
+def test_without_times_what_came_or_went_on_balance_counts(graph: Graph, now: int) -> None:
+    graph.write(Q["buy"], times=[-1 - n for n in range(108)])
+    graph.write(Q["buy"], times=[-1 - n for n in range(now)])
+    go_live(graph, items=108, until=None, interactions=100)
+    why = reason(graph, Options())
+    assert (why.skip, why.text, why.warm) == (False, "8 interactions came or went", False)
+
+
+def test_new_items_alone_are_a_reason_also_once_they_have_vectors(graph: Graph) -> None:
+    graph.write(Q["buy"], times=[*range(100)])
+    go_live(graph, items=100, until=99, interactions=100)
+    graph.write(Q["arrive"], ids=[f"n{n}" for n in range(4)])
+    assert reason(graph, Options()).skip
+    graph.write(Q["encoded"], models=["one", "one"])
+    why = reason(graph, Options())
+    assert (why.skip, why.text) == (False, "6 items are new")
+    assert why.figures["share_of_items"] == pytest.approx(6 / 106, abs=1e-4)
+
+
+def test_a_state_on_which_a_model_was_refused_is_not_trained_on_again(graph: Graph) -> None:
+    def judged() -> Reason:
+        return reason(graph, Options(new_interactions=0.01))
+
+    graph.write(Q["buy"], times=[*range(100)])
+    go_live(graph, items=100, until=50, interactions=50)
+    assert not judged().skip
+    refuse(graph, interactions=100)
+    assert judged().text == "a model that was trained on this very state was refused"
+    graph.write(Q["arrive"], ids=["n"])
+    assert not judged().skip
+    refuse(graph, interactions=100)
+    assert judged().skip
+    graph.write(Q["buy"], times=[*range(1, 101)])  # as many, but others
+    assert not judged().skip
+    refuse(graph, interactions=100)
+    assert judged().skip
+
+
+def test_vectors_that_what_is_bought_has_drifted_from_are_trained_again(graph: Graph) -> None:
+    size, groups = 20, 8
+    chance = np.random.default_rng(1)
+    centres = chance.normal(size=(groups, 16))
+    rows = [
+        {"id": f"{group}-{n}", "vector": (centres[group] + 0.05 * chance.normal(size=16)).tolist()}
+        for group in range(groups)
+        for n in range(size)
+    ]
+    graph.write(Q["place"], rows=rows)
+    graph.write(load("gnn").index_blue, options=vector_index(16))
+    graph.write(Q["wait"])
+    go_live(graph, items=len(rows))
+
+    def bought(stray: int) -> None:
+        """Each item with two of its group; for the first few of a group, the next group's."""
+        pairs = [
+            (f"{group}-{n}", f"{(group + (n < stray)) % groups}-{(n + step) % size}")
+            for group in range(groups)
+            for n in range(size)
+            for step in (1, 7)
+        ]
+        graph.write(Q["together"], pairs=pairs)
+
+    assert drift.measure(graph) is None  # nothing is counted
+    bought(stray=0)
+    why = reason(graph, Options())
+    assert why.skip
+    assert (why.figures["agreement"], why.figures["agreement_at_first"]) == (1, 1)
+    bought(stray=3)
+    why = reason(graph, Options())
+    assert why.skip
+    assert (why.figures["agreement"], why.figures["agreement_at_first"]) == (pytest.approx(0.85), 1)
+    assert not reason(graph, Options(drift=0.1)).skip
+    bought(stray=5)
+    why = reason(graph, Options())
+    assert (why.skip, why.text) == (
+        False,
+        "the vectors agree by 25% less with what is counted than at first",
+    )
