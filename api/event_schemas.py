@@ -1,12 +1,14 @@
 """Events over HTTP."""
 
-from typing import Any, Literal
+from typing import Any
 
 from pydantic import Field, SkipValidation, model_validator
 
 from api.conditions import Strict
+from api.results import EventResult, EventResults
 from kg.told import Event
 
+__all__ = ["EventBatch", "EventResult", "EventResults"]
 MOST_EVENTS = 1_000  # of one request
 
 
@@ -24,22 +26,3 @@ class EventBatch(Strict):
     @classmethod
     def _one(cls, body: Any) -> Any:
         return {"events": [body]} if isinstance(body, dict) and "type" in body else body
-
-
-class EventResult(Strict):
-    """What became of an event."""
-
-    event_id: str | None = Field(description="As given.", examples=["order-17-line-2"])
-    status: Literal["accepted", "duplicate", "pending", "rejected"] = Field(
-        description="pending: kept until its item comes. rejected: not kept; correct it and send it again.",
-        examples=["accepted"],
-    )
-    reason: str | None = Field(None, description="Why it was rejected.", examples=["item_id is missing"])
-
-
-class EventResults(Strict):
-    """What became of the events, in their order. What is not rejected is in the graph."""
-
-    results: list[EventResult] = Field(
-        description="One an event.", examples=[[{"event_id": "1", "status": "accepted", "reason": None}]]
-    )

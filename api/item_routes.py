@@ -12,10 +12,11 @@ from api.problems import ApiError, shown_id
 from api.routes import KeeperOf, guarded
 from api.serving import Keeper
 from api.writer import Writer, WriterOf
-from kg.items import ItemWrite, Stored, checked, remove, store
+from kg.items import Deletion, ItemWrite, Stored, checked, discard, store
 from kg.newcomers import changed_texts, describe, encode, link
 from kg.told import Key, reason_of
 
+Judged = ItemWrite | Deletion | ItemResult
 items = APIRouter(**guarded, tags=["items"])
 ItemId = Annotated[Key, Path(description="The item.", examples=["B004756YJA"])]
 
@@ -35,14 +36,13 @@ async def patch(item_id: ItemId, body: Item, keeper: KeeperOf, writer: WriterOf)
 @items.delete("/items/{item_id}")
 async def delete(item_id: ItemId, keeper: KeeperOf, writer: WriterOf) -> ItemResult:
     """Delete an item with its edges. Once this answers, no recommendation has it."""
-    gone = await writer.transact("deletion of an item", partial(remove, item_ids=[item_id]))
-    keeper.nudge()
-    return _good(ItemResult(item_id=item_id, status="deleted" if gone else "unknown"))
+    (result,) = await _store([Deletion(item_id)], keeper, writer, whole=True)
+    return _good(result)
 
 
 @items.post("/items:bulk")
 async def bulk(body: ItemBatch, keeper: KeeperOf, writer: WriterOf) -> ItemResults:
-    """Many items; bad ones block no good ones."""
+    """Many items to store or to delete; bad ones block no good ones."""
     judged = await asyncio.to_thread(_judged, body.items, whole=body.whole)
     return ItemResults(results=await _store(judged, keeper, writer, whole=body.whole))
 
@@ -61,9 +61,9 @@ def _good(result: ItemResult) -> ItemResult:
     return result
 
 
-def _judged(told: list[Any], *, whole: bool) -> list[ItemWrite | ItemResult]:
-    """Each item ready to be stored, or rejected."""
-    judged: list[ItemWrite | ItemResult] = []
+def _judged(told: list[Any], *, whole: bool) -> list[Judged]:
+    """Each item ready to be stored or deleted, or rejected."""
+    judged: list[Judged] = []
     read = [_read(one) for one in told]
     rows = iter(checked([item.raw() for item in read if isinstance(item, NamedItem)]))
     seen: set[str] = set()
@@ -79,7 +79,7 @@ def _judged(told: list[Any], *, whole: bool) -> list[ItemWrite | ItemResult]:
         if isinstance(row, str) or reason is not None:
             judged.append(ItemResult(item_id=item.item_id, status="rejected", reason=reason))
         else:
-            judged.append(item.write(row, whole=whole))
+            judged.append(Deletion(item.item_id) if item.delete else item.write(row, whole=whole))
     return judged
 
 
@@ -90,18 +90,21 @@ def _read(told: Any) -> NamedItem | ItemResult:
         return ItemResult(item_id=shown_id(told, "item_id"), status="rejected", reason=reason_of(error))
 
 
-async def _store(
-    judged: list[ItemWrite | ItemResult], keeper: Keeper, writer: Writer, *, whole: bool
-) -> list[ItemResult]:
+async def _store(judged: list[Judged], keeper: Keeper, writer: Writer, *, whole: bool) -> list[ItemResult]:
     writes = [item for item in judged if isinstance(item, ItemWrite)]
+    deletions = [item for item in judged if isinstance(item, Deletion)]
     stored: list[Stored] = []
     if writes:
-        stored = await writer.transact("items", partial(store, items=writes, whole=whole))
-    became = {item.item_id: one for item, one in zip(writes, stored, strict=True)}
-    notes = await _describe([i for i, s in became.items() if s.status != "unknown"], keeper, writer)
+        stored += await writer.transact("items", partial(store, items=writes, whole=whole))
+    if deletions:
+        stored += await writer.transact("deletions", partial(discard, items=deletions))
+    changes: list[ItemWrite | Deletion] = [*writes, *deletions]
+    became = {item.item_id: one for item, one in zip(changes, stored, strict=True)}
+    there = [item_id for item_id, one in became.items() if one.status in ("created", "changed")]
+    notes = await _describe(there, keeper, writer)
     keeper.nudge()
     return [
-        _result(item.item_id, became[item.item_id], notes) if isinstance(item, ItemWrite) else item
+        item if isinstance(item, ItemResult) else _result(item.item_id, became[item.item_id], notes)
         for item in judged
     ]
 

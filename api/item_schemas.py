@@ -1,14 +1,16 @@
 """Items over HTTP."""
 
-from typing import Any, Literal
+from typing import Any
 
 from pydantic import AwareDatetime, Field, SkipValidation
 
 from api.conditions import Strict
+from api.results import ItemResult, ItemResults
 from kg import items
 from kg.manifest import Kind
 from kg.told import Key
 
+__all__ = ["Item", "ItemBatch", "ItemResult", "ItemResults", "NamedItem"]
 MOST_ITEMS = 1_000  # of one request
 
 
@@ -61,10 +63,15 @@ class NamedItem(Item):
     """An item with its id."""
 
     item_id: Key = Field(description="Its id.", examples=["B004756YJA"])
+    delete: bool = Field(
+        False, description="Delete it with its edges; its other fields count for nothing.", examples=[True]
+    )
 
     def raw(self) -> dict[str, Any]:
         """For kg.items.checked."""
-        fields = self.model_dump(exclude={"hidden", "relations"})
+        if self.delete:
+            return {"item_id": self.item_id}
+        fields = self.model_dump(exclude={"hidden", "relations", "delete"})
         return fields | {"released_at": self.released_at.timestamp() if self.released_at else None}
 
     def write(self, row: dict[str, Any], *, whole: bool) -> items.ItemWrite:
@@ -89,28 +96,4 @@ class ItemBatch(Strict):
         True,
         description="As PUT: fields that are not given are removed. false: as PATCH, they stay.",
         examples=[False],
-    )
-
-
-class ItemResult(Strict):
-    """What became of an item."""
-
-    item_id: str | None = Field(description="As given.", examples=["B004756YJA"])
-    status: Literal["created", "changed", "deleted", "unknown", "rejected"] = Field(
-        description="unknown: there is no such item to change or delete.", examples=["created"]
-    )
-    reason: str | None = Field(
-        None, description="Why it was rejected.", examples=["price is less than 0: -1"]
-    )
-    attached_events: int = Field(0, description="Events that had waited for it.", examples=[3])
-    notes: list[str] = Field(
-        default_factory=list, description="What could not be done.", examples=[["Unknown items: B0."]]
-    )
-
-
-class ItemResults(Strict):
-    """What became of the items, in their order."""
-
-    results: list[ItemResult] = Field(
-        description="One an item.", examples=[[{"item_id": "B004756YJA", "status": "created"}]]
     )

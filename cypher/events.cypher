@@ -26,6 +26,16 @@ CREATE (e:Event)
 SET e = row.properties
 FOREACH (_ IN CASE WHEN row.pending THEN [1] ELSE [] END | SET e:Pending)
 
+// name: price
+// Keep with purchases what their items cost, where no price was told or kept before.
+// params: event_ids (list of str)
+// returns: nothing
+UNWIND $event_ids AS id
+MATCH (e:Event {eventId: id})
+WHERE e.type = 'purchase'
+MATCH (i:Item {itemId: e.itemId})
+SET e.price = coalesce(e.price, i.price), e.currency = coalesce(e.currency, i.currency)
+
 // name: said
 // Those of some events whose second and basket their edge has, with the largest weight that the log has of it: null where it came from a file.
 // params: rows (list of {user, item, type, relationship, at, time, basket})
@@ -78,6 +88,17 @@ ORDER BY event_id
 UNWIND $event_ids AS id
 MATCH (e:Event {eventId: id})
 REMOVE e:Pending
+
+// name: go
+// Let the events of some items wait again, found by their users.
+// params: item_ids (list of str), types (list of str)
+// returns: nothing
+UNWIND $item_ids AS id
+MATCH (:Item {itemId: id})<-[:VIEWED|ADDED_TO_CART|BOUGHT|RATED]-(u:User)
+WITH DISTINCT id, u.userId AS user
+MATCH (e:Event {userId: user})
+WHERE e.itemId = id AND e.type IN $types
+SET e:Pending
 
 // name: user_edges
 // How much there is of a user: relationships by type, and the events of the log.

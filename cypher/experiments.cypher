@@ -40,20 +40,25 @@ RETURN a.userId AS shopper, a.arm AS arm, count(a) AS answers, sum(size(a.items)
 ORDER BY shopper, arm
 
 // name: credited
-// By shopper and currency, what an experiment led to: places that were viewed, places that were bought from, money.
+// By shopper and currency, what an experiment led to: places that were viewed, places that were bought from, money; counted
+// and priced as in feedback.credited.
 // params: name (str)
-// returns: shopper (str), arm (str), currency (str, '' where the item has no price), clicks (int), purchases (int), revenue (float)
+// returns: shopper (str), arm (str), currency (str, '' where no price is known), clicks (int), purchases (int), revenue (float)
 MATCH (a:Answer {experiment: $name})
 WHERE a.userId IS NOT NULL
 MATCH (e:Event {recommendationId: a.recommendationId})
 WHERE e.type IN ['view', 'purchase'] AND e.itemId IN a.items
+WITH a, e
+ORDER BY e.at, e.eventId
 WITH a, e.itemId AS item, collect(e) AS events
+WITH a, item, events,
+     head([e IN events WHERE e.type = 'view']) AS viewed,
+     head([e IN events WHERE e.type = 'purchase']) AS bought
 OPTIONAL MATCH (i:Item {itemId: item})
-WITH a, i.price AS price, CASE WHEN i.price IS NULL THEN '' ELSE coalesce(i.currency, '?') END AS currency,
-     any(e IN events WHERE e.type = 'view') AS viewed,
-     [e IN events WHERE e.type = 'purchase' | e.weight] AS quantities
-RETURN a.userId AS shopper, a.arm AS arm, currency,
-       sum(CASE WHEN viewed THEN 1 ELSE 0 END) AS clicks,
-       sum(CASE WHEN size(quantities) > 0 THEN 1 ELSE 0 END) AS purchases,
-       coalesce(sum(price * reduce(n = 0.0, q IN quantities | n + q)), 0.0) AS revenue
+UNWIND events AS e
+WITH a, e, viewed, bought, coalesce(e.price, i.price) AS price, coalesce(e.currency, i.currency, '?') AS currency
+RETURN a.userId AS shopper, a.arm AS arm, CASE WHEN price IS NULL THEN '' ELSE currency END AS currency,
+       count(CASE WHEN e = viewed THEN 1 END) AS clicks,
+       count(CASE WHEN e = bought THEN 1 END) AS purchases,
+       toFloat(sum(CASE e.type WHEN 'purchase' THEN price * e.weight END)) AS revenue
 ORDER BY shopper, arm, currency

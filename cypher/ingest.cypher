@@ -113,12 +113,20 @@ MATCH (p:Category {categoryId: row.parent})
 MERGE (c)-[:CHILD_OF]->(p)
 
 // name: store_items
-// New and changed items, with their brand and categories; older links that no longer hold are deleted.
+// New and changed items, with their brand and categories; older links that no longer hold are deleted. Those that were
+// deleted by hand are hidden.
 // params: rows (list of {id, properties, brands, categories})
 // returns: nothing
+WITH [row IN $rows | row.id] AS ids
+CALL (ids) {
+  MATCH (d:Deleted)
+  WHERE d.itemId IN ids
+  RETURN collect(d.itemId) AS deleted
+}
 UNWIND $rows AS row
 MERGE (i:Item {itemId: row.id})
-SET i += row.properties
+SET i += row.properties,
+    i.hidden = CASE WHEN row.id IN deleted THEN true ELSE i.hidden END
 WITH i, row,
      [(i)-[:IN_CATEGORY]->(c) | c.categoryId] AS categories,
      [(i)-[:MADE_BY]->(b) | b.name] AS brands

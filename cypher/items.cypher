@@ -12,9 +12,15 @@ RETURN id AS item_id, i.title AS title, i.description AS description, i.brand AS
        i.attributes AS attributes, coalesce(i.hidden, false) AS hidden
 
 // name: hide
-// Hide items or show them again.
+// Hide items or show them again, whether or not they were deleted before.
 // params: rows (list of {item_id, hidden})
 // returns: nothing
+WITH [row IN $rows | row.item_id] AS ids
+CALL (ids) {
+  MATCH (d:Deleted)
+  WHERE d.itemId IN ids
+  DELETE d
+}
 UNWIND $rows AS row
 MATCH (i:Item {itemId: row.item_id})
 SET i.hidden = CASE WHEN row.hidden THEN true ELSE null END
@@ -45,6 +51,18 @@ CALL (i, l) {
 }
 DETACH DELETE i
 RETURN id AS item_id
+
+// name: bury
+// Remember that items were deleted by hand: a file that still has one brings it back hidden (ingest.store_items).
+// params: ids (list of str)
+// returns: nothing
+CALL () {
+  MATCH (d:Deleted)
+  WHERE d.itemId IN $ids
+  DELETE d
+}
+UNWIND $ids AS id
+CREATE (:Deleted {itemId: id})
 
 // name: undeclare
 // Delete the relations that the shop declared of items.

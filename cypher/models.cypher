@@ -1,19 +1,31 @@
 // Which models there are, and which of them answers.
 
 // name: all
-// Every model that was ever published, the last one first.
+// Every model whose vectors were written or that the gate judged, the one promoted or judged last first.
 // params:
-// returns: version (str), live (bool), slot (str), trained_at (str), promoted_at (str), items (int), metrics (str, JSON), config (str, JSON)
-MATCH (m:Model)
-RETURN m.version AS version,
+// returns: version (str), live (bool), passed (bool, the gate's last word, or null), slot (str), trained_at (str), promoted_at (str), items (int), metrics (str, JSON), config (str, JSON)
+CALL () {
+  MATCH (m:Model)
+  RETURN m.version AS version
+  UNION
+  MATCH (g:Gate)
+  RETURN g.candidate AS version
+}
+OPTIONAL MATCH (m:Model {version: version})
+OPTIONAL MATCH (g:Gate {candidate: version})
+WITH version, m, g
+ORDER BY g.at DESC, g.live
+WITH version, m, head(collect(g)) AS gate
+RETURN version,
        EXISTS { (:Alias {name: 'live'})-[:POINTS_TO]->(m) } AS live,
+       gate.publish AS passed,
        m.slot AS slot,
        toString(m.trainedAt) AS trained_at,
        toString(m.promotedAt) AS promoted_at,
        m.items AS items,
        m.metrics AS metrics,
        m.config AS config
-ORDER BY m.promotedAt DESC, version
+ORDER BY coalesce(m.promotedAt, gate.at) DESC, version
 
 // name: promote
 // Let the alias live point to a model whose vectors are in a slot, in one transaction.

@@ -31,7 +31,7 @@ class Side(NamedTuple):
     shown: int
     clicks: int
     purchases: int
-    unpriced: int  # places bought whose item has no price now, or is gone
+    unpriced: int  # places bought at a price that is not known
     click_through: float | None
     conversion: float | None
     revenue_per_user: dict[str, float]  # by currency
@@ -76,7 +76,7 @@ def compare(graph: Graph, experiment: Experiment) -> Comparison:
     queries = load("experiments")
     shown = graph.read(queries.shown, name=experiment.name)
     credited = graph.read(queries.credited, name=experiment.name)
-    currencies = sorted({row["currency"] for row in credited if row["currency"] and row["purchases"]})
+    currencies = sorted({row["currency"] for row in credited if row["currency"] and row["revenue"]})
     samples = {arm: _sample(arm, shown, credited, currencies) for arm in ("a", "b")}
     sides = [_side(arm, getattr(experiment, arm), sample) for arm, sample in samples.items()]
     a, b = samples["a"], samples["b"]

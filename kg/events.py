@@ -34,6 +34,7 @@ class Event(NamedTuple):
     at: datetime  # whole seconds, UTC
     basket: str | None = None  # basket or session
     weight: float = 1.0  # quantity or rating
+    price: float | None = None  # of one unit, in the item's currency; None: what the item costs
     query: str | None = None  # of a search
     recommendation_id: str | None = None  # the answer that led to it
 
@@ -73,6 +74,7 @@ def store(tx: neo4j.ManagedTransaction, events: Sequence[Event]) -> list[Status]
     _add(tx, [event for event, pending in fresh if event.of_edge and not pending])
     rows = [{"properties": _properties(event), "pending": pending} for event, pending in fresh]
     tx.run(queries.log.text, rows=rows).consume()
+    _price(tx, [event.event_id for event, _ in fresh])
     return statuses
 
 
@@ -92,6 +94,11 @@ def attach_all(graph: Graph) -> int:
 def attach(tx: neo4j.ManagedTransaction, item_ids: list[str]) -> Counter[str]:
     """Add the pending events of items that have just come; returns how many, by item."""
     return _attach(tx, tx.run(load("events").come_for.text, item_ids=item_ids).data())
+
+
+def detach(tx: neo4j.ManagedTransaction, item_ids: Sequence[str]) -> None:
+    """Let the events of items that are about to be deleted wait until the items come back."""
+    tx.run(load("events").go.text, item_ids=list(item_ids), types=list(RELATIONSHIP_OF)).consume()
 
 
 def erase(tx: neo4j.ManagedTransaction, user_id: str) -> tuple[dict[str, int], dict[str, int]]:
@@ -114,8 +121,15 @@ def _known_of(tx: neo4j.ManagedTransaction, user_id: str) -> dict[str, int]:
 
 def _attach(tx: neo4j.ManagedTransaction, rows: list[dict[str, Any]]) -> Counter[str]:
     _add(tx, [Event(**{**row, "at": row["at"].to_native()}) for row in rows])
-    tx.run(load("events").settle.text, event_ids=[row["event_id"] for row in rows]).consume()
+    event_ids = [row["event_id"] for row in rows]
+    tx.run(load("events").settle.text, event_ids=event_ids).consume()
+    _price(tx, event_ids)
     return Counter(row["item_id"] for row in rows)
+
+
+def _price(tx: neo4j.ManagedTransaction, event_ids: list[str]) -> None:
+    """Purchases keep what their items cost now, so that reports do not move with later prices."""
+    tx.run(load("events").price.text, event_ids=event_ids).consume()
 
 
 def _add(tx: neo4j.ManagedTransaction, events: Sequence[Event]) -> None:
@@ -180,6 +194,6 @@ def _edges(moments: dict[tuple[str, str, str], dict[tuple[int, str], float]]) ->
 def _properties(event: Event) -> dict[str, Any]:
     return {
         "eventId": event.event_id, "type": event.type, "userId": event.user_id, "itemId": event.item_id,
-        "at": event.at, "basket": event.basket, "weight": event.weight, "query": event.query,
-        "recommendationId": event.recommendation_id,
+        "at": event.at, "basket": event.basket, "weight": event.weight, "price": event.price,
+        "query": event.query, "recommendationId": event.recommendation_id,
     }  # fmt: skip

@@ -25,8 +25,8 @@ class Figures(NamedTuple):
     shown: int  # places
     clicks: int  # places whose item was viewed
     purchases: int  # places whose item was bought
-    revenue: dict[str, float]  # currency -> price now × quantity; '?' where the item names no currency
-    unpriced: int  # places bought whose item has no price now, or is gone
+    revenue: dict[str, float]  # currency -> price × quantity; '?' where no currency is known
+    unpriced: int  # places bought at a price that is not known
 
     @property
     def click_through(self) -> float | None:
@@ -72,6 +72,6 @@ def _figures(shown: Row, credited: Iterable[Row]) -> Figures:
         shown=shown["shown"],
         clicks=sum(row["clicks"] for row in rows),
         purchases=sum(row["purchases"] for row in rows),
-        revenue={r["currency"]: round(r["revenue"], 6) for r in rows if r["currency"] and r["purchases"]},
+        revenue={r["currency"]: round(r["revenue"], 6) for r in rows if r["currency"] and r["revenue"]},
         unpriced=sum(row["purchases"] for row in rows if not row["currency"]),
     )

@@ -13,14 +13,14 @@ import pyarrow as pa
 
 from kg.columns import ITEMS, RELATIONS
 from kg.driver import Row
-from kg.events import attach
+from kg.events import attach, detach
 from kg.loading import steps
 from kg.manifest import Column, Items, Kind
 from kg.queries import load
 from kg.rows import check
 from kg.sources import REST, Chunk
 
-Status = Literal["created", "changed", "unknown"]
+Status = Literal["created", "changed", "deleted", "unknown"]
 _STEPS = {step.name: step for step in steps([])}
 _Q = load("items")
 _TABLE = Items(
@@ -55,10 +55,16 @@ class ItemWrite(NamedTuple):
         return str(self.fields["item_id"])
 
 
+class Deletion(NamedTuple):
+    """An item to be deleted."""
+
+    item_id: str
+
+
 class Stored(NamedTuple):
     """What became of an item."""
 
-    status: Status  # unknown: a change of an item that there is not
+    status: Status  # unknown: a change or deletion of an item that there is not
     attached: int = 0  # events that had waited for it
     left_out: tuple[str, ...] = ()  # items that its relations name and that are unknown
 
@@ -121,9 +127,17 @@ def store(tx: neo4j.ManagedTransaction, items: Sequence[ItemWrite], *, whole: bo
     ]
 
 
+def discard(tx: neo4j.ManagedTransaction, items: Sequence[Deletion]) -> list[Stored]:
+    """Delete items so that a file that still has them brings them back hidden, until `store` shows them."""
+    gone = remove(tx, [item.item_id for item in items])
+    tx.run(_Q.bury.text, ids=sorted(gone)).consume()
+    return [Stored("deleted" if item.item_id in gone else "unknown") for item in items]
+
+
 def remove(tx: neo4j.ManagedTransaction, item_ids: Sequence[str]) -> set[str]:
-    """Delete items with their edges; returns those that there were. Their events stay in the log."""
+    """Delete items with their edges; returns those that there were. Their events wait for their return."""
     tx.run(load("ingest").take_turn.text, runId="items").consume()
+    detach(tx, item_ids)
     gone = {row["item_id"] for row in tx.run(_Q.remove.text, ids=list(item_ids)).data()}
     tx.run(_Q.stamp.text, ids=[]).consume()
     return gone

@@ -1,4 +1,4 @@
-"""The published models: which there are, which answers, and how another one is let answer."""
+"""The models: which there are, what the gate says of them, which answers, and how another one is let."""
 
 import json
 from collections.abc import Callable
@@ -14,37 +14,43 @@ _Q = load("models")
 
 
 class Model(NamedTuple):
-    """A model that was published at least once."""
+    """A model whose vectors are or were in the graph, or of which only the gate's verdict is."""
 
     version: str
     live: bool
-    slot: str | None  # where its vectors are; None where another model's have taken their place
+    passed: bool | None  # the gate's last word: whether it may be published; None where it was not asked
+    slot: str | None  # where its vectors are; None where there are none, or another model's in their place
     trained_at: str | None  # ISO 8601
-    promoted_at: str | None
+    promoted_at: str | None  # None: it has never answered
     items: int | None
     metrics: dict[str, dict[str, float]]  # model or rival -> metric -> fraction, on its test part
     config: dict[str, Any]
 
 
-def published(graph: Graph) -> list[Model]:
-    """All models, the one promoted last first."""
+def known(graph: Graph) -> list[Model]:
+    """All models, the one promoted or judged last first."""
     return [_model(row) for row in graph.read(_Q.all)]
 
 
+def published(graph: Graph) -> list[Model]:
+    """Those that have answered, the one promoted last first."""
+    return [model for model in known(graph) if model.promoted_at]
+
+
 def find(graph: Graph, version: str) -> Model:
-    """One of them; the start of its version will do.
+    """One of all models; the start of its version will do.
 
     Raises:
         ModelError: no version or several begin so.
     """
-    models = published(graph)
+    models = known(graph)
     found = [m for m in models if m.version == version] or [
         m for m in models if m.version.startswith(version)
     ]
     if len(found) != 1:
-        known = ", ".join(m.version for m in models) or "none"
-        which = "no" if not found else "more than one"
-        raise ModelError(f"{which.capitalize()} published model is called {version!r}; there are: {known}.")
+        there = ", ".join(m.version for m in models) or "none"
+        which = "More than one" if found else "No"
+        raise ModelError(f"{which} model is called {version!r}; there are: {there}.")
     return found[0]
 
 
@@ -55,17 +61,28 @@ def gates(graph: Graph, version: str) -> list[Row]:
 
 
 def promote(
-    graph: Graph, version: str, check: Callable[[neo4j.ManagedTransaction], None] | None = None
+    graph: Graph,
+    version: str,
+    check: Callable[[neo4j.ManagedTransaction], None] | None = None,
+    *,
+    force: bool = False,
 ) -> Model:
     """Let a model answer whose vectors are still in the graph; readers see the old one or the new.
 
     Args:
         check: called in the very transaction that moves the alias; what it raises leaves the alias alone.
+        force: also one that the gate refused.
 
     Raises:
-        ModelError: there is no such model, its vectors are gone, or an experiment needs the live one.
+        ModelError: there is no such model, the gate refused it, its vectors are not in the graph, or an
+            experiment needs the live one.
     """
     model = find(graph, version)
+    if model.passed is False and not force:
+        raise ModelError(
+            f"The gate refused {model.version}: {gates(graph, model.version)[0]['reason']}. To let it answer "
+            f"all the same: shopgraph model promote {model.version} --force"
+        )
 
     def move(tx: neo4j.ManagedTransaction) -> list[Row]:
         if check is not None:
@@ -76,7 +93,7 @@ def promote(
 
     if model.slot is None or not graph.transact("promotion", move):
         raise ModelError(
-            f"The vectors of {model.version} are no longer in the graph. Write them again: "
+            f"The vectors of {model.version} are not in the graph. Write them: "
             f"shopgraph gnn write-back {model.version}"
         )
     return find(graph, model.version)
@@ -104,10 +121,10 @@ def rollback(graph: Graph) -> Model:
     Raises:
         ModelError: there is none.
     """
-    before = [m for m in published(graph) if m.slot is not None and m.promoted_at and not m.live]
+    before = [m for m in published(graph) if m.slot is not None and not m.live]
     if not before:
         raise ModelError("There is no model to go back to: no other one has its vectors in the graph.")
-    return promote(graph, before[0].version)
+    return promote(graph, before[0].version, force=True)
 
 
 def _model(row: Row) -> Model:

@@ -1,7 +1,6 @@
 """The commands `shopgraph model …`."""
 
 from collections.abc import Callable
-from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
@@ -9,35 +8,37 @@ import typer
 from kg.console import emit_json, out
 
 if TYPE_CHECKING:
-    from kg.driver import Graph
+    from kg.driver import Graph, Row
     from kg.models import Model
 
-app = typer.Typer(name="model", no_args_is_help=True, help="The published models, and which of them answers.")
+app = typer.Typer(name="model", no_args_is_help=True, help="The models, and which of them answers.")
 T = TypeVar("T")
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Version = Annotated[str, typer.Argument(help="Version of a model, or how it begins.")]
+_VERDICTS = {True: "passed", False: "refused", None: ""}
 
 
 @app.command("list")
 def list_(as_json: Json = False) -> None:
-    """Every model that was ever published.
+    """Every model that was ever published, held or judged by the gate.
 
     Example: shopgraph model list
     """
     from rich.table import Table
 
-    from kg.models import published
+    from kg.models import known
 
-    models = _on_graph(published)
+    models = _on_graph(known)
     if as_json:
         emit_json([model._asdict() for model in models])
         return
-    table = Table("version", "live", "vectors", "trained", "promoted", "items", "NDCG@20 %")
+    table = Table("version", "live", "gate", "vectors", "trained", "promoted", "items", "NDCG@20 %")
     for m in models:
         figure = m.metrics.get("gnn", {}).get("ndcg@20")
         shown = "" if figure is None else f"{100 * figure:.2f}"
         table.add_row(
-            m.version, "live" if m.live else "", m.slot or "gone", m.trained_at, m.promoted_at,
+            m.version, "live" if m.live else "", _VERDICTS[m.passed], m.slot or "none",
+            *((time or "")[:16] for time in (m.trained_at, m.promoted_at)),  # to the minute
             f"{m.items:,}" if m.items is not None else "", shown,
         )  # fmt: skip
     out.print(table)
@@ -60,7 +61,7 @@ def show(version: Version) -> None:
 
 @app.command()
 def compare(first: Version, second: Version, as_json: Json = False) -> None:
-    """The figures of two models side by side, each on the test part of its own training.
+    """The figures of two models, each on the test part of its own training, and those of the gate.
 
     Example: shopgraph model compare 20261123 20261124
     """
@@ -68,34 +69,38 @@ def compare(first: Version, second: Version, as_json: Json = False) -> None:
 
     from kg.models import find, gates
 
-    models = _on_graph(lambda graph: (find(graph, first), find(graph, second)))
+    def both(graph: "Graph") -> tuple[list["Model"], list["Row"]]:
+        models = [find(graph, version) for version in (first, second)]
+        return models, [gate for model in models for gate in gates(graph, model.version)]
+
+    models, judged = _on_graph(both)
     figures = [m.metrics.get("gnn", {}) for m in models]
     names = [name for name in figures[0] if name in figures[1]]
     if as_json:
-        emit_json({name: [f[name] for f in figures] for name in names})
+        emit_json({"test": {name: [f[name] for f in figures] for name in names}, "gates": judged})
         return
-    table = Table("%", *(m.version for m in models), "difference")
-    for name in names:
-        one, other = (100 * f[name] for f in figures)
-        table.add_row(name, f"{one:.2f}", f"{other:.2f}", f"{other - one:+.2f}")
-    out.print(table)
-    for model in models:
-        for gate in _on_graph(partial(gates, version=model.version)):
-            may = "may be published" if gate["publish"] else "refused"
-            out.print(
-                f"gate, {model.version} against {gate['live']}: {may}: {gate['reason']}", highlight=False
-            )
+    if names:
+        table = Table("%", *(m.version for m in models), "difference")
+        for name in names:
+            one, other = (100 * f[name] for f in figures)
+            table.add_row(name, f"{one:.2f}", f"{other:.2f}", f"{other - one:+.2f}")
+        out.print(table)
+    for gate in judged:
+        _print_gate(gate)
 
 
 @app.command()
-def promote(version: Version) -> None:
+def promote(
+    version: Version,
+    force: Annotated[bool, typer.Option("--force", help="Also one that the gate refused.")] = False,
+) -> None:
     """Let a model answer whose vectors are still in the graph. API processes follow within two seconds.
 
     Example: shopgraph model promote 20261124
     """
     from kg.models import promote as move
 
-    _told(_on_graph(lambda graph: move(graph, version)))
+    _told(_on_graph(lambda graph: move(graph, version, force=force)))
 
 
 @app.command()
@@ -107,6 +112,28 @@ def rollback() -> None:
     from kg.models import rollback as back
 
     _told(_on_graph(back))
+
+
+def _print_gate(gate: "Row") -> None:
+    """A verdict and, where there are some, its figures: overall, then by segment."""
+    from rich.markup import escape
+    from rich.table import Table
+
+    verdict, live = _VERDICTS[gate["publish"]], gate["live"] or "popularity"
+    out.print(
+        f"gate, {gate['candidate']} against {live}: {verdict}: {gate['reason']}",
+        highlight=False,
+        markup=False,
+    )
+    if not gate["report"]["overall"]:
+        return
+    table = Table("NDCG@20 %", "users", "candidate", "live", "difference", "p")
+    for name, row in {"overall": gate["report"]["overall"], **gate["report"]["segments"]}.items():
+        table.add_row(
+            escape(name), f"{row['users']:,}", f"{100 * row['candidate']:.2f}", f"{100 * row['live']:.2f}",
+            f"{100 * row['difference']:+.2f}", f"{row['p']:.4f}",
+        )  # fmt: skip
+    out.print(table)
 
 
 def _told(model: "Model") -> None:

@@ -49,6 +49,14 @@ class Event(BaseModel):
     weight: float = Field(
         1.0, ge=0, le=1e12, allow_inf_nan=False, description="Quantity or rating.", examples=[2]
     )
+    price: float | None = Field(
+        None,
+        ge=0,
+        le=1e12,
+        allow_inf_nan=False,
+        description="What one unit cost, in the item's currency; the item's price where it is missing.",
+        examples=[4.5],
+    )
     query: str | None = Field(
         None, min_length=1, max_length=3_000, description="The words of a search.", examples=["dry hair"]
     )
@@ -78,6 +86,7 @@ class Event(BaseModel):
             at=(self.at or now).astimezone(UTC).replace(microsecond=0),
             basket=self.session_id,
             weight=round(self.weight, 6),
+            price=self.price,
             query=self.query,
             recommendation_id=self.recommendation_id,
         )

@@ -28,6 +28,14 @@ ORDER BY type, item
 MATCH (e:Event)
 RETURN count(e) AS n
 
+// name: prices
+// What was paid.
+// params:
+// returns: price, currency
+MATCH (e:Event)
+RETURN e.price AS price, e.currency AS currency
+ORDER BY e.eventId
+
 // name: ordered
 // A user who bought items in an order, without times.
 // params: user_id, items
@@ -65,6 +73,14 @@ def test_the_next_recommendation_knows_an_event(filled: Graph, client: TestClien
     assert filled.read(READ["edges"], user_id="new") == [{"type": "BOUGHT", "item": "tea-4", "count": 1}]
 
 
+def test_a_purchase_keeps_the_price_that_it_was_told_with(filled: Graph, client: TestClient) -> None:
+    send(client, told("1", item="tea-0"), told("2", item="tea-0", price=1.25))
+    assert filled.read(READ["prices"]) == [
+        {"price": 2.0, "currency": "EUR"},
+        {"price": 1.25, "currency": "EUR"},
+    ]
+
+
 def test_a_timed_event_is_newer_than_what_a_file_put_in_order(filled: Graph, client: TestClient) -> None:
     filled.write(READ["ordered"], user_id="eve", items=["tea-1", "tea-2"])
     send(client, told("1", "purchase", "tools-2", "eve"))
@@ -83,6 +99,7 @@ def test_a_timed_event_is_newer_than_what_a_file_put_in_order(filled: Graph, cli
         (told("x", at="2999-01-01T00:00:00Z"), "2999-01-01 is before 1970 or in the future"),
         (told("x", at="2020-01-01T00:00:00"), "at: Input should have timezone info"),
         (told("x", at=-5), "1969-12-31 is before 1970"),
+        (told("x", price=-1), "price: Input should be greater than or equal to 0"),
         (told("x", weight=-1), "weight: Input should be greater than or equal to 0"),
         (told("x", colour="red"), "colour: Extra inputs are not permitted"),
         ("purchase", "Input should be a valid dictionary"),

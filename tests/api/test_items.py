@@ -175,6 +175,41 @@ def test_bulk_judges_each_item_by_itself(filled: Graph, client: TestClient) -> N
     assert (item["properties"]["title"], item["properties"]["price"]) == ("1 cups of tea", 7)
 
 
+def test_bulk_deletes_beside_what_it_stores(filled: Graph, client: TestClient) -> None:
+    told = [
+        {"item_id": "tea-3", "delete": True, "price": -1},
+        {"item_id": "new", **NEW},
+        {"item_id": "none", "delete": True},
+        {"item_id": "tea-3", "title": "Twice"},
+        {"item_id": "tea-2", "delete": "?"},
+        {"delete": True},
+    ]
+    results = client.post("/v1/items:bulk", json={"items": told}).json()["results"]
+    assert [(r["item_id"], r["status"]) for r in results] == [
+        ("tea-3", "deleted"),
+        ("new", "created"),
+        ("none", "unknown"),
+        ("tea-3", "rejected"),
+        ("tea-2", "rejected"),
+        (None, "rejected"),
+    ]
+    assert filled.read(READ["item"], id="tea-3") == []
+    assert filled.read(READ["item"], id="tea-2") != []
+    assert "tea-3" not in find(client, query="tea")
+    assert problem(client.put("/v1/items/tea-2", json={"delete": True}))["errors"][0]["field"] == "delete"
+
+
+def test_purchases_come_back_with_a_deleted_item(client: TestClient) -> None:
+    put(client, "new", **NEW)
+    send(client, told("1", item="new", user="eve"))
+    client.delete("/v1/items/new")
+    assert ask(client, user_id="eve")["fallback_used"] is not None
+
+    assert put(client, "new", **NEW)["attached_events"] == 1
+
+    wait_for(lambda: ask(client, user_id="eve")["fallback_used"] is None, seconds=5)
+
+
 def test_purchases_that_waited_are_attached(client: TestClient) -> None:
     assert send(client, told("1", item="new", user="eve"))[0] == ("pending", None)
     assert ask(client, user_id="eve")["fallback_used"] is not None

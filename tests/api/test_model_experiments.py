@@ -126,7 +126,7 @@ def test_models_that_cannot_be_compared_are_refused(filled: Graph, run) -> None:
     for words, error, message in [
         (("--a", "model:model-1", "--b", "scenario:x"), SettingsError, "different kinds"),
         (("--a", "model:", "--b", "model:x"), SettingsError, "expected scenario:NAME"),
-        (("--a", "model:model-1", "--b", "model:x"), ModelError, "No published model is called 'x'"),
+        (("--a", "model:model-1", "--b", "model:x"), ModelError, "No model is called 'x'"),
         (("--a", "model:model-1", "--b", "model:model-1"), SettingsError, "nothing to compare"),
     ]:
         with pytest.raises(error, match=message):

@@ -14,6 +14,7 @@ from kg.dataset import from_graph
 from kg.driver import Graph
 from kg.events import Event, attach_all, store
 from kg.ingest import ingest
+from kg.items import remove
 from kg.queries import parse
 from kg.schema import make_keys
 from tests.conftest import empty
@@ -29,6 +30,14 @@ READ = parse(
 // returns:
 UNWIND $ids AS id
 MERGE (:Item {itemId: id})
+
+// name: cost
+// Prices of items.
+// params: ids, price, currency
+// returns:
+UNWIND $ids AS id
+MATCH (i:Item {itemId: id})
+SET i.price = $price, i.currency = $currency
 
 // name: edges
 // All that users did.
@@ -194,6 +203,46 @@ def test_an_event_of_an_unknown_item_waits_for_it(shop: Graph) -> None:
     assert edge["properties"]["weight"] == 5.0
     assert [row["pending"] for row in shop.read(READ["log"])] == [False] * 3
     assert tell(shop, event("1", item="new")) == ["duplicate"]
+
+
+def test_what_was_told_of_an_item_comes_back_with_it(shop: Graph) -> None:
+    told = [event("1"), event("2", at=90, weight=2.0), event("3", "view"), event("4", item="b")]
+    tell(shop, *told, event("5", "impression"), event("6", "search", None, query="a"))
+    before = edges(shop)
+    shop.transact("removal", lambda tx: remove(tx, ["a"]))
+    assert [e["item"] for e in edges(shop)] == ["b"]
+    assert [row["id"] for row in shop.read(READ["log"]) if row["pending"]] == ["1", "2", "3"]
+    assert tell(shop, event("1")) == ["duplicate"]
+    shop.write(READ["items"], ids=["a"])
+
+    assert attach_all(shop) == 3
+
+    assert edges(shop) == before
+    assert not any(row["pending"] for row in shop.read(READ["log"]))
+
+
+def test_a_purchase_keeps_the_price_of_its_moment(shop: Graph) -> None:
+    def prices() -> dict[str, tuple[float | None, str | None]]:
+        rows = {row["id"]: row["properties"] for row in shop.read(READ["log"])}
+        return {id_: (e.get("price"), e.get("currency")) for id_, e in rows.items()}
+
+    def cost(price: float, currency: str | None, *ids: str) -> None:
+        shop.write(READ["items"], ids=ids)
+        shop.write(READ["cost"], ids=ids, price=price, currency=currency)
+
+    cost(2.5, "EUR", "a")
+    tell(shop, event("1"), event("2", price=2.0), event("3", "view"), event("4", item="b"))
+    tell(shop, event("5", item="new"), event("6", item="new", price=7.0))
+    found = {"1": (2.5, "EUR"), "2": (2.0, "EUR"), "3": (None, None), "4": (None, None)}
+    assert prices() == found | {"5": (None, None), "6": (7.0, None)}
+    cost(99.0, "USD", "a", "new")
+    attach_all(shop)
+    found |= {"5": (99.0, "USD"), "6": (7.0, "USD")}
+    assert prices() == found
+    shop.transact("removal", lambda tx: remove(tx, ["a"]))
+    cost(1.0, "JPY", "a", "new")
+    attach_all(shop)
+    assert prices() == found
 
 
 def test_ingest_attaches_what_waits_for_its_items(shop: Graph, tmp_path: Path) -> None:

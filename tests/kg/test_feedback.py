@@ -8,18 +8,19 @@ import pytest
 from typer.testing import CliRunner
 
 from kg.answers import Answer, keep
-from kg.comparison import difference, ratio
+from kg.comparison import compare, difference, ratio
 from kg.driver import Graph
 from kg.errors import SettingsError
 from kg.events import Event, store
 from kg.experiments import Experiment
 from kg.feedback import report
 from kg.feedback_cli import app
+from kg.items import remove
 from kg.queries import parse
 from kg.schema import make_keys
 
 NOW = datetime.now(UTC).replace(microsecond=0)
-ITEMS = parse(
+PRICES = parse(
     "priced",
     """
 // name: items
@@ -29,8 +30,23 @@ ITEMS = parse(
 UNWIND $rows AS row
 CREATE (i:Item)
 SET i = row
+
+// name: reprice
+// Other prices of items.
+// params: ids, price, currency
+// returns:
+UNWIND $ids AS id
+MATCH (i:Item {itemId: id})
+SET i.price = $price, i.currency = $currency
+
+// name: forget
+// Events without prices.
+// params:
+// returns:
+MATCH (e:Event)
+SET e.price = null, e.currency = null
 """,
-)["items"]
+)
 
 
 def answer(id_: str, scenario: str | None, model: str, items: str, days: float = 0) -> Answer:
@@ -50,7 +66,7 @@ def told(graph: Graph) -> Graph:
         {"itemId": "y", "price": 4.0, "currency": "USD"},
         {"itemId": "z"},
     ]
-    graph.write(ITEMS, rows=prices)
+    graph.write(PRICES["items"], rows=prices)
     answers = [
         answer("1", "home", "m1", "x y z"),
         answer("2", "home", "m2", "y x"),
@@ -98,6 +114,47 @@ def test_figures_by_scenario_model_and_position(told: Graph) -> None:
         report(told, "colour")
     with pytest.raises(SettingsError, match="--days is 91"):
         report(told, days=91)
+
+
+def test_revenue_is_that_of_the_purchases_whatever_items_cost_later(told: Graph) -> None:
+    before = [tuple(f) for f in report(told)]
+    told.write(PRICES["reprice"], ids=["x", "y", "z"], price=100.0, currency="GBP")
+    told.transact("removal", lambda tx: remove(tx, ["y"]))
+    changed = [tuple(f) for f in report(told)]
+    assert changed[1] == before[1]
+    assert changed[0][-2:] == ({"GBP": 100.0}, 0)  # z had no price: that of today
+    told.write(PRICES["forget"])  # as purchases were kept before
+    assert report(told)[1][-2:] == ({"GBP": 300.0}, 1)
+
+
+def test_a_place_counts_once_and_each_purchase_at_its_price_and_currency(told: Graph) -> None:
+    told.transact("events", lambda tx: store(tx, [event("m", "purchase", "x", "1", 2)._replace(price=1.5)]))
+    told.write(PRICES["reprice"], ids=["x"], price=9.0, currency="USD")
+    told.transact("events", lambda tx: store(tx, [event("n", "purchase", "x", "1", 1)]))
+    home = report(told)[1]
+    assert (home.clicks, home.purchases, home.unpriced) == (2, 2, 0)
+    assert home.revenue == {"EUR": 7.5 + 3.0, "USD": 12.0 + 9.0}
+
+
+def test_an_experiment_counts_as_reports_do(told: Graph) -> None:
+    arms = [
+        answer(f"t{arm}", "home", "m1", "x y")._replace(experiment="t", arm=arm, user_id=f"user-{arm}")
+        for arm in ("a", "b")
+    ]
+    told.transact("answers", lambda tx: keep(tx, arms))
+    events = [
+        event("m", "view", "x", "ta"),
+        event("n", "purchase", "x", "ta", 3),
+        event("o", "purchase", "y", "tb")._replace(price=3.0),
+        event("p", "purchase", "y", "tb"),
+        event("q", "view", "y", "tb"),
+    ]
+    told.transact("events", lambda tx: store(tx, events))
+    told.write(PRICES["reprice"], ids=["x", "y"], price=100.0, currency="GBP")
+    told.transact("removal", lambda tx: remove(tx, ["y"]))
+    a, b = compare(told, Experiment("t", "scenario", "home", "other", 0.5, NOW)).sides
+    assert (a.clicks, a.purchases, a.unpriced, a.revenue_per_user) == (1, 1, 0, {"EUR": 7.5, "USD": 0.0})
+    assert (b.clicks, b.purchases, b.unpriced, b.revenue_per_user) == (1, 1, 0, {"EUR": 0.0, "USD": 7.0})
 
 
 def test_the_command_prints_them(told: Graph, monkeypatch: pytest.MonkeyPatch) -> None:
