@@ -1,6 +1,6 @@
 """What comes out over HTTP; the same models serve the command line."""
 
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 from pydantic import BaseModel, Field
 
@@ -12,6 +12,50 @@ PartType = Literal[
     "history", "session", "item", "edge", "words", "intent", "popularity", "trend", "novelty", "discount",
     "season", "rule",
 ]  # fmt: skip
+
+
+# Examples for the OpenAPI document.
+EXAMPLE_REASON: Final = {
+    "type": "history",
+    "item_id": "B004756YJA",
+    "title": "Argan oil shampoo",
+    "text": "You bought Argan oil shampoo.",
+    "contribution": 5.48,
+    "share": 100.0,
+}
+_PATH: Final = {
+    "nodes": ["Item:B004756YJA", "Item:B004ZT0SSG"],
+    "relationships": ["BOUGHT_WITH"],
+    "cypher": "MATCH (a:Item {itemId: 'B0'}) RETURN a",
+}
+_ITEM: Final = {
+    "rank": 1,
+    "item_id": "B004ZT0SSG",
+    "score": 5.48,
+    "source": "history",
+    "reasons": [EXAMPLE_REASON],
+    "paths": [_PATH],
+    "fields": {"title": "Hair mask", "price": 9.9},
+}
+_ANSWER: Final = {
+    "recommendation_id": "5b1f0f0f6d9c4f0d8a4c6f6f2b7a9e10",
+    "model_version": "2026-11-23T07-00-00",
+    "graph_version": "run-42",
+    "intent": {"query": "hair mask", "words": "hair mask", "signals": ["history", "words"]},
+    "items": [_ITEM],
+    "fallback_used": None,
+    "filtered_out": {"seen": 12},
+    "notes": [],
+    "next_page_token": None,
+    "took_ms": 7.9,
+}
+_PROBLEM: Final = {
+    "type": "/problems/unknown-item",
+    "title": "Unknown item",
+    "status": 404,
+    "detail": "There is no item 'B0' in the graph.",
+    "instance": "/v1/recommendations:batch#/requests/1",
+}
 
 
 class Reason(BaseModel):
@@ -65,10 +109,10 @@ class Recommendation(BaseModel):
     )
     reasons: list[Reason] = Field(
         description="The parts of the score, largest first; small ones are summed up at the end.",
-        examples=[[]],
+        examples=[[EXAMPLE_REASON]],
     )
     paths: list[Path] | None = Field(
-        description="Ways through the graph behind the largest reasons (explain: paths).", examples=[None]
+        description="Ways through the graph behind the largest reasons (explain: paths).", examples=[[_PATH]]
     )
     fields: dict[str, Any] = Field(
         description="The fields asked for, as they are in the graph now.", examples=[{"title": "Hair mask"}]
@@ -86,7 +130,7 @@ class Fallback(BaseModel):
     """What was answered instead, and why."""
 
     to: str = Field(description="What the answer rests on instead.", examples=["popular"])
-    reason: str = Field(description="Why.", examples=["User 'nobody' is not in the graph."])
+    reason: str = Field(description="Why.", examples=["The graph has no user 'nobody'."])
 
 
 class RecommendationResponse(BaseModel):
@@ -113,10 +157,11 @@ class RecommendationResponse(BaseModel):
     arm: Arm | None = Field(
         None, description="The side of the experiment that this shopper is on.", examples=["a"]
     )
-    intent: Intent = Field(description="How the request was read.", examples=[{"query": None}])
-    items: list[Recommendation] = Field(description="Best first.", examples=[[]])
+    intent: Intent = Field(description="How the request was read.", examples=[{"query": "hair mask"}])
+    items: list[Recommendation] = Field(description="Best first.", examples=[[_ITEM]])
     fallback_used: Fallback | None = Field(
-        description="Set where the request could not be answered as asked.", examples=[None]
+        description="Set where the request could not be answered as asked.",
+        examples=[{"to": "popular", "reason": "The graph has no user 'nobody'."}],
     )
     filtered_out: dict[str, int] = Field(
         description="How many items were left out, by the first reason that holds: an exclusion, a rule "
@@ -126,11 +171,11 @@ class RecommendationResponse(BaseModel):
     sources_left_out: list[SourceLeftOut] = Field(
         default_factory=list,
         description="What could not be looked up in its time, so that the answer rests on the rest.",
-        examples=[[]],
+        examples=[[{"source": "history", "reason": "no answer in 1 s"}]],
     )
     notes: list[str] = Field(
         description="Anything else worth knowing, such as why there are fewer items than asked for.",
-        examples=[["3 of 10 items: no other item meets the filters (price)."]],
+        examples=[["3 of 10 items: no other item is left in the shop (left out: price 812)."]],
     )
     next_page_token: str | None = Field(
         description="Send it as page_token for the items that come after these; null where none is left.",
@@ -154,7 +199,22 @@ class ModelInfo(BaseModel):
 class ModelList(BaseModel):
     """All published models."""
 
-    models: list[ModelInfo] = Field(description="Newest first.", examples=[[]])
+    models: list[ModelInfo] = Field(
+        description="Newest first.",
+        examples=[
+            [
+                {
+                    "version": "2026-11-23T07-00-00",
+                    "live": True,
+                    "slot": "blue",
+                    "dim": 128,
+                    "temperature": 0.1,
+                    "trained_at": "2026-11-23T07:00:00Z",
+                    "metrics": {"recall@10": 0.12},
+                }
+            ]
+        ],
+    )
 
 
 class Problem(BaseModel):
@@ -177,7 +237,7 @@ class BatchResponse(BaseModel):
 
     answers: list[RecommendationResponse | Problem] = Field(
         description="In the order of the requests: an answer, or the problem with this request alone.",
-        examples=[[]],
+        examples=[[_ANSWER, _PROBLEM]],
     )
 
 

@@ -1,8 +1,17 @@
 """What goes into and comes out of `POST /v1/audiences`."""
 
+from typing import Final
+
 from pydantic import BaseModel, Field
 
 from api.conditions import Id, Strict
+
+_REASON: Final = {
+    "item_id": "B004756YJA",
+    "title": "Argan oil shampoo",
+    "event": "BOUGHT",
+    "contribution": 2.31,
+}
 
 
 class AudienceRequest(Strict):
@@ -38,9 +47,7 @@ class AudienceMember(BaseModel):
     )
     reason: AudienceReason = Field(
         description="The past item that adds most.",
-        examples=[
-            {"item_id": "B004756YJA", "title": "Argan oil shampoo", "event": "BOUGHT", "contribution": 2.31}
-        ],
+        examples=[_REASON],
     )
 
 
@@ -55,5 +62,8 @@ class AudienceResponse(BaseModel):
         description="The item, or the items that stand for the need.", examples=[["B004ZT0SSG"]]
     )
     users_scored: int = Field(description="Users with a past who were compared.", examples=[22363])
-    members: list[AudienceMember] = Field(description="Best first.", examples=[[]])
+    members: list[AudienceMember] = Field(
+        description="Best first.",
+        examples=[[{"user_id": "A1YJEY40YUW4SE", "score": 7.4, "reason": _REASON}]],
+    )
     took_ms: float = Field(description="Time spent in the API, in milliseconds.", examples=[912.5])

@@ -151,7 +151,7 @@ class Options(Strict):
         default_factory=list,
         max_length=200,
         description="An item of the session; may be repeated.",
-        examples=[[]],
+        examples=[["B004756YJA"]],
     )
     category: list[Id] = Field(
         default_factory=list,

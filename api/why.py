@@ -1,63 +1,41 @@
 """Why an item is recommended, and why another is not."""
 
 from collections import Counter
-from collections.abc import Collection, Sequence
-from typing import Annotated
+from collections.abc import Collection, Mapping, Sequence
+from itertools import chain
+from typing import Annotated, NamedTuple
 
 import numpy as np
 from fastapi import APIRouter, Body
-from pydantic import BaseModel, Field
 
-from api.answers import Reason
-from api.conditions import Id
+from api.activity import newest
+from api.answers import SourceLeftOut
+from api.columns import Bools
 from api.explain import reasons_of, told
-from api.filters import allowed
-from api.picking import excluded, live_refusal, pinned, with_edges
+from api.filters import allowed, conditions
+from api.picking import Picked, Work, _candidates, excluded, live_refusal, pick, pinned, with_edges
 from api.problems import ApiError
 from api.reads import Reads
-from api.recommender import prepare
+from api.recommender import _order, prepare
 from api.routes import KeeperOf, admitting
 from api.rules import position_of
-from api.schemas import RecommendationRequest
 from api.served import Serving
 from api.signals import Boost, Part
+from api.why_schemas import ExplainRequest, Explanation
+from kg.queries import load
 
+_Q = load("api")
 router = APIRouter(**admitting, tags=["explain"])
 
 
-class ExplainRequest(RecommendationRequest):
-    """A request for recommendations, and the item to explain in it."""
+class Standing(NamedTuple):
+    """Where an item stands in the answer to a request."""
 
-    item_id: Id = Field(description="The item to explain.", examples=["B004ZT0SSG"])
-
-
-class Explanation(BaseModel):
-    """Where the item stands, and what put it there."""
-
-    item_id: str = Field(description="The item.", examples=["B004ZT0SSG"])
-    returned: bool = Field(description="Whether the request would return it.", examples=[False])
-    removed_by: str | None = Field(
-        description="The filter, the exclusion or the rule (rule.<rule_id>) that removes it, whatever it "
-        "scores.",
-        examples=["price"],
-    )
-    rank: int | None = Field(
-        description="Its place among the items that may be returned; null where it is removed.", examples=[57]
-    )
-    score: float = Field(description="What it scores.", examples=[3.1])
-    needed: float | None = Field(
-        description="The score of the last item that is returned; null where fewer are left than wanted.",
-        examples=[4.7],
-    )
-    pinned_by: str | None = Field(
-        None, description="The rule that puts it at its rank, if one.", examples=["december-acme"]
-    )
-    reasons: list[Reason] = Field(description="The parts of its score.", examples=[[]])
-    silent: list[str] = Field(
-        description="What the ranking went by that adds nothing to this item.", examples=[["words"]]
-    )
-    summary: str = Field(description="The answer as a sentence.", examples=["Ranks 57; 4.70 were needed."])
-    model_version: str = Field(description="The model whose vectors scored.", examples=["20261123-070000"])
+    rank: int | None  # None where it is removed
+    needed: float | None  # the score of the last item returned; None where no score would do
+    removed_by: str | None = None
+    pinned_by: str | None = None
+    behind_newer: bool = False
 
 
 @router.post("/explain")
@@ -69,69 +47,124 @@ async def explain(
 
 
 async def explained(request: ExplainRequest, serving: Serving, reads: Reads) -> Explanation:
-    """Score the item as the request would.
+    """Answer the request as the recommendations do, and look where the item stands.
 
     Raises:
-        ApiError: there is no such item, or the request cannot be answered.
+        ApiError: there is no such item, it came just now, or the request cannot be answered.
     """
-    number = serving.snapshot.number.get(request.item_id)
-    if number is None:
-        raise ApiError(404, "unknown-item", f"There is no item {request.item_id!r} in the graph.")
     work = await prepare(request, serving, reads)
-    snapshot, plan, left_out = work.snapshot, work.plan, excluded(work)
-    complying = allowed(snapshot, work.request.filters, left_out, work.placement.conditions).mask
-    scores = work.scorer.all
-    places = await pinned(work, complying, Counter())
-    place, pin = next(((p, pin) for p, pin in places.items() if pin.number == number), (None, None))
-    mask = with_edges(work, complying)
-    mask[[p.number for p in places.values()]] = False
-    removed = next((reason for reason, ids in left_out.items() if request.item_id in ids), None)
-    removed = removed or await live_refusal(work, number)
-    if removed is None and not mask[number] and pin is None:
-        removed = "no_edge"
+    snapshot, plan, gathered = work.snapshot, work.plan, work.gathered
+    number = snapshot.number.get(request.item_id)
+    if number is None:
+        raise await _not_ranked(request.item_id, reads)
+    picked = await pick(work)
+    page = _page(work, picked)
+    stands = await _standing(work, picked, page, number)
     parts = work.scorer.split(np.array([number]))
     score = float(sum(part.values[0] for part in parts))
-    others = np.sort(scores[mask])[::-1]
-    better = int(np.count_nonzero(scores[mask] > scores[number]))
-    rank = None if removed else _rank(place, places, better, len(others))
-    room = request.limit - sum(p <= request.limit for p in places)  # beside what is pinned
-    needed = float(others[room - 1]) if 0 < room <= len(others) else None
-    returned = rank is not None and rank <= request.limit
     telling = {part.type for part in parts if part.values[0]}
+    shoppers = int(snapshot.shoppers[number])
     return Explanation(
         item_id=request.item_id,
-        returned=returned,
-        removed_by=removed,
-        rank=rank,
+        returned=number in page,
+        removed_by=stands.removed_by,
+        rank=stands.rank,
         score=score,
-        needed=needed,
-        pinned_by=pin.rule_id if pin else None,
-        reasons=reasons_of(
-            told(parts, 1), 0, work.gathered.words, int(snapshot.shoppers[number]), snapshot.title
-        ),
+        needed=stands.needed,
+        pinned_by=stands.pinned_by,
+        reasons=reasons_of(told(parts, 1), 0, gathered.words, shoppers, snapshot.title),
         silent=[name for name in plan.going_by if name not in telling],
-        summary=_summary(removed, rank, returned, score, needed) + _by_rules(pin and pin.rule_id, parts),
+        summary=_summary(work, stands, number in page, score) + _by_rules(stands.pinned_by, parts),
+        fallback_used=plan.fallback,
+        sources_left_out=[SourceLeftOut(source=s, reason=why) for s, why in gathered.left_out.items()],
+        notes=[
+            *work.part.notes,
+            *work.placement.notes,
+            *work.understood.notes,
+            *gathered.notes,
+            *picked.notes,
+        ],
         model_version=snapshot.version.model,
     )
 
 
-def _rank(place: int | None, places: Collection[int], better: int, others: int) -> int:
-    """The place of an item that is pinned, or that `better` of the `others` come before."""
-    if place is None:
-        return position_of(better, places)
-    return min(place, others + sorted(places).index(place) + 1)
+async def _not_ranked(item_id: str, reads: Reads) -> ApiError:
+    """The problem with an item that the snapshot lacks."""
+    if await reads.one_list(_Q.live_items, item_ids=[item_id], properties=[], with_categories=False):
+        detail = f"Item {item_id!r} came just now and is not ranked yet: ask again in some seconds."
+        return ApiError(404, "not-ranked-yet", detail)
+    return ApiError(404, "unknown-item", f"There is no item {item_id!r} in the graph.")
 
 
-def _summary(
-    removed: str | None, rank: int | None, returned: bool, score: float, needed: float | None
-) -> str:
-    if removed:
-        return f"Removed by {removed}, whatever it scores ({score:.2f})."
+def _page(work: Work, picked: Picked) -> dict[int, float]:
+    """The scores of the items returned, by their numbers, in their order."""
+    numbers = list(picked.items)
+    parts = work.scorer.split(np.array(numbers, dtype=np.int64))
+    scores = told(parts, len(numbers)).values.sum(axis=0)
+    return {numbers[n]: float(scores[n]) for n in _order(work, picked, scores)}
+
+
+async def _standing(work: Work, picked: Picked, page: dict[int, float], number: int) -> Standing:
+    """Where an item stands, in the order in which the request returns items."""
+    free = [n for n in page if n not in picked.pinned]
+    by_score = len(page) == work.request.limit and not work.request.diversity
+    needed = min((page[n] for n in free), default=None) if by_score else None
+    if number in page:
+        return Standing(list(page).index(number) + 1, needed, pinned_by=picked.pinned.get(number))
+    filters, left_out = work.request.filters, excluded(work)
+    complying = allowed(work.snapshot, filters, left_out, work.placement.conditions).mask
+    places = await pinned(work, complying, Counter())
+    others = with_edges(work, complying)
+    others[[pin.number for pin in places.values()]] = False
+    for place, pin in places.items():
+        if pin.number == number:
+            rank = min(place, int(np.count_nonzero(others)) + sorted(places).index(place) + 1)
+            return Standing(rank, needed, pinned_by=pin.rule_id)
+    removed = await _removed_by(work, left_out, others, number)
+    if removed is not None:
+        return Standing(None, needed, removed)
+    order = np.concatenate(list(_candidates(work, others, work.request.limit)))
+    # Those before the last item returned that are not returned themselves were refused a moment ago.
+    last = np.flatnonzero(np.isin(order, free)).max(initial=-1)
+    rank = position_of(len(free) + int(np.flatnonzero(order == number)[0] - last) - 1, places)
+    first = newest(work.snapshot.arrived, others, work.plan.kind.newest)
+    rivals = [page[n] for n in free if first[n] == first[number]]
+    return Standing(
+        rank, min(rivals, default=None) if by_score else None, behind_newer=bool(free and not rivals)
+    )
+
+
+async def _removed_by(
+    work: Work, left_out: Mapping[str, Collection[str]], complying: Bools, number: int
+) -> str | None:
+    """What takes an item out that is not returned: in the snapshot, or in the graph at this moment."""
+    snapshot, tree = work.snapshot, work.snapshot.categories
+    if complying[number]:
+        return await live_refusal(work, number)
+    if snapshot.columns.hidden[number]:
+        return "hidden"
+    excluded_by = (reason for reason, ids in left_out.items() if snapshot.ids[number] in ids)
+    passing = (
+        *work.placement.conditions(snapshot.table, tree),
+        *conditions(snapshot.table, work.request.filters, tree),
+    )
+    refused_by = (reason for reason, passes in passing if not passes[number])
+    return next(chain(excluded_by, refused_by), "no_edge")
+
+
+def _summary(work: Work, stands: Standing, returned: bool, score: float) -> str:
+    if stands.removed_by:
+        return f"Removed by {stands.removed_by}, whatever it scores ({score:.2f})."
     if returned:
-        return f"Returned at rank {rank} with {score:.2f}."
-    if needed is None:
-        return f"Ranks {rank} with {score:.2f}; rules pin what comes before."
-    return f"Ranks {rank} with {score:.2f}; {needed:.2f} were needed."
+        return f"Returned at rank {stands.rank} with {score:.2f}."
+    ranks = f"Ranks {stands.rank} with {score:.2f};"
+    if stands.needed is not None:
+        return f"{ranks} {stands.needed:.2f} were needed."
+    if work.request.diversity:
+        return f"{ranks} alike items are kept apart."
+    if stands.behind_newer:
+        return f"{ranks} newer items come first."
+    return f"{ranks} rules pin what comes before."
 
 
 def _by_rules(pinned_by: str | None, parts: Sequence[Part]) -> str:

@@ -7,19 +7,25 @@
 Install with `pip install 'shopgraph[client]'`.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, TypeVar
+from urllib.parse import quote
 
 import httpx
 from pydantic import BaseModel, ValidationError
 
-from api.answers import ModelList, Problem, RecommendationResponse
+from api.answers import BatchResponse, ModelList, Problem, RecommendationResponse
 from api.audience_schemas import AudienceMember, AudienceRequest
+from api.results import EventResult, EventResults, ItemResult
 from api.scenario_schemas import NamedScenario, Rule, Scenario, ScenarioList
 from api.schemas import Options, RecommendationRequest, RelatedOptions
+from api.search_schemas import SearchResponse
 from api.suggest_schemas import SuggestResponse
 from api.trend_schemas import TrendOptions, TrendResponse
+from api.why_schemas import ExplainRequest, Explanation
+
+Answer = TypeVar("Answer", bound=BaseModel)
 
 
 class ProblemError(Exception):
@@ -54,42 +60,62 @@ class Client:
 
     def recommendations(self, request: RecommendationRequest) -> RecommendationResponse:
         """Items for a user, a session, an item, words, or any of these together."""
-        answer = self._send("POST", "/v1/recommendations", json=_body(request))
-        return RecommendationResponse.model_validate_json(answer.content)
+        return self._ask(RecommendationResponse, "POST", "/v1/recommendations", json=_body(request))
+
+    def batch(self, requests: Iterable[RecommendationRequest]) -> list[RecommendationResponse | Problem]:
+        """Up to 20 recommendations without an item twice; where one fails, its problem is in its place."""
+        body = {"requests": [_body(request) for request in requests]}
+        return self._ask(BatchResponse, "POST", "/v1/recommendations:batch", json=body).answers
 
     def replay(self, recommendation_id: str) -> RecommendationResponse:
         """An answer of the last 24 hours as it was given."""
-        answer = self._send("GET", f"/v1/recommendations/{recommendation_id}")
-        return RecommendationResponse.model_validate_json(answer.content)
+        return self._ask(RecommendationResponse, "GET", f"/v1/recommendations/{recommendation_id}")
 
     def for_user(self, user_id: str, options: Options | None = None) -> RecommendationResponse:
         """Items for a user."""
-        return self.recommendations((options or Options()).request("for_you", user_id, []))
+        return self.recommendations((options or Options()).request(None, user_id, []))
 
     def related(self, item_id: str, options: RelatedOptions | None = None) -> RecommendationResponse:
         """Items similar to an item, bought with it, going with it or able to replace it."""
         options = options or RelatedOptions()
-        return self.recommendations(options.request(options.kind, options.user_id, [item_id]))
+        if options.scenario is None or "kind" in options.model_fields_set:
+            return self.recommendations(options.request(options.kind, options.user_id, [item_id]))
+        # only the API knows the scenario's kind
+        path = f"/v1/items/{quote(item_id, safe='')}/related"
+        return self._ask(RecommendationResponse, "GET", path, params=_params(options))
+
+    def search(self, query: str, options: Options | None = None) -> SearchResponse:
+        """Items for words alone, with facets."""
+        params = _params(options or Options()) | {"query": query}
+        return self._ask(SearchResponse, "GET", "/v1/search", params=params)
+
+    def explain(self, request: ExplainRequest) -> Explanation:
+        """Why an item is recommended, or why not."""
+        return self._ask(Explanation, "POST", "/v1/explain", json=_body(request))
 
     def suggest(self, typed: str, limit: int = 10) -> SuggestResponse:
         """Completions and next keywords; a space at the end says that the last word is finished."""
-        answer = self._send("GET", "/v1/suggest", params={"q": typed, "limit": limit})
-        return SuggestResponse.model_validate_json(answer.content)
+        return self._ask(SuggestResponse, "GET", "/v1/suggest", params={"q": typed, "limit": limit})
 
     def trends(self, options: TrendOptions | None = None) -> TrendResponse:
         """Categories in which most happens lately, or more than usual."""
-        params = (options or TrendOptions()).model_dump(exclude_none=True)
-        return TrendResponse.model_validate_json(self._send("GET", "/v1/trends", params=params).content)
+        return self._ask(TrendResponse, "GET", "/v1/trends", params=_params(options or TrendOptions()))
 
-    def search(self, query: str, **options: Any) -> dict[str, Any]:
-        """Items for words alone, with facets; `options` are the query parameters of `GET /v1/search`."""
-        found: dict[str, Any] = self._send("GET", "/v1/search", params={"query": query, **options}).json()
-        return found
+    def events(self, events: Iterable[Mapping[str, Any]]) -> list[EventResult]:
+        """What became of up to 1,000 events, each told as docs/writes.md has it and judged by itself."""
+        return self._ask(EventResults, "POST", "/v1/events", json={"events": [*events]}).results
 
-    def explain(self, **body: Any) -> dict[str, Any]:
-        """Why an item is recommended, or why not; `body` are the fields of `POST /v1/explain`."""
-        found: dict[str, Any] = self._send("POST", "/v1/explain", json=body).json()
-        return found
+    def put_item(self, item_id: str, **fields: Any) -> ItemResult:
+        """A new item, or all that is known of one: the JSON fields of `PUT /v1/items/{item_id}`."""
+        return self._ask(ItemResult, "PUT", f"/v1/items/{quote(item_id, safe='')}", json=fields)
+
+    def patch_item(self, item_id: str, **fields: Any) -> ItemResult:
+        """Some fields of an item; the others stay."""
+        return self._ask(ItemResult, "PATCH", f"/v1/items/{quote(item_id, safe='')}", json=fields)
+
+    def delete_item(self, item_id: str) -> ItemResult:
+        """Delete an item with its edges."""
+        return self._ask(ItemResult, "DELETE", f"/v1/items/{quote(item_id, safe='')}")
 
     def audiences(self, request: AudienceRequest, timeout: float = 600.0) -> Iterator[AudienceMember]:
         """The users whom an item or a need suits best, best first, as they arrive.
@@ -109,18 +135,15 @@ class Client:
 
     def scenarios(self) -> list[NamedScenario]:
         """All placements with their rules."""
-        answer = self._send("GET", "/v1/scenarios")
-        return ScenarioList.model_validate_json(answer.content).scenarios
+        return self._ask(ScenarioList, "GET", "/v1/scenarios").scenarios
 
     def save_scenario(self, name: str, scenario: Scenario) -> NamedScenario:
         """A placement in place of the one of that name; without rules given, its rules stay."""
-        answer = self._send("PUT", f"/v1/scenarios/{name}", json=_body(scenario))
-        return NamedScenario.model_validate_json(answer.content)
+        return self._ask(NamedScenario, "PUT", f"/v1/scenarios/{name}", json=_body(scenario))
 
     def save_rule(self, scenario: str, rule_id: str, rule: Rule) -> NamedScenario:
         """One rule of a placement, in place of the one of that id; returns the placement."""
-        answer = self._send("PUT", f"/v1/scenarios/{scenario}/rules/{rule_id}", json=_body(rule))
-        return NamedScenario.model_validate_json(answer.content)
+        return self._ask(NamedScenario, "PUT", f"/v1/scenarios/{scenario}/rules/{rule_id}", json=_body(rule))
 
     def delete_scenario(self, name: str, rule_id: str | None = None) -> None:
         """Delete a placement, or one rule of it."""
@@ -128,7 +151,7 @@ class Client:
 
     def models(self) -> ModelList:
         """The published models and which of them is live."""
-        return ModelList.model_validate_json(self._send("GET", "/v1/models").content)
+        return self._ask(ModelList, "GET", "/v1/models")
 
     def close(self) -> None:
         """Close the connection."""
@@ -142,6 +165,9 @@ class Client:
     ) -> None:
         self.close()
 
+    def _ask(self, model: type[Answer], method: str, path: str, **content: Any) -> Answer:
+        return model.model_validate_json(self._send(method, path, **content).content)
+
     def _send(self, method: str, path: str, **content: Any) -> httpx.Response:
         response = self._http.request(method, path, headers=self._headers, **content)
         if response.is_error:
@@ -151,6 +177,10 @@ class Client:
 
 def _body(model: BaseModel) -> dict[str, Any]:
     return model.model_dump(mode="json", exclude_unset=True, by_alias=True)
+
+
+def _params(options: BaseModel) -> dict[str, Any]:
+    return options.model_dump(mode="json", exclude_unset=True, exclude_none=True)
 
 
 def _problem(response: httpx.Response) -> ProblemError:

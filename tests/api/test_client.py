@@ -2,18 +2,25 @@
 
 import subprocess
 import sys
+from typing import Any
 
 import httpx
 import pytest
 from fastapi.testclient import TestClient
 
+from api.answers import Problem, RecommendationResponse
 from api.app import create_app
 from api.audience_schemas import AudienceRequest
 from api.scenario_schemas import Rule, Scenario
 from api.schemas import Filters, Options, RecommendationRequest, RelatedOptions
+from api.why_schemas import ExplainRequest
 from kg.driver import Graph
+from kg.encode import vector_index
+from kg.queries import load
+from kg.schema import make_keys
 from kg.settings import Settings
 from shopgraph.client import Client, ProblemError
+from tests.api.test_recommendations import wait_for
 
 
 @pytest.fixture
@@ -33,6 +40,67 @@ def test_every_method_answers_with_its_model(shop: Client) -> None:
     assert shop.suggest("gard", limit=1).suggestions[0].text == "Garden"
     assert [m.user_id for m in shop.audiences(AudienceRequest(item_id="tea-3", limit=1))] == ["ann"]
     assert [m.version for m in shop.models().models] == ["model-1"]
+
+
+def test_search_and_explanations_are_typed(shop: Client) -> None:
+    found = shop.search("tea", Options(limit=2, brand=["Acme"], in_stock=True))
+    assert len(found.items) == 2
+    assert [(v.value, v.count) for v in found.facets.brand] == [("Acme", 6)]
+    after = shop.search("tea", Options(limit=2, brand=["Acme"], page_token=found.next_page_token))
+    assert not {i.item_id for i in found.items} & {i.item_id for i in after.items}
+    why = shop.explain(ExplainRequest(item_id="tea-0", user_id="ann"))
+    assert (why.returned, why.removed_by, why.reasons[0].type) == (False, "seen", "history")
+
+
+def test_a_batch_has_a_problem_in_the_place_of_what_fails(shop: Client) -> None:
+    first, failed, last = shop.batch(
+        [
+            RecommendationRequest(query="tea", limit=3),
+            RecommendationRequest(kind="similar", item_ids=["nothing"]),
+            RecommendationRequest(query="tea", limit=3),
+        ]
+    )
+    assert isinstance(first, RecommendationResponse)
+    assert isinstance(last, RecommendationResponse)
+    assert not {i.item_id for i in first.items} & {i.item_id for i in last.items}
+    assert isinstance(failed, Problem)
+    assert failed.status == 404
+
+
+def test_events_and_items_are_written(shop: Client, filled: Graph) -> None:
+    make_keys(filled)
+    filled.write(load("encode").create_index, options=vector_index(384))
+    filled.write(load("ingest").await_indexes)
+    bought = {"event_id": "1", "type": "purchase", "user_id": "zoe", "item_id": "tea-9"}
+    waiting, refused = shop.events([bought, {"event_id": "2", "type": "view"}])
+    assert (waiting.status, refused.status) == ("pending", "rejected")
+    assert refused.reason == "neither user_id nor session_id is given"
+
+    created = shop.put_item("tea-9", title="Oolong tea leaves", categories=["Food > Tea"], price=3.0)
+    assert (created.item_id, created.status, created.attached_events) == ("tea-9", "created", 1)
+    assert shop.patch_item("tea-9", price=4.5).status == "changed"
+    exact = Options(limit=1, fields=["title", "price"])
+    wait_for(lambda: [i.item_id for i in shop.search("oolong", exact).items] == ["tea-9"], seconds=5)
+    (item,) = shop.search("oolong", exact).items
+    assert item.fields == {"title": "Oolong tea leaves", "price": 4.5}
+    assert shop.delete_item("tea-9").status == "deleted"
+    with pytest.raises(ProblemError, match="404 Unknown item"):
+        shop.patch_item("tea-9", price=1)
+
+
+def test_a_scenario_chooses_the_kind_unless_the_caller_does(shop: Client) -> None:
+    shop.save_scenario("product", Scenario(kind="bought_together"))
+    shop.save_scenario("plain", Scenario(kind=None))
+
+    def related(**options: Any) -> str:
+        return shop.related("tea-0", RelatedOptions(limit=1, **options)).items[0].item_id
+
+    assert related(scenario="product", in_stock=True) == "coffee-1"
+    assert related(scenario="product", kind="similar") == related(scenario="plain") == related()
+    shop.save_scenario("hot", Scenario(kind="trending"))
+    hot = shop.for_user("ann", Options(scenario="hot", limit=1))
+    assert hot.intent.signals == ["popularity"]
+    assert "history" in shop.for_user("ann").intent.signals
 
 
 def test_filters_arrive_as_they_are_meant(shop: Client) -> None:

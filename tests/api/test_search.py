@@ -1,9 +1,14 @@
 """Search, facets, what words change, and why an item is where it is."""
 
+import json
 from typing import Any
 
 import pytest
 from fastapi.testclient import TestClient
+
+from api.search import facets_of
+from kg.driver import Graph
+from tests.api import shop
 
 
 def search(client: TestClient, **params: Any) -> dict[str, Any]:
@@ -32,14 +37,57 @@ def test_words_find_items_by_how_they_are_written_and_by_what_they_mean(client: 
     assert {r["type"] for r in found["items"][0]["reasons"]} == {"words"}
 
 
-def test_facets_count_the_results(client: TestClient) -> None:
-    facets = search(client, query="tea", limit=2)["facets"]
+def test_facets_count_the_results(client: TestClient, filled: Graph) -> None:
+    filled.write(shop.WRITES["set"], item="tools-5", properties={"attributes": "no JSON"})
+    facets = search(client, query="tea", limit=2, fields=["title"])["facets"]
     assert facets["counted"] == 18
-    assert {v["value"]: v["count"] for v in facets["brand"]} == {"Acme": 9, "Borealis": 9}
-    assert {v["value"]: v["count"] for v in facets["category"]} == {
-        "Food": 12, "Tea": 6, "Coffee": 6, "Garden": 6,
-    }  # fmt: skip
+    assert counts(facets["brand"]) == {"Acme": 9, "Borealis": 9}
+    assert counts(facets["category"]) == {"Food": 12, "Tea": 6, "Coffee": 6, "Garden": 6}
     assert facets["price"] == {"lowest": 2.0, "median": 8.0, "highest": 14.0}
+    assert {name: counts(values) for name, values in facets["attributes"].items()} == {
+        "Pack": {"1 pieces": 6, "2 pieces": 6, "3 pieces": 5},
+        "organic": {"true": 9, "false": 8},
+    }
+    (value,) = (v for v in facets["attributes"]["Pack"] if v["count"] == 5)
+    found = recommend(client, filters={"attributes": {"Pack": [value["value"]]}}, limit=18)
+    assert len(found["items"]) == 5
+
+
+def test_values_count_once_a_result_and_in_any_case() -> None:
+    told = [{"Colour": ["Red", "red"], "size": 12.0}, {"colour": "RED", "size": "12"}, {"colour": "blue"}]
+    nothing = {"categories": None, "brand": None, "price": None}
+    facets = facets_of([nothing | {"attributes": json.dumps(of)} for of in told])
+    assert {name: counts([v.model_dump() for v in of]) for name, of in facets.attributes.items()} == {
+        "Colour": {"Red": 2, "blue": 1},
+        "size": {"12": 2},
+    }
+    assert (facets.category, facets.brand, facets.price) == ([], [], None)
+
+
+def test_pages_of_a_search_never_repeat_an_item_and_keep_the_facets(client: TestClient) -> None:
+    everything = search(client, query="tea", limit=100)
+    pages = [search(client, query="tea", limit=7)]
+    while token := pages[-1]["next_page_token"]:
+        pages.append(search(client, query="tea", limit=7, page_token=token))
+
+    assert [len(page["items"]) for page in pages] == [7, 7, 4]
+    shown = [item["item_id"] for page in pages for item in page["items"]]
+    assert shown == [item["item_id"] for item in everything["items"]]
+    assert [page["facets"] for page in pages] == [everything["facets"]] * 3
+
+
+def test_a_search_answers_as_the_recommendations_of_its_kind_do(client: TestClient) -> None:
+    client.put("/v1/scenarios/home", json={"diversity": 0.6}).raise_for_status()
+    for limit in (2, 20):
+        found = search(client, query="tea", scenario="home", limit=limit)
+        answer = recommend(client, query="tea", kind="search", scenario="home", limit=limit)
+        assert found["items"] == answer["items"]
+        assert found["notes"] == answer["notes"]
+        assert len(found["notes"]) == (limit > 18)
+
+
+def counts(facet: list[dict[str, Any]]) -> dict[str, int]:
+    return {value["value"]: value["count"] for value in facet}
 
 
 def test_a_bad_query_is_named(client: TestClient) -> None:
@@ -50,13 +98,16 @@ def test_a_bad_query_is_named(client: TestClient) -> None:
 
 
 def test_a_price_in_the_words_filters_and_is_told(client: TestClient) -> None:
-    answer = recommend(client, query="tea under $6", limit=18)
-    assert answer["intent"]["prices"] == {"gte": None, "lte": 6.0, "currency": "USD", "confidence": 0.9}
+    answer = recommend(client, query="tea under 6 €", limit=18)
+    assert answer["intent"]["prices"] == {"gte": None, "lte": 6.0, "currency": "EUR", "confidence": 0.9}
     assert answer["intent"]["words"] == "tea"
     assert {item["fields"]["price"] for item in answer["items"]} == {2.0, 5.0}
     assert answer["items"][0]["item_id"].startswith("tea-")
 
-    widened = recommend(client, query="tea under $1", limit=3)
+    elsewhere = recommend(client, query="tea under $6", limit=18)
+    assert elsewhere["notes"] == ["The words name a price in USD, items have EUR: it filters nothing."]
+
+    widened = recommend(client, query="tea under 1 €", limit=3)
     assert len(widened["items"]) == 3
     assert any("price" in note for note in widened["notes"])
 
