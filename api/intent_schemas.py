@@ -10,7 +10,7 @@ Finding = Literal["negated", "relation", "on_sale", "breadth", "out_of_scope"]
 class NamedPrices(BaseModel):
     """Bounds that the words set."""
 
-    gte: float | None = Field(description="Lowest price.", examples=[None])
+    gte: float | None = Field(description="Lowest price.", examples=[5])
     lte: float | None = Field(description="Highest price.", examples=[20])
     currency: str | None = Field(description="As named, ISO 4217; nothing is converted.", examples=["USD"])
     confidence: float = Field(description="From 0.5 on it filters the items.", examples=[0.9])
@@ -68,7 +68,9 @@ class Intent(BaseModel):
         examples=[{"color": {"deep red": 0.8}}],
     )
     prices: NamedPrices | None = Field(
-        None, description="Bounds of the price that the words set.", examples=[{"lte": 20}]
+        None,
+        description="Bounds of the price that the words set.",
+        examples=[{"gte": None, "lte": 20, "currency": "USD", "confidence": 0.9}],
     )
     on_sale: bool = Field(
         False, description="Whether the words ask for what costs less than usual.", examples=[False]
@@ -82,7 +84,7 @@ class Intent(BaseModel):
         None,
         description="The relation asked for to the items looked at, or to the one that the words name by its "
         "title; it becomes the kind.",
-        examples=[None],
+        examples=["substitutes"],
     )
     breadth: Literal["broad", "exact"] | None = Field(
         None, description="Whether the words mean a few items or many.", examples=["broad"]

@@ -124,7 +124,7 @@ async def _others(work: Work, mask: Bools, left_out: Counter[str]) -> dict[int, 
     """The best items of `mask`, best first: `limit` of them and one more where there are as many."""
     found: dict[int, LiveItem] = {}
     wanted = work.request.limit + _SPARE
-    for batch in _candidates(work, mask, wanted):
+    for batch in in_order(work, mask, wanted):
         for start in range(0, len(batch), wanted):
             numbers = batch[start : start + wanted].tolist()
             live, refused = await _checked(work, numbers)
@@ -138,7 +138,7 @@ async def _others(work: Work, mask: Bools, left_out: Counter[str]) -> dict[int, 
     return found
 
 
-def _candidates(work: Work, mask: Bools, wanted: int) -> Iterator[Numbers]:
+def in_order(work: Work, mask: Bools, wanted: int) -> Iterator[Numbers]:
     """The items in the order in which they are to be shown, in batches of which the first will mostly do."""
     request, snapshot, plan, scorer = work.request, work.snapshot, work.plan, work.scorer
     first = newest(snapshot.arrived, mask, plan.kind.newest)

@@ -181,11 +181,11 @@ async def _items(work: Work, picked: Picked) -> list[Recommendation]:
             pinned_by=picked.pinned.get(numbers[column]),
             fields=_fields(work.request, picked.items[numbers[column]]),
         )
-        for rank, column in enumerate(_order(work, picked, scores), start=1)
+        for rank, column in enumerate(order_of(work, picked, scores), start=1)
     ]
 
 
-def _order(work: Work, picked: Picked, scores: Floats) -> list[int]:
+def order_of(work: Work, picked: Picked, scores: Floats) -> list[int]:
     """Places among the items picked, in the order of the float64 sums unless another one was asked for."""
     order = list(range(len(scores)))
     if work.request.diversity:

@@ -13,10 +13,10 @@ from api.answers import SourceLeftOut
 from api.columns import Bools
 from api.explain import reasons_of, told
 from api.filters import allowed, conditions
-from api.picking import Picked, Work, _candidates, excluded, live_refusal, pick, pinned, with_edges
+from api.picking import Picked, Work, excluded, in_order, live_refusal, pick, pinned, with_edges
 from api.problems import ApiError
 from api.reads import Reads
-from api.recommender import _order, prepare
+from api.recommender import order_of, prepare
 from api.routes import KeeperOf, admitting
 from api.rules import position_of
 from api.served import Serving
@@ -101,7 +101,7 @@ def _page(work: Work, picked: Picked) -> dict[int, float]:
     numbers = list(picked.items)
     parts = work.scorer.split(np.array(numbers, dtype=np.int64))
     scores = told(parts, len(numbers)).values.sum(axis=0)
-    return {numbers[n]: float(scores[n]) for n in _order(work, picked, scores)}
+    return {numbers[n]: float(scores[n]) for n in order_of(work, picked, scores)}
 
 
 async def _standing(work: Work, picked: Picked, page: dict[int, float], number: int) -> Standing:
@@ -123,7 +123,7 @@ async def _standing(work: Work, picked: Picked, page: dict[int, float], number: 
     removed = await _removed_by(work, left_out, others, number)
     if removed is not None:
         return Standing(None, needed, removed)
-    order = np.concatenate(list(_candidates(work, others, work.request.limit)))
+    order = np.concatenate(list(in_order(work, others, work.request.limit)))
     # Those before the last item returned that are not returned themselves were refused a moment ago.
     last = np.flatnonzero(np.isin(order, free)).max(initial=-1)
     rank = position_of(len(free) + int(np.flatnonzero(order == number)[0] - last) - 1, places)
