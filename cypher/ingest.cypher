@@ -179,6 +179,15 @@ CREATE (u)-[r:$($type) {
 }]->(i)
 SET r += $splits[$split[n]]
 
+// name: buried
+// Those of some items that were deleted by hand and are gone.
+// params: ids (list of str)
+// returns: id
+UNWIND $ids AS id
+MATCH (:Deleted {itemId: id})
+WHERE NOT EXISTS { (:Item {itemId: id}) }
+RETURN id
+
 // name: update_edges
 // Edges whose events, weight, position or split are not what they were, absolute values.
 // params: rows (list of {user, item, type, first, last, properties})

@@ -5,6 +5,13 @@
 CREATE CONSTRAINT item_key IF NOT EXISTS
 FOR (i:Item) REQUIRE i.itemId IS UNIQUE
 
+// name: deleted_key
+// One marker an item that was deleted by hand.
+// params:
+// returns: nothing
+CREATE CONSTRAINT deleted_key IF NOT EXISTS
+FOR (d:Deleted) REQUIRE d.itemId IS UNIQUE
+
 // name: user_key
 // One node a user.
 // params:

@@ -4,7 +4,7 @@ Every step gives absolute values and writes only what differs, so a batch applie
 """
 
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
@@ -160,7 +160,7 @@ def _create_edges(
         split=[distinct[words] for words in worded],
         splits=[dict(zip(splits, words, strict=True)) for words in distinct],
     )  # fmt: skip
-    return _complete(counts, len(places))
+    return _complete(tx, counts, [(item,) for item in columns["item_id"]])
 
 
 def _relations(tx: neo4j.ManagedTransaction, batch: pa.RecordBatch) -> Change:
@@ -181,7 +181,7 @@ def _relations(tx: neo4j.ManagedTransaction, batch: pa.RecordBatch) -> Change:
         ends = {"from": [pair[0] for pair in pairs], "to": [pair[1] for pair in pairs]}
         source = f"declared:{relation}"
         counts = _run(tx, queries.create_relations, kind=kind, relation=relation, source=source, **ends)
-        created += _complete(counts, len(pairs))
+        created += _complete(tx, counts, pairs)
     return Change(created)
 
 
@@ -215,10 +215,16 @@ def _intents(tx: neo4j.ManagedTransaction, batch: pa.RecordBatch) -> Change:
     return Change(created, len(links) - created + len(said) - new)
 
 
-def _complete(counts: Counts, expected: int) -> int:
-    if counts.relationships_created != expected:
-        raise IngestError(
-            f"{expected - counts.relationships_created:,} rows name users or items that have left the graph "
-            "since the data was staged. Run the same command again with --force."
-        )
-    return expected
+def _complete(tx: neo4j.ManagedTransaction, counts: Counts, rows: Sequence[tuple[str, ...]]) -> int:
+    """How many edges were created: one for each row, but for those that name an item deleted by hand."""
+    created = counts.relationships_created
+    if created < len(rows):
+        ids = sorted({item_id for row in rows for item_id in row})
+        buried = {item_id for (item_id,) in _read(tx, load("ingest").buried, ids=ids)}
+        missing = sum(buried.isdisjoint(row) for row in rows) - created
+        if missing:
+            raise IngestError(
+                f"{missing:,} rows name users or items that have left the graph since the data was staged. "
+                "Run the same command again with --force."
+            )
+    return created

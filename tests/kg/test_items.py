@@ -3,12 +3,16 @@
 from pathlib import Path
 
 import pytest
+from neo4j import ManagedTransaction
 
 from kg.driver import Graph
+from kg.errors import IngestError
 from kg.ingest import ingest
 from kg.items import Deletion, ItemWrite, checked, discard, remove, store
+from kg.loading import Change, steps
 from kg.queries import parse
 from kg.schema import make_keys
+from kg.staging import stage
 from tests.kg.made_up import write_csv
 
 SHOWN = parse(
@@ -96,3 +100,23 @@ def test_what_files_took_back_comes_back_with_them(graph: Graph, folder: Path) -
     graph.transact("prune", lambda tx: remove(tx, ["a"]))
     load_files(graph, folder, "second")
     assert shown(graph) == ["a", "b", "c"]
+
+
+def test_new_rows_of_a_deleted_item_load_without_it(graph: Graph, folder: Path) -> None:
+    write_csv(folder / "events.csv", ["user", "item", "type"], [["bea", item, "purchase"] for item in "ab"])
+    staged = stage(folder, folder / "shop.toml", folder.parent / "home")
+
+    def bought_too(tx: ManagedTransaction) -> int:
+        found = Change()
+        for step in (step for step in steps([]) if step.name in ("users", "interactions")):
+            for batch in staged.batches(f"FROM {step.table}"):
+                found = step.load(tx, batch)
+        return found.created
+
+    delete(graph, "a")
+    assert graph.transact("edges", bought_too) == 1
+    assert [row["item"] for row in graph.read(SHOWN["bought"])] == ["b", "b", "c"]
+
+    graph.transact("pruned", lambda tx: remove(tx, ["b"]))
+    with pytest.raises(IngestError, match=r"^1 rows name users or items that have left the graph"):
+        graph.transact("edges", bought_too)
