@@ -11,7 +11,7 @@ from typing import NamedTuple
 from kg.driver import Graph
 from kg.queries import load
 
-_Q = load("refresh")
+_Q = load("drift")
 _SAMPLE = 500  # items, those of the smallest hashes
 _LEAST = 50  # items of fewer say nothing
 _COUNTED, _NEAREST = 10, 20  # neighbours an item
