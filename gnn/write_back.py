@@ -3,7 +3,7 @@
 import json
 import time
 from functools import partial
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import neo4j
 import numpy as np
@@ -15,7 +15,7 @@ from kg.driver import Graph
 from kg.encode import vector_index
 from kg.errors import ModelError
 from kg.models import check_not_compared
-from kg.queries import load
+from kg.queries import Query, load
 
 SLOTS: Final = ("blue", "green")
 _BATCH = 1_000  # items a transaction: 1,000 x 2 x 256 floats
@@ -41,8 +41,8 @@ def write_back(graph: Graph, model: SavedModel, *, timeout: float = 300, hold: b
         hold: leave the alias where it is; `shopgraph model promote` moves it.
 
     Raises:
-        ModelError: the vectors do not fit the graph or an experiment needs the slot (nothing was written), or
-            the index does not come online.
+        ModelError: the vectors do not fit the graph or an experiment needs the slot (nothing was written),
+            another run made the slot live meanwhile, or the index does not come online.
     """
     queries = load("gnn")
     in_graph = [row["itemId"] for row in graph.read(queries.item_ids)]
@@ -64,7 +64,7 @@ def write_back(graph: Graph, model: SavedModel, *, timeout: float = 300, hold: b
                 {"item_id": ids[n], "context": context[n].tolist(), "target": target[n].tolist()}
                 for n in range(start, min(start + _BATCH, len(ids)))
             ]
-            graph.write(queries.vectors, rows=rows, **names)
+            graph.transact("vectors", partial(_into, slot, queries.vectors, {"rows": rows, **names}))
             advance(len(rows))
     edges = _write_edges(graph, model, slot)
     graph.write(
@@ -80,7 +80,18 @@ def _free(tx: neo4j.ManagedTransaction, slot: str) -> None:
     """Nobody may count on the slot's vectors from now on; an experiment that begins at this moment waits."""
     tx.run(load("ingest").take_turn.text, runId="write-back").consume()
     check_not_compared(tx)
-    tx.run(load("gnn").retire.text, slot=slot).consume()
+    _into(slot, load("gnn").retire, {"slot": slot}, tx)
+
+
+def _into(slot: str, query: Query, params: dict[str, Any], tx: neo4j.ManagedTransaction) -> None:
+    """Write into a slot that is idle still: a run that was frozen may find that another one made it live."""
+    live = tx.run(load("gnn").live.text).data()
+    if live and live[0]["slot"] == slot:
+        raise ModelError(
+            f"Slot {slot} holds {live[0]['version']}, which was made live meanwhile: nothing is written "
+            "over it. Run the command again."
+        )
+    tx.run(query.text, params).consume()
 
 
 def _write_edges(graph: Graph, model: SavedModel, slot: str) -> int:
@@ -96,7 +107,8 @@ def _write_edges(graph: Graph, model: SavedModel, slot: str) -> int:
                 some = slice(linear.indptr[n], linear.indptr[n + 1])
                 ends = [ids[target] for target in linear.indices[some]]
                 rows.append({"item_id": ids[n], "ends": ends, "weights": linear.data[some].tolist()})
-            graph.write(load("gnn").edges, rows=rows, slot=slot, version=model.about.version)
+            told = {"rows": rows, "slot": slot, "version": model.about.version}
+            graph.transact("edges", partial(_into, slot, load("gnn").edges, told))
             advance(stop - start)
     return int(linear.nnz)
 

@@ -6,6 +6,7 @@ import pytest
 import scipy.sparse as sp
 import torch
 
+import gnn.write_back
 from gnn.blend import Blend
 from gnn.config import TrainConfig
 from gnn.store import About, SavedModel, serving
@@ -220,6 +221,25 @@ def test_an_experiment_of_two_models_keeps_its_slots(shop: Graph) -> None:
     assert [row["version"] for row in shop.read(Q["models"])] == ["v1", "v2"]
     shop.write(load("experiments").stop, name="e")
     assert write_back(shop, model("v3")).slot == "green"
+
+
+def test_a_frozen_write_back_writes_nothing_over_the_model_that_went_live_meanwhile(
+    shop: Graph, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_edges = gnn.write_back._write_edges
+    newer = model("newer")
+
+    def frozen(graph: Graph, saved: SavedModel, slot: str) -> int:
+        monkeypatch.setattr("gnn.write_back._write_edges", write_edges)
+        write_back(graph, newer)
+        return write_edges(graph, saved, slot)
+
+    monkeypatch.setattr("gnn.write_back._write_edges", frozen)
+    with pytest.raises(ModelError, match="Slot blue holds newer, which was made live meanwhile"):
+        write_back(shop, model("v1"))
+    assert shop.read(Q["live"]) == [{"version": "newer"}]
+    assert {row["runId"] for row in shop.read(Q["edges"])} == {"newer"}
+    assert shop.read(Q["blue"], id="i7")[0]["target"] == newer.tensors["target"][7].tolist()
 
 
 def test_slots_take_turns() -> None:
