@@ -1,5 +1,6 @@
 """`shopgraph gnn …`: train, judge and publish the model. Heavy imports stay inside the commands."""
 
+import time
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -10,6 +11,7 @@ from gnn.options import Json, Ks, Parameters, Relations, Seed, SplitName, Tuned,
 from kg.console import emit_json, out, say
 
 if TYPE_CHECKING:
+    from gnn.embed_new import Embedded
     from gnn.store import About
 
 app = typer.Typer(no_args_is_help=True, help="The model: train it, judge it, publish it.")
@@ -145,10 +147,16 @@ def gate(version: Version = None, as_json: Json = False) -> None:
 
 
 @app.command("embed-new")
-def embed_new_(as_json: Json = False) -> None:
+def embed_new_(
+    watch: Annotated[
+        float | None,
+        typer.Option(help="Look for new items every so many seconds, until interrupted.", min=1),
+    ] = None,
+    as_json: Json = False,
+) -> None:
     """Give items that came after the training their vectors: one pass of the live model, no training.
 
-    Example: shopgraph gnn embed-new
+    Example: shopgraph gnn embed-new --watch 30
     """
     from gnn.embed_new import embed_new
     from gnn.store import load
@@ -156,14 +164,26 @@ def embed_new_(as_json: Json = False) -> None:
     from kg.dataset import from_graph
     from kg.driver import connect
     from kg.errors import ModelError
+    from kg.refresh.retrain import strangers
     from kg.settings import load_settings
 
     settings = load_settings()
+    hopeless = 0  # items that no pass says anything of
     with connect(settings) as graph:
-        version = live_version(graph)
-        if version is None:
-            raise ModelError("No model is live. Run: shopgraph gnn write-back")
-        done = embed_new(graph, load(settings.home, version), from_graph(graph))
+        while True:
+            if watch is None or strangers(graph) > hopeless:
+                version = live_version(graph)
+                if version is None:
+                    raise ModelError("No model is live. Run: shopgraph gnn write-back")
+                done = embed_new(graph, load(settings.home, version), from_graph(graph))
+                hopeless = done.without
+                _embedded(done, as_json)
+            if watch is None:
+                return
+            time.sleep(watch)
+
+
+def _embedded(done: "Embedded", as_json: bool) -> None:
     if as_json:
         emit_json(done._asdict())
         return

@@ -11,6 +11,7 @@ from typer.testing import CliRunner
 
 from gnn.cli import app
 from gnn.config import TrainConfig
+from gnn.embed_new import Embedded
 from gnn.fake import fake_shop
 from gnn.pipeline import train_and_save
 from kg.errors import ModelError
@@ -66,3 +67,29 @@ def test_parameters_of_a_search_train_the_model(tmp_path: Path, monkeypatch: pyt
     assert told == [wanted, wanted]
     refused = RUNNER.invoke(app, ["train", "--set", "dimm=8"])
     assert "gnn has no parameter dimm" in str(refused.exception)
+
+
+def test_new_items_are_looked_for_again_until_interrupted(monkeypatch: pytest.MonkeyPatch) -> None:
+    waiting = iter([3, 1, 1, 2])  # items without vectors, at each look; one of them stays without
+    passes: list[str] = []
+
+    def embed(*_: object) -> Embedded:
+        passes.append("pass")
+        return Embedded("v1", "blue", 1, 5, 1)
+
+    def sleep(seconds: float) -> None:
+        assert seconds == 30
+        passes.append("sleep")
+        if passes.count("sleep") == 4:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr("kg.driver.connect", lambda _settings: nullcontext())
+    monkeypatch.setattr("kg.refresh.retrain.strangers", lambda _graph: next(waiting))
+    monkeypatch.setattr("gnn.write_back.live_version", lambda _graph: "v1")
+    monkeypatch.setattr("gnn.store.load", lambda *_: None)
+    monkeypatch.setattr("kg.dataset.from_graph", lambda _graph: None)
+    monkeypatch.setattr("gnn.embed_new.embed_new", embed)
+    monkeypatch.setattr("time.sleep", sleep)
+    told = RUNNER.invoke(app, ["embed-new", "--watch", "30"]).stdout
+    assert passes == ["pass", "sleep", "sleep", "sleep", "pass", "sleep"]
+    assert told.count("1 items have vectors of v1 now, 5 edges lead to them.") == 2
