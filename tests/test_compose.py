@@ -57,7 +57,7 @@ def compose() -> dict[str, Any]:
     if has_compose():
         result = resolved(SECRETS)
         assert result.returncode == 0, result.stderr
-        assert set(json.loads(result.stdout)["services"]) == {"neo4j", "api", "refresh"}
+        assert set(json.loads(result.stdout)["services"]) == {"neo4j", "api", "refresh", "embed"}
     written: dict[str, Any] = yaml.safe_load(COMPOSE.read_text(encoding="utf-8"))
     return written
 
@@ -83,11 +83,13 @@ def test_services_are_checked_and_come_back(services: dict[str, Service]) -> Non
             'import urllib.request; urllib.request.urlopen("http://127.0.0.1:8000/healthz", timeout=4)',
         ],
         "refresh": None,
+        "embed": None,
     }
     assert {name: service["restart"] for name, service in services.items()} == {
         "neo4j": "unless-stopped",
         "api": "unless-stopped",
         "refresh": "unless-stopped",
+        "embed": "unless-stopped",
     }
     waits = {name: service.get("depends_on") for name, service in services.items()}
     healthy = {"neo4j": {"condition": "service_healthy"}}
@@ -127,6 +129,7 @@ def test_publishes_the_api_and_to_this_machine_alone_neo4j(services: dict[str, S
         "neo4j": ["127.0.0.1:7474:7474", "127.0.0.1:7687:7687"],
         "api": ["${SHOPGRAPH_API_PORT:-8000}:8000"],
         "refresh": None,
+        "embed": None,
     }
 
 
