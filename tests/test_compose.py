@@ -93,7 +93,7 @@ def test_services_are_checked_and_come_back(services: dict[str, Service]) -> Non
     }
     waits = {name: service.get("depends_on") for name, service in services.items()}
     healthy = {"neo4j": {"condition": "service_healthy"}}
-    assert waits == {"neo4j": None, "api": healthy, "refresh": healthy}
+    assert waits == {"neo4j": None, "api": healthy, "refresh": healthy, "embed": healthy}
 
 
 def test_secrets_come_from_the_environment_or_nothing_starts(services: dict[str, Service]) -> None:
@@ -108,6 +108,7 @@ def test_secrets_come_from_the_environment_or_nothing_starts(services: dict[str,
         "api.SHOPGRAPH_NEO4J_PASSWORD",
         "api.SHOPGRAPH_API_KEY",
         "refresh.SHOPGRAPH_NEO4J_PASSWORD",
+        "embed.SHOPGRAPH_NEO4J_PASSWORD",
     }
     required = re.compile(r"(neo4j/)?\$\{(SHOPGRAPH_NEO4J_PASSWORD|SHOPGRAPH_API_KEY):\?[^}]+\}")
     assert [name for name, value in secret.items() if not required.fullmatch(value)] == []
