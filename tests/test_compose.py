@@ -152,7 +152,7 @@ def test_volumes_are_declared_and_kept_where_the_image_writes(compose: dict[str,
 
 def test_builds_targets_of_the_dockerfile(services: dict[str, Service]) -> None:
     targets = {name: service["build"]["target"] for name, service in services.items() if "build" in service}
-    assert targets == {"api": "api", "refresh": "train"}
+    assert targets == {"api": "api", "refresh": "train", "embed": "train"}
     assert re.findall(r"^FROM \S+ AS (\w+)$", dockerfile(), re.MULTILINE) == ["base", "api", "train"]
     extras = re.findall(
         r"^RUN pip install --constraint constraints.txt '\.\[(.*)\]'$", dockerfile(), re.MULTILINE
