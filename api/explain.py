@@ -90,12 +90,14 @@ def paths_of(
     found: dict[tuple[str, str], Row],
     events: dict[str, str],
     user_id: str | None,
+    slot: str,
 ) -> list[Path]:
     """The ways behind an item's largest reasons.
 
     Args:
         found: rows of api.paths by (from, to). A pair without one is tied by the learned vectors alone.
         events: relationship type between the user and each of their past items.
+        slot: that of the model that scored.
     """
     paths = []
     for cause, _ in path_pairs(item_id, reasons):
@@ -104,9 +106,11 @@ def paths_of(
         types = list(row["relationships"]) if row else ["(learned)"]
         if user_id is not None and cause in events:
             nodes, types = [f"User:{user_id}", *nodes], [events[cause], *types]
-            cypher = pasteable(_Q.browse_user_path, user_id=user_id, from_id=cause, item_id=item_id)
+            cypher = pasteable(
+                _Q.browse_user_path, user_id=user_id, from_id=cause, item_id=item_id, slot=slot
+            )
         else:
-            cypher = pasteable(_Q.browse_item_path, from_id=cause, item_id=item_id)
+            cypher = pasteable(_Q.browse_item_path, from_id=cause, item_id=item_id, slot=slot)
         paths.append(Path(nodes=nodes, relationships=types, cypher=cypher))
     return paths or [
         Path(nodes=[f"Item:{item_id}"], relationships=[], cypher=pasteable(_Q.browse_item, item_id=item_id))

@@ -202,11 +202,14 @@ async def _paths(work: Work, reasons: dict[int, list[Reason]]) -> dict[int, list
         return {}
     ids = work.snapshot.ids
     pairs = [pair for number, found in reasons.items() for pair in path_pairs(ids[number], found)]
-    rows = await work.reads.rows(_Q.paths, pairs=pairs) if pairs else []
+    slot = work.snapshot.version.slot.lower()
+    rows = await work.reads.rows(_Q.paths, pairs=pairs, slot=slot) if pairs else []
     ways = {(row["from_id"], row["to_id"]): row for row in rows}
     events = {s.item_id: s.event for s in work.plan.signals.seeds if s.type == "history"}
     shopper = work.request.past_of
-    return {number: paths_of(ids[number], found, ways, events, shopper) for number, found in reasons.items()}
+    return {
+        number: paths_of(ids[number], found, ways, events, shopper, slot) for number, found in reasons.items()
+    }
 
 
 def _fields(request: RecommendationRequest, item: LiveItem) -> dict[str, Any]:

@@ -287,14 +287,19 @@ RETURN collect([
        ]) AS items
 
 // name: paths
-// The shortest way in the graph from one item to another, at most three relationships long, over what ties items together.
-// params: pairs ([[str, str]])
+// The way in the graph from one item to another: the edge of the model's linear term that is in the score, else the shortest
+// one over what ties items together, at most three relationships long.
+// params: pairs ([[str, str]]), slot (str)
 // returns: from_id (str), to_id (str), nodes ([str]), relationships ([str])
 UNWIND $pairs AS pair
 MATCH (a:Item {itemId: pair[0]})
 MATCH (b:Item {itemId: pair[1]})
 WHERE a <> b
-MATCH p = shortestPath((a)-[:BOUGHT_WITH|VIEWED_WITH|COMPLEMENTS|SUBSTITUTES|SIMILAR_TO|MADE_BY*..3]-(b))
+OPTIONAL MATCH direct = (a)-[l:LEADS_TO {slot: $slot}]->(b)
+WHERE l.weight > 0
+OPTIONAL MATCH tied = shortestPath((a)-[:BOUGHT_WITH|VIEWED_WITH|COMPLEMENTS|SUBSTITUTES|SIMILAR_TO|MADE_BY*..3]-(b))
+WITH pair, coalesce(direct, tied) AS p
+WHERE p IS NOT NULL
 RETURN pair[0] AS from_id,
        pair[1] AS to_id,
        [n IN nodes(p) | labels(n)[0] + ':' + coalesce(n.itemId, n.categoryId, n.name)] AS nodes,
@@ -302,23 +307,25 @@ RETURN pair[0] AS from_id,
 
 // name: browse_user_path
 // For Neo4j Browser: what ties a user to an item through one of the user's own items.
-// params: user_id (str), from_id (str), item_id (str)
-// returns: u (node), past (path), way (path)
+// params: user_id (str), from_id (str), item_id (str), slot (str)
+// returns: past (path), learned (path), way (path), b (node)
 MATCH past = (u:User {userId: $user_id})-[]->(a:Item {itemId: $from_id})
 MATCH (b:Item {itemId: $item_id})
+OPTIONAL MATCH learned = (a)-[:LEADS_TO {slot: $slot}]->(b)
 OPTIONAL MATCH way = shortestPath((a)-[:BOUGHT_WITH|VIEWED_WITH|COMPLEMENTS|SUBSTITUTES|SIMILAR_TO|MADE_BY*..3]-(b))
 WHERE a <> b
-RETURN past, way, b
+RETURN past, learned, way, b
 
 // name: browse_item_path
 // For Neo4j Browser: what ties two items together.
-// params: from_id (str), item_id (str)
-// returns: a (node), way (path), b (node)
+// params: from_id (str), item_id (str), slot (str)
+// returns: a (node), learned (path), way (path), b (node)
 MATCH (a:Item {itemId: $from_id})
 MATCH (b:Item {itemId: $item_id})
+OPTIONAL MATCH learned = (a)-[:LEADS_TO {slot: $slot}]->(b)
 OPTIONAL MATCH way = shortestPath((a)-[:BOUGHT_WITH|VIEWED_WITH|COMPLEMENTS|SUBSTITUTES|SIMILAR_TO|MADE_BY*..3]-(b))
 WHERE a <> b
-RETURN a, way, b
+RETURN a, learned, way, b
 
 // name: browse_item
 // For Neo4j Browser: an item and what surrounds it.

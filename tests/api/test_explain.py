@@ -62,7 +62,7 @@ def test_pairs_skip_what_pulls_down_and_the_item_itself() -> None:
 def test_a_pair_without_a_way_is_tied_by_what_was_learned() -> None:
     reasons = reasons_of(told([part("history", 1.0, seed("a", "history"))], 1), 0, None, 0, title)
 
-    (path,) = paths_of("x", reasons, {}, {"a": "RATED"}, "ann")
+    (path,) = paths_of("x", reasons, {}, {"a": "RATED"}, "ann", "blue")
 
     assert (path.nodes, path.relationships) == (["User:ann", "Item:a", "Item:x"], ["RATED", "(learned)"])
 

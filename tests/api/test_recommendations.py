@@ -331,6 +331,8 @@ def test_paths_lead_from_the_user_to_the_item_and_their_cypher_runs(
     client: TestClient, filled: Graph
 ) -> None:
     shop.events(filled, [("o'neil", "tea-0", "BOUGHT", 1)])
+    for slot, end in (("blue", "tea-3"), ("green", "tea-4")):  # blue is live
+        filled.write(shop.WRITES["leads_to"], rows=[{"a": "tea-0", "b": end, "weight": 1.5}], slot=slot)
 
     answer = ask(client, user_id="o'neil", explain="paths", limit=18)
 
@@ -339,7 +341,11 @@ def test_paths_lead_from_the_user_to_the_item_and_their_cypher_runs(
     assert path["nodes"] == ["User:o'neil", "Item:tea-0", "Item:coffee-1"]
     assert path["relationships"] == ["BOUGHT", "BOUGHT_WITH"]
     found = filled.driver.execute_query(path["cypher"]).records
-    assert [r["b"]["itemId"] for r in found] == ["coffee-1"]
+    assert [(r["b"]["itemId"], r["learned"]) for r in found] == [("coffee-1", None)]
+    assert by_id["tea-3"][0]["relationships"] == ["BOUGHT", "LEADS_TO"]
+    (shown,) = filled.driver.execute_query(by_id["tea-3"][0]["cypher"]).records
+    assert shown["learned"].relationships[0]["weight"] == 1.5
+    assert "LEADS_TO" not in by_id["tea-4"][0]["relationships"]
 
 
 def test_unknown_session_items_are_noted_not_fatal(client: TestClient) -> None:
