@@ -232,7 +232,7 @@ def _below(root: str, children: dict[str, list[str]]) -> frozenset[str]:
 def _attributes(texts: Sequence[str | None]) -> dict[str, dict[str, Numbers]]:
     found: dict[str, dict[str, list[int]]] = {}
     for number, text in enumerate(texts):
-        for name, values in _object(text).items():
+        for name, values in attributes_of(text).items():
             for value in values if isinstance(values, list) else [values]:
                 found.setdefault(name.casefold(), {}).setdefault(value_key(value), []).append(number)
     return {
@@ -256,8 +256,8 @@ def _merged(
     return found
 
 
-def _object(text: str | None) -> dict[str, Any]:
-    """A JSON object; an empty one where the text is none, since a single bad item must not stop the shop."""
+def attributes_of(text: str | None) -> dict[str, Any]:
+    """Of an item; none where the text is no JSON object: a single bad item must not stop the shop."""
     try:
         value = json.loads(text or "{}")
     except ValueError:

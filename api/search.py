@@ -1,13 +1,12 @@
 """Search: the words alone, with facets counted over the best results."""
 
-import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Response
 
-from api.columns import value_key
+from api.columns import attributes_of, value_key
 from api.recommender import give
 from api.routes import KeeperOf, LedgerOf, admitting, kept
 from api.search_schemas import Facets, FacetValue, Prices, SearchOptions, SearchResponse
@@ -39,7 +38,7 @@ async def search(options: Annotated[SearchOptions, Query()], keeper: KeeperOf, l
 
 def facets_of(results: Sequence[Mapping[str, Any]]) -> Facets:
     """Counts over the fields of results, best first."""
-    having = [_attributes(fields["attributes"]) for fields in results]
+    having = [attributes_of(fields["attributes"]) for fields in results]
     prices = sorted(fields["price"] for fields in results if fields["price"] is not None)
     return Facets(
         counted=len(results),
@@ -71,12 +70,3 @@ def _values(attributes: Mapping[str, Any], name: str) -> Iterator[Any]:
     for own, values in attributes.items():
         if value_key(own) == value_key(name):
             yield from values if isinstance(values, list) else [values]
-
-
-def _attributes(text: str | None) -> dict[str, Any]:
-    """An item's attributes; none where they are no JSON object: one bad item must not stop a search."""
-    try:
-        found = json.loads(text or "{}")
-    except ValueError:
-        return {}
-    return found if isinstance(found, dict) else {}
