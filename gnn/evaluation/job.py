@@ -1,6 +1,7 @@
 """One model with one seed, fitted and asked in a process of its own, so that its peak of memory is its own.
 
-`python -m gnn.evaluation.job JOB OUTCOME` reads the pickled Job and writes the Outcome.
+`python -m gnn.evaluation.job JOB OUTCOME` reads the pickled Job and writes the Outcome. What it
+unpickles was written a moment ago by the benchmark itself, into temporary folders that nobody else can enter.
 """
 
 import json
