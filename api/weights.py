@@ -98,7 +98,8 @@ class RankingWeights(BaseModel):
     )
     kinds: dict[str, KindWeights] = Field(
         default_factory=lambda: {
-            "for_you": KindWeights(),
+            # the others were chosen beside models of temperature 0.12; training uses 0.1 since
+            "for_you": KindWeights(gnn=0.83),
             "search": KindWeights(history=0.0, session=0.0, item=0.0, gnn=0.0, feedback=0.3),
             "similar": KindWeights(
                 history=0.3, session=0.5, item=0.0, gnn=0.3, alike_gnn=0.5, alike_text=1.0

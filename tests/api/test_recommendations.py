@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from fastapi.testclient import TestClient
 
+from api.weights import DEFAULT
 from kg.driver import Graph
 from tests.api import shop
 
@@ -292,7 +293,8 @@ def test_edges_of_the_linear_term_add_to_the_score_and_are_the_reason(
     assert (top["reasons"][0]["item_id"], top["reasons"][0]["type"]) == ("tea-0", "history")
     scores = {i["item_id"]: i["score"] for i in answer["items"]}
     # linear 2, divided by the temperature 0.1; tea-0 is the last but three, so it counts exp(-3 fade).
-    assert scores["tools-5"] - plain["tools-5"] == pytest.approx(2 * 4 / 0.1 / 8, rel=1e-4)
+    weight = DEFAULT.kinds["for_you"].gnn
+    assert scores["tools-5"] - plain["tools-5"] == pytest.approx(weight * 2 * 4 / 0.1 / 8, rel=1e-4)
     assert scores["coffee-1"] - plain["coffee-1"] == pytest.approx(-2 * 1 / 0.1 / 8, rel=1e-4)
     assert scores["tea-4"] == pytest.approx(plain["tea-4"], rel=1e-5)
     for item in answer["items"]:
