@@ -5,16 +5,16 @@ from functools import partial
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Path
-from pydantic import ValidationError
 
-from api.item_schemas import Item, ItemBatch, ItemResult, ItemResults, NamedItem
+from api.item_schemas import Item, ItemBatch, ItemResult, ItemResults
 from api.problems import ApiError, shown_id
 from api.routes import KeeperOf, guarded
 from api.serving import Keeper
 from api.writer import Writer, WriterOf
-from kg.items import Deletion, ItemWrite, Stored, checked, discard, store
+from kg import told_items
+from kg.items import Deletion, ItemWrite, Stored, discard, store
 from kg.newcomers import changed_texts, describe, encode, link
-from kg.told import Key, reason_of
+from kg.told import Key
 
 Judged = ItemWrite | Deletion | ItemResult
 items = APIRouter(**guarded, tags=["items"])
@@ -36,7 +36,7 @@ async def patch(item_id: ItemId, body: Item, keeper: KeeperOf, writer: WriterOf)
 @items.delete("/items/{item_id}")
 async def delete(item_id: ItemId, keeper: KeeperOf, writer: WriterOf) -> ItemResult:
     """Delete an item with its edges. Once this answers, no recommendation has it."""
-    (result,) = await _store([Deletion(item_id)], keeper, writer, whole=True)
+    (result,) = await _store([Deletion(item_id)], keeper, writer)
     return _good(result)
 
 
@@ -44,12 +44,12 @@ async def delete(item_id: ItemId, keeper: KeeperOf, writer: WriterOf) -> ItemRes
 async def bulk(body: ItemBatch, keeper: KeeperOf, writer: WriterOf) -> ItemResults:
     """Many items to store or to delete; bad ones block no good ones."""
     judged = await asyncio.to_thread(_judged, body.items, whole=body.whole)
-    return ItemResults(results=await _store(judged, keeper, writer, whole=body.whole))
+    return ItemResults(results=await _store(judged, keeper, writer))
 
 
 async def _store_one(item_id: str, item: Item, keeper: Keeper, writer: Writer, *, whole: bool) -> ItemResult:
     named = item.model_dump(exclude_unset=True) | {"item_id": item_id}
-    (result,) = await _store(_judged([named], whole=whole), keeper, writer, whole=whole)
+    (result,) = await _store(_judged([named], whole=whole), keeper, writer)
     return _good(result)
 
 
@@ -64,38 +64,25 @@ def _good(result: ItemResult) -> ItemResult:
 def _judged(told: list[Any], *, whole: bool) -> list[Judged]:
     """Each item ready to be stored or deleted, or rejected."""
     judged: list[Judged] = []
-    read = [_read(one) for one in told]
-    rows = iter(checked([item.raw() for item in read if isinstance(item, NamedItem)]))
     seen: set[str] = set()
-    for item in read:
-        if isinstance(item, ItemResult):
-            judged.append(item)
-            continue
-        row = next(rows)
-        reason = (
-            row if isinstance(row, str) else "the item stands here twice" if item.item_id in seen else None
-        )
-        seen.add(item.item_id)
-        if isinstance(row, str) or reason is not None:
+    for raw, item in zip(told, told_items.judged(told, whole=whole), strict=True):
+        if isinstance(item, str):
+            judged.append(ItemResult(item_id=shown_id(raw, "item_id"), status="rejected", reason=item))
+        elif item.item_id in seen:
+            reason = "the item stands here twice"
             judged.append(ItemResult(item_id=item.item_id, status="rejected", reason=reason))
         else:
-            judged.append(Deletion(item.item_id) if item.delete else item.write(row, whole=whole))
+            judged.append(item)
+            seen.add(item.item_id)
     return judged
 
 
-def _read(told: Any) -> NamedItem | ItemResult:
-    try:
-        return NamedItem.model_validate(told)
-    except ValidationError as error:
-        return ItemResult(item_id=shown_id(told, "item_id"), status="rejected", reason=reason_of(error))
-
-
-async def _store(judged: list[Judged], keeper: Keeper, writer: Writer, *, whole: bool) -> list[ItemResult]:
+async def _store(judged: list[Judged], keeper: Keeper, writer: Writer) -> list[ItemResult]:
     writes = [item for item in judged if isinstance(item, ItemWrite)]
     deletions = [item for item in judged if isinstance(item, Deletion)]
     stored: list[Stored] = []
     if writes:
-        stored += await writer.transact("items", partial(store, items=writes, whole=whole))
+        stored += await writer.transact("items", partial(store, items=writes))
     if deletions:
         stored += await writer.transact("deletions", partial(discard, items=deletions))
     changes: list[ItemWrite | Deletion] = [*writes, *deletions]

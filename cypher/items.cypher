@@ -36,6 +36,15 @@ UNWIND $ids AS id
 MATCH (i:Item {itemId: id})
 SET i.revision = l.revision
 
+// name: encoder_beside
+// What encoded the other items, so far as they are encoded.
+// params: ids (list of str)
+// returns: model
+MATCH (i:Item)
+WHERE i.textModel IS NOT NULL AND NOT i.itemId IN $ids
+RETURN i.textModel AS model
+LIMIT 1
+
 // name: remove
 // Delete items with all that they are tied to; their users and the removal itself are marked with the turn.
 // params: ids (list of str)

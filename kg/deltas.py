@@ -1,39 +1,44 @@
-"""Streams of events on their way into the graph: each batch and how far it came are one transaction.
+"""Streams of events and items on their way into the graph: each batch and how far it came are one
+transaction.
 
 A reader that is killed goes on where the last whole batch ended, since that stands in the graph itself; what
-comes twice all the same is known by its event_id. Of two readers of one stream the slower one is told where
-the stream is now, and writes nothing.
+comes twice all the same is known by its event_id, or leaves its item as it is. Of two readers of one stream
+the slower one is told where the stream is now, and writes nothing.
 """
 
 import csv
-from collections import Counter
-from collections.abc import Sequence
+from collections import Counter, defaultdict
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import neo4j
 from neo4j.exceptions import DriverError, Neo4jError
 
+from kg import events, items, told_items
 from kg.driver import Graph
 from kg.errors import GraphError
-from kg.events import Event, store
+from kg.events import Event
+from kg.items import Deletion, ItemWrite
 from kg.jsonfile import read_record
+from kg.newcomers import Describer
 from kg.queries import load
 from kg.told import judged
 
-BATCH = 1_000  # events of one transaction
-STATUSES = ("accepted", "duplicate", "pending", "rejected")  # what becomes of an event
+BATCH = 1_000  # messages of one transaction
+STATUSES = ("accepted", "duplicate", "pending", "rejected")  # what becomes of a message
 _Q = load("deltas")
+_UNKNOWN = "there is no such item to change or to delete"
 _HEADER = ("source", "partition", "row", "reason", "value")
 _SHOWN = 2_000  # characters of a bad message that are kept
 
 
 class Message(NamedTuple):
-    """One event as it came."""
+    """An event or an item as it came."""
 
     row: int  # line of a file, or offset of a partition
-    value: bytes | None  # JSON, in the shape of POST /v1/events' events
+    value: bytes | None  # JSON, in the shape of POST /v1/events' events or of POST /v1/items:bulk's items
     at: datetime  # when it counts as done where it does not say
 
 
@@ -80,50 +85,66 @@ class Rejects:
                 writer.writerow((source, partition, message.row, reason, value))
 
 
-def take(
-    graph: Graph, rejects: Rejects, source: str, partition: int | None, batch: Batch
-) -> Counter[str] | Elsewhere:
-    """Write a batch's events and how far the stream was read with it.
+class Sink:
+    """Where streams go: the graph, and a CSV for what it cannot use.
 
     Args:
-        source: the file or topic.
-        partition: of a topic.
-
-    Returns:
-        How many were accepted, duplicate, pending and rejected.
-
-    Raises:
-        GraphError: the graph did not take them; nothing was written.
+        encoder: names the encoder for the texts of items.
     """
-    good: list[Event] = []
-    bad: list[tuple[Message, str]] = []
-    for message in batch.messages:
-        told = _read(message)
-        if isinstance(told, Event):
-            good.append(told)
-        else:
-            bad.append((message, told))
-    stream = stream_of(source, partition)
-    kept = False
 
-    def work(tx: neo4j.ManagedTransaction) -> Counter[str] | Elsewhere:
-        nonlocal kept
-        found = tx.run(_Q.hold.text, stream=stream).single(strict=True)
-        now = None if found["next"] is None else Position(found["next"], found["mark"])
-        # `after` stands there already when the answer to a commit was lost and the driver tries again.
-        if _place(now) not in (_place(batch.before), _place(batch.after)):
-            return Elsewhere(now)
-        counts = Counter[str](store(tx, good) if good else ())
-        tx.run(_Q.move.text, stream=stream, **batch.after._asdict()).consume()
-        if bad and not kept:  # before the commit: rather told twice than never
-            rejects.add(source, partition, bad)
-            kept = True
-        return counts + Counter(rejected=len(bad))
+    def __init__(self, graph: Graph, rejects: Rejects, encoder: Callable[[], str]) -> None:
+        self.graph, self._rejects = graph, rejects
+        self._describer = Describer(graph, encoder)
 
-    try:
-        return graph.transact(f"events of {stream}", work)
-    except (DriverError, Neo4jError) as error:
-        raise GraphError(f"Neo4j did not take events of {stream}: {error}") from error
+    def take(self, source: str, partition: int | None, batch: Batch) -> Counter[str] | Elsewhere:
+        """Write a batch and how far the stream was read with it, then encode what is new of texts.
+
+        Items come first, each as often as it was told of, in that order: an event waits for its item anyway.
+
+        Args:
+            source: the file or topic.
+            partition: of a topic.
+
+        Returns:
+            How many messages were accepted, duplicate, pending and rejected.
+
+        Raises:
+            GraphError: the graph did not take them; nothing was written.
+        """
+        read = _read(batch.messages)
+        happened = [one for _, one in read if isinstance(one, Event)]
+        changes = [(message, one) for message, one in read if isinstance(one, ItemWrite | Deletion)]
+        bad = [(message, one) for message, one in read if isinstance(one, str)]
+        stream = stream_of(source, partition)
+        kept = False
+
+        def work(tx: neo4j.ManagedTransaction) -> tuple[Counter[str], list[str]] | Elsewhere:
+            nonlocal kept
+            found = tx.run(_Q.hold.text, stream=stream).single(strict=True)
+            now = None if found["next"] is None else Position(found["next"], found["mark"])
+            # `after` stands there already when the answer to a commit was lost and the driver tries again.
+            if _place(now) not in (_place(batch.before), _place(batch.after)):
+                return Elsewhere(now)
+            there, left = _store(tx, changes)
+            counts = Counter[str](events.store(tx, happened) if happened else ())
+            tx.run(_Q.move.text, stream=stream, **batch.after._asdict()).consume()
+            if (bad or left) and not kept:  # before the commit: rather told twice than never
+                self._rejects.add(source, partition, sorted([*bad, *left], key=lambda one: one[0].row))
+                kept = True
+            unknown = sum(why == _UNKNOWN for _, why in left)
+            counts += Counter(accepted=len(changes) - unknown, rejected=len(bad) + unknown)
+            return counts, there
+
+        try:
+            done = self.graph.transact(f"messages of {stream}", work)
+            if isinstance(done, Elsewhere):
+                return done
+            counts, there = done
+            if there:
+                self._describer.describe(there)
+        except (DriverError, Neo4jError) as error:
+            raise GraphError(f"Neo4j did not take messages of {stream}: {error}") from error
+        return counts
 
 
 def positions(graph: Graph, source: str, partitions: Sequence[int | None]) -> dict[int | None, Position]:
@@ -149,8 +170,53 @@ def _place(position: Position | None) -> tuple[int, str | None] | None:
     return None if position is None else (position.next, position.mark)
 
 
-def _read(message: Message) -> Event | str:
-    if message.value is None:
-        return "a message without a value"
-    record = read_record(message.value)
-    return record if isinstance(record, str) else judged(record, message.at)
+def _read(messages: Sequence[Message]) -> list[tuple[Message, Event | ItemWrite | Deletion | str]]:
+    """What each message tells: an event has a type or an event_id, an item has neither."""
+    records = [
+        "a message without a value" if message.value is None else read_record(message.value)
+        for message in messages
+    ]
+    of_items = [n for n, r in enumerate(records) if not isinstance(r, str) and _is_item(r)]
+    told = told_items.judged([records[n] for n in of_items], whole=None) if of_items else []
+    item_at = dict(zip(of_items, told, strict=True))
+    return [
+        (message, item_at[n] if n in item_at else r if isinstance(r, str) else judged(r, message.at))
+        for n, (message, r) in enumerate(zip(messages, records, strict=True))
+    ]
+
+
+def _is_item(record: dict[str, Any]) -> bool:
+    return "item_id" in record and not record.keys() & {"type", "event_id"}
+
+
+def _store(
+    tx: neo4j.ManagedTransaction, changes: Sequence[tuple[Message, ItemWrite | Deletion]]
+) -> tuple[list[str], list[tuple[Message, str]]]:
+    """Write items in rounds, in each of which an item stands once.
+
+    Returns:
+        The ids of those that are there now, and what could not be done.
+    """
+    rounds = defaultdict[int, list[tuple[Message, ItemWrite | Deletion]]](list)
+    seen = Counter[str]()
+    for message, change in changes:
+        rounds[seen[change.item_id]].append((message, change))
+        seen[change.item_id] += 1
+    there: set[str] = set()
+    left: list[tuple[Message, str]] = []
+    for told in rounds.values():
+        writes = [(message, one) for message, one in told if isinstance(one, ItemWrite)]
+        gone = [(message, one) for message, one in told if isinstance(one, Deletion)]
+        stored = items.store(tx, [one for _, one in writes]) if writes else []
+        stored += items.discard(tx, [one for _, one in gone]) if gone else []
+        done = [(m, w.item_id) for m, w in writes] + [(m, d.item_id) for m, d in gone]
+        for (message, item_id), became in zip(done, stored, strict=True):
+            if became.status == "unknown":
+                left.append((message, _UNKNOWN))
+            elif became.status == "deleted":
+                there.discard(item_id)
+            else:
+                there.add(item_id)
+            if became.left_out:
+                left.append((message, f"relations to unknown items: {', '.join(became.left_out)}"))
+    return sorted(there), left

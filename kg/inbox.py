@@ -1,4 +1,5 @@
-"""Files of events, JSON lines in the shape of POST /v1/events' events: read once, or a folder watched.
+"""Files of events and items, JSON lines in the shapes of POST /v1/events and /v1/items:bulk: read once, or
+a folder watched.
 
 The graph notes how many bytes of a file have been read and a hash of them. A file that was appended to is
 read on from there; one that was written anew under its old name is read from its start, where the event_ids
@@ -15,8 +16,7 @@ from threading import Event as Stop
 from typing import IO, Final, NamedTuple
 
 from kg.console import say
-from kg.deltas import BATCH, Batch, Elsewhere, Message, Position, Rejects, positions, take, told
-from kg.driver import Graph
+from kg.deltas import BATCH, Batch, Elsewhere, Message, Position, Sink, positions, told
 from kg.errors import IngestError
 from kg.jsonfile import read_record
 from kg.sources import damage_told, unpacked
@@ -28,7 +28,7 @@ POLL = 1.0  # seconds between two looks at a folder
 
 
 def files_of(path: Path) -> list[Path]:
-    """The event files of a folder by name, or the one file itself.
+    """The files of JSON lines of a folder by name, or the one file itself.
 
     Raises:
         IngestError: there is no such file or folder, or the file is none of JSON lines.
@@ -44,28 +44,28 @@ def files_of(path: Path) -> list[Path]:
     return [path]
 
 
-def read_events(graph: Graph, path: Path, rejects: Rejects, *, watching: bool) -> Counter[str]:
-    """Read what is new of the events in a file or folder, until SIGTERM or Ctrl-C where it is watched.
+def read_events(sink: Sink, path: Path, *, watching: bool) -> Counter[str]:
+    """Read what is new in a file or folder, until SIGTERM or Ctrl-C where it is watched.
 
     Returns:
         How many were accepted, duplicate, pending and rejected.
 
     Raises:
         IngestError: there is no such file, or one is damaged.
-        GraphError: the graph did not take events; the next run goes on with them.
+        GraphError: the graph did not take something; the next run goes on with them.
     """
     stop = Stop()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
     if watching:
-        return watch(graph, path, rejects, stop)
+        return watch(sink, path, stop)
     total: Counter[str] = Counter()
     for file in files_of(path):
-        total += read_file(graph, file, rejects, stop, growing=False)
+        total += read_file(sink, file, stop, growing=False)
     return total
 
 
-def watch(graph: Graph, folder: Path, rejects: Rejects, stop: Stop) -> Counter[str]:
+def watch(sink: Sink, folder: Path, stop: Stop) -> Counter[str]:
     """Read what is new, and go on to look for more, until `stop` is set.
 
     A folder on another machine tells nobody of changes, so it is looked at every second.
@@ -79,7 +79,7 @@ def watch(graph: Graph, folder: Path, rejects: Rejects, stop: Stop) -> Counter[s
                 continue
             seen[file] = look
             try:
-                done = read_file(graph, file, rejects, stop, growing=True)
+                done = read_file(sink, file, stop, growing=True)
             except IngestError as error:  # perhaps half of it has come; it is read again when it changes
                 say(f"{error} It is read again when it changes.")
                 continue
@@ -90,7 +90,7 @@ def watch(graph: Graph, folder: Path, rejects: Rejects, stop: Stop) -> Counter[s
             return total
 
 
-def read_file(graph: Graph, file: Path, rejects: Rejects, stop: Stop, *, growing: bool) -> Counter[str]:
+def read_file(sink: Sink, file: Path, stop: Stop, *, growing: bool) -> Counter[str]:
     """Read what is new of one file.
 
     Args:
@@ -104,9 +104,9 @@ def read_file(graph: Graph, file: Path, rejects: Rejects, stop: Stop, *, growing
     whole = False
     while not whole and not stop.is_set():
         whole = True
-        known = positions(graph, source, [None]).get(None)
+        known = positions(sink.graph, source, [None]).get(None)
         for batch in batches(file, known, growing=growing):
-            done = take(graph, rejects, source, None, batch)
+            done = sink.take(source, None, batch)
             if isinstance(done, Elsewhere):  # another process reads it too: on from where that one is
                 whole = False
                 break

@@ -36,13 +36,17 @@ def ingest(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Check the files; needs no database.")] = False,
     events: Annotated[
         Path | None,
-        typer.Option(help="Instead: events as POST /v1/events takes them, a file of JSON lines or a folder."),
+        typer.Option(
+            help="Instead: events and items as POST /v1/events and /v1/items:bulk take them, a file of JSON "
+            "lines or a folder."
+        ),
     ] = None,
     watch: Annotated[
         bool, typer.Option("--watch", help="Go on to read what comes into the folder, until stopped.")
     ] = False,
     kafka: Annotated[
-        str | None, typer.Option(help="Instead: such events from this Kafka, HOST:PORT,…, until stopped.")
+        str | None,
+        typer.Option(help="Instead: such events and items from this Kafka, HOST:PORT,…, until stopped."),
     ] = None,
     topic: Annotated[str, typer.Option(help="Kafka's topic.")] = "shopgraph-events",
     group: Annotated[str, typer.Option(help="Readers of one group share the partitions.")] = "shopgraph",
@@ -59,7 +63,7 @@ def ingest(
     """Load a shop's files into the graph, as its shop.toml says. Loading the same data again changes nothing.
 
     Bad rows go to a CSV with file, row and reason; the good rows load. A run that was killed goes on where it
-    stopped when the same command is given again. Single events come with --events or --kafka.
+    stopped when the same command is given again. Single events and items come with --events or --kafka.
 
     Example: shopgraph graph ingest ./my-shop --max-rejects 0.01
 
@@ -67,7 +71,7 @@ def ingest(
 
     Example: shopgraph graph ingest --kafka broker:9092 --topic shop-events
     """
-    from kg.deltas import Rejects
+    from kg.deltas import Rejects, Sink
     from kg.driver import connect
     from kg.inbox import read_events
     from kg.ingest import check_only
@@ -87,11 +91,12 @@ def ingest(
         where = rejects or settings.home / "rejects" / "events.csv"
         with connect(settings) as graph:
             make_keys(graph)
+            sink = Sink(graph, Rejects(where), lambda: load_settings().encoder)
             if kafka is not None:
-                counts = consume(graph, Source(kafka, topic, group, kafka_options), Rejects(where))
+                counts = consume(sink, Source(kafka, topic, group, kafka_options))
             else:
                 assert events is not None
-                counts = read_events(graph, events, Rejects(where), watching=watch)
+                counts = read_events(sink, events, watching=watch)
         _show_events(counts, where, as_json=as_json)
         return
     if dry_run:
@@ -130,7 +135,7 @@ def _show_events(counts: Counter[str], rejects: Path, *, as_json: bool) -> None:
     if as_json:
         emit_json({name: counts[name] for name in STATUSES} | {"rejects": rejects})
         return
-    out.print(f"events: {told(counts)}")
+    out.print(f"messages: {told(counts)}")
     if counts["rejected"]:
         out.print(f"why they were rejected: {rejects}", highlight=False)
 

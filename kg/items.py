@@ -47,6 +47,7 @@ class ItemWrite(NamedTuple):
     """An item to be stored."""
 
     fields: Row  # columns of kg.columns.ITEMS, checked; all of them, or those that change
+    whole: bool  # what is not given is removed; else it stays, and an item that is not there is not made
     hidden: bool | None = None  # None: as it is
     relations: list[Relation] | None = None  # None: as they are
 
@@ -92,19 +93,17 @@ def checked(raw: Sequence[Row]) -> list[Row | str]:
     return [rows[n] for n in range(len(raw))]
 
 
-def store(tx: neo4j.ManagedTransaction, items: Sequence[ItemWrite], *, whole: bool) -> list[Stored]:
+def store(tx: neo4j.ManagedTransaction, items: Sequence[ItemWrite]) -> list[Stored]:
     """Write items with brand, categories and relations, and add the events that waited for them.
 
     Args:
         tx: a transaction that waits for other loaders, and makes them wait.
         items: each id once.
-        whole: whether fields that are not given are removed; else they stay, and items that are not there are
-            not made.
     """
     tx.run(load("ingest").take_turn.text, runId="items").consume()
     before = {row["item_id"]: row for row in tx.run(_Q.stored.text, ids=[i.item_id for i in items]).data()}
-    written = [item for item in items if whole or item.item_id in before]
-    rows = [_row(item, None if whole else before[item.item_id]) for item in written]
+    written = [item for item in items if item.whole or item.item_id in before]
+    rows = [_row(item, None if item.whole else before[item.item_id]) for item in written]
     if not rows:
         return [Stored("unknown")] * len(items)
     ids = [item.item_id for item in written]

@@ -1,6 +1,6 @@
-"""Events from a Kafka topic: JSON messages in the shape of POST /v1/events' events.
+"""Events and items from a Kafka topic: JSON messages in the shapes of POST /v1/events and /v1/items:bulk.
 
-How far each partition was read stands in the graph, written with the events themselves; Kafka's own offsets
+How far each partition was read stands in the graph, written with them; Kafka's own offsets
 are not used. Several readers of one group share the partitions and take over from each other.
 """
 
@@ -15,8 +15,7 @@ from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
 from kg.console import say
-from kg.deltas import BATCH, Batch, Elsewhere, Message, Position, Rejects, positions, take, told
-from kg.driver import Graph
+from kg.deltas import BATCH, Batch, Elsewhere, Message, Position, Sink, positions, told
 from kg.errors import IngestError, SettingsError
 
 _WAIT = 500  # milliseconds for messages, and so for a signal to be noticed
@@ -48,10 +47,10 @@ class Consumer(Protocol):
 class Reader:
     """Reads one topic into the graph until it is told to stop."""
 
-    def __init__(self, graph: Graph, consumer: Consumer, topic: str, rejects: Rejects) -> None:
+    def __init__(self, sink: Sink, consumer: Consumer, topic: str) -> None:
         self.counts: Counter[str] = Counter()
         self.stop = asyncio.Event()
-        self._graph, self._consumer, self._topic, self._rejects = graph, consumer, topic, rejects
+        self._sink, self._consumer, self._topic = sink, consumer, topic
         self._known: dict[int, Position | None] = {}  # of the partitions that are this reader's
         self._begun: set[int] = set()  # those of which messages have come
         self._deals = 0  # how often partitions were dealt out
@@ -79,7 +78,7 @@ class Reader:
             self._deals += 1
             self._begun.clear()
             mine = {of.partition: of for of in partitions if of.topic == self._topic}
-            found = await asyncio.to_thread(positions, self._graph, self._topic, list(mine))
+            found = await asyncio.to_thread(positions, self._sink.graph, self._topic, list(mine))
             self._known = {number: found.get(number) for number in mine}
             starts = await self._consumer.beginning_offsets([mine[n] for n in mine if n not in found])
             for number, partition in mine.items():
@@ -114,7 +113,7 @@ class Reader:
         self._begun.add(number)  # later gaps are marks of transactions
         end = self._consumer.highwater(partition)
         batch = Batch([_message(r) for r in records], before, Position(records[-1].offset + 1, None, end))
-        done = await asyncio.to_thread(take, self._graph, self._rejects, self._topic, number, batch)
+        done = await asyncio.to_thread(self._sink.take, self._topic, number, batch)
         if isinstance(done, Elsewhere):
             self._known[number] = done.now
             start = first if done.now is None else done.now.next
@@ -125,20 +124,20 @@ class Reader:
             self.counts += done
 
 
-def consume(graph: Graph, source: Source, rejects: Rejects) -> Counter[str]:
-    """Read a topic until SIGTERM or Ctrl-C; returns how many events were accepted, duplicate, …
+def consume(sink: Sink, source: Source) -> Counter[str]:
+    """Read a topic until SIGTERM or Ctrl-C; returns how many messages were accepted, duplicate, …
 
     Raises:
         SettingsError: aiokafka is not installed, or its options are wrong.
         IngestError: Kafka cannot be reached or refuses, or there is no such topic.
-        GraphError: the graph did not take events; the next run goes on with them.
+        GraphError: the graph did not take something; the next run goes on with them.
     """
     try:
         from aiokafka.errors import KafkaError
     except ImportError as error:
         raise SettingsError(f"{error}. Kafka needs: pip install 'shopgraph[kafka]'") from error
     try:
-        return asyncio.run(_consume(graph, source, rejects))
+        return asyncio.run(_consume(sink, source))
     except KafkaError as error:
         raise IngestError(
             f"Kafka at {source.servers}, topic {source.topic}: {error!r}. What was read is in the graph; "
@@ -146,9 +145,9 @@ def consume(graph: Graph, source: Source, rejects: Rejects) -> Counter[str]:
         ) from error
 
 
-async def _consume(graph: Graph, source: Source, rejects: Rejects) -> Counter[str]:
+async def _consume(sink: Sink, source: Source) -> Counter[str]:
     consumer = _consumer(source)
-    reader = Reader(graph, consumer, source.topic, rejects)
+    reader = Reader(sink, consumer, source.topic)
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, reader.stop.set)
     try:

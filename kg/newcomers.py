@@ -1,6 +1,7 @@
 """What a new text means for its item at once: vector, text neighbours, stand-ins for the model's vectors.
 
-`shopgraph graph encode`, `graph build` and `gnn embed-new` come to the same or better later, for all items.
+The API does it at each request, readers of streams after each batch. `shopgraph graph encode`, `graph build`
+and `gnn embed-new` come to the same or better later, for all items.
 """
 
 from collections import defaultdict
@@ -11,7 +12,10 @@ import neo4j
 import numpy as np
 import numpy.typing as npt
 
-from kg.driver import Row
+from kg.console import say
+from kg.driver import Graph, Row
+from kg.encoder import Encoder
+from kg.errors import EncoderError
 from kg.queries import load
 from kg.text import compose, text_hash
 
@@ -26,6 +30,53 @@ class Text(NamedTuple):
     item_id: str
     text: str
     vector: Floats | None
+
+
+class Describer:
+    """Describes items that are written into a graph one by one, once its items are encoded.
+
+    Args:
+        encoder: names the one to use; asked each time, since another may be adopted.
+    """
+
+    def __init__(self, graph: Graph, encoder: Callable[[], str]) -> None:
+        self._graph, self._wanted = graph, encoder
+        self._loaded: tuple[str, Encoder] | None = None
+        self._why = ""  # nothing was encoded the last time
+
+    def describe(self, item_ids: Sequence[str]) -> None:
+        """Encode the changed texts of these items and link them; what cannot be is left to `graph encode`."""
+        found = self._graph.read(_Q.encoder_beside, ids=list(item_ids))
+        encoder, why = self._usable(found[0]["model"] if found else None)
+        if encoder is not None:
+            self._describe(item_ids, encoder)
+        elif why != self._why:
+            say(f"New texts are not encoded: {why}. Run: shopgraph graph encode")
+        self._why = why
+
+    def _usable(self, others: str | None) -> tuple[Encoder | None, str]:
+        """The encoder if the other items are encoded by it, else None and the reason."""
+        if others is None:
+            return None, "the other items are not encoded either"
+        name = self._wanted()
+        try:
+            if self._loaded is None or self._loaded[0] != name:
+                self._loaded = name, Encoder(name)
+        except EncoderError as error:
+            return None, str(error)
+        encoder = self._loaded[1]
+        if others != encoder.name:
+            return None, f"the other items are encoded by {others}, not {encoder.name}"
+        return encoder, ""
+
+    def _describe(self, item_ids: Sequence[str], encoder: Encoder) -> None:
+        changed = self._graph.transact("texts", lambda tx: changed_texts(tx, item_ids, encoder.name))
+        if changed:
+            distinct = list(set(changed.values()))
+            vectors = dict(zip(distinct, encoder.encode(distinct), strict=True))
+            texts = encode(changed, vectors.__getitem__)
+            ids = self._graph.transact("text vectors", lambda tx: describe(tx, texts, encoder.name))
+            self._graph.transact("text neighbours", lambda tx: link(tx, ids))
 
 
 def changed_texts(tx: neo4j.ManagedTransaction, item_ids: Sequence[str], model: str) -> dict[str, str]:

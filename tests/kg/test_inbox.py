@@ -16,12 +16,13 @@ from typing import Any
 import pytest
 
 from kg.checksum import measure
-from kg.deltas import Position, Rejects
+from kg.deltas import Position, Rejects, Sink
 from kg.driver import Graph
 from kg.errors import IngestError
 from kg.inbox import batches, files_of, read_file
 from kg.queries import parse
 from kg.schema import make_keys
+from kg.settings import DEFAULT_ENCODER
 from tests.conftest import empty
 
 READ = parse(
@@ -77,7 +78,8 @@ def shop(graph: Graph) -> Graph:
 @pytest.fixture
 def read(shop: Graph, tmp_path: Path) -> Callable[..., dict[str, int]]:
     def run(file: Path, *, growing: bool = False) -> dict[str, int]:
-        return dict(read_file(shop, file, Rejects(tmp_path / "bad.csv"), Stop(), growing=growing))
+        sink = Sink(shop, Rejects(tmp_path / "bad.csv"), lambda: DEFAULT_ENCODER)
+        return dict(read_file(sink, file, Stop(), growing=growing))
 
     return run
 

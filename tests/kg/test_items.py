@@ -71,8 +71,8 @@ def delete(graph: Graph, *item_ids: str) -> list[str]:
 def write(graph: Graph, item_id: str, *, hidden: bool, whole: bool) -> str:
     (row,) = checked([{"item_id": item_id}])
     assert isinstance(row, dict)
-    item = ItemWrite(row if whole else {"item_id": item_id}, hidden)
-    (stored,) = graph.transact("items", lambda tx: store(tx, [item], whole=whole))
+    item = ItemWrite(row if whole else {"item_id": item_id}, whole, hidden)
+    (stored,) = graph.transact("items", lambda tx: store(tx, [item]))
     return stored.status
 
 

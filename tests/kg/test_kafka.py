@@ -12,10 +12,11 @@ from typing import Any
 import pytest
 from neo4j import ManagedTransaction
 
-from kg import deltas, kafka
-from kg.deltas import Position, Rejects, positions
+from kg import kafka
+from kg.deltas import Position, Rejects, Sink, positions
 from kg.driver import Graph
 from kg.errors import GraphError, IngestError, SettingsError
+from kg.events import store
 from kg.kafka import Reader, Source, consume
 from kg.schema import make_keys
 from tests.kg.fake_kafka import SENT, Broker, FakeConsumer
@@ -43,7 +44,7 @@ def read(graph: Graph, consumer: FakeConsumer, path: Path, until: int, deal: int
     """Read until the log has so many events; deal the partitions again when it has `deal`."""
 
     async def run() -> Reader:
-        reader = Reader(graph, consumer, TOPIC, Rejects(path))
+        reader = Reader(Sink(graph, Rejects(path), str), consumer, TOPIC)
         consumer.subscribe([TOPIC], listener=kafka._listener(reader))
         task = asyncio.create_task(reader.run())
         dealt = deal is None
@@ -83,7 +84,7 @@ def test_one_that_dies_in_a_write_leaves_nothing_half_done(
     shop: Graph, broker: Broker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It dies after its events were written and before its offset was."""
-    written, real = [], deltas.store
+    written, real = [], store
 
     def dies(tx: ManagedTransaction, events: list[dict[str, Any]]) -> Any:
         done = real(tx, events)
@@ -92,7 +93,7 @@ def test_one_that_dies_in_a_write_leaves_nothing_half_done(
             raise GraphError("killed")
         return done
 
-    monkeypatch.setattr(deltas, "store", dies)
+    monkeypatch.setattr("kg.events.store", dies)
     with pytest.raises(GraphError, match="killed"):
         read(shop, FakeConsumer(broker), tmp_path / "bad.csv", 3_000)
     assert written == [1_000, 1_000]
@@ -166,7 +167,8 @@ def test_sigterm_ends_it_cleanly(
 
     thread = threading.Thread(target=stop)
     thread.start()
-    assert consume(shop, Source("nowhere:1", TOPIC), Rejects(tmp_path / "bad.csv")) == {"accepted": 3_000}
+    sink = Sink(shop, Rejects(tmp_path / "bad.csv"), str)
+    assert consume(sink, Source("nowhere:1", TOPIC)) == {"accepted": 3_000}
     thread.join()
     assert consumer.stopped
 
@@ -174,13 +176,13 @@ def test_sigterm_ends_it_cleanly(
 def test_what_kafka_lacks_is_said(
     shop: Graph, broker: Broker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    rejects = Rejects(tmp_path / "bad.csv")
+    sink = Sink(shop, Rejects(tmp_path / "bad.csv"), str)
     with pytest.raises(IngestError, match=r"Kafka at 127\.0\.0\.1:1, topic shop"):
-        consume(shop, Source("127.0.0.1:1", TOPIC), rejects)
+        consume(sink, Source("127.0.0.1:1", TOPIC))
     options = tmp_path / "kafka.toml"
     options.write_text("sasl_mechanizm = 'PLAIN'\n")
     with pytest.raises(SettingsError, match=r"kafka\.toml: .*sasl_mechanizm"):
-        consume(shop, Source("127.0.0.1:1", TOPIC, options=options), rejects)
+        consume(sink, Source("127.0.0.1:1", TOPIC, options=options))
     monkeypatch.setattr(kafka, "_consumer", lambda _: FakeConsumer(broker))
     with pytest.raises(IngestError, match="has no topic 'other'; it has: shop"):
-        consume(shop, Source("127.0.0.1:1", "other"), rejects)
+        consume(sink, Source("127.0.0.1:1", "other"))
