@@ -11,6 +11,7 @@ from typing import Literal, NamedTuple
 import numpy as np
 
 from api.lexicon import tokens
+from api.named import categories
 from api.signals import Words
 from api.snapshot import Snapshot, Vectors
 
@@ -89,6 +90,7 @@ _RELATIONS: tuple[tuple[Relation, re.Pattern[str], float], ...] = (
     ("similar", re.compile(rf"^\s*like(?=\s)(?!\s+new\b){_ARTICLE}"), LIKELY),
 )
 _SURE = 0.05  # temperature of the softmax over categories: cosines differ by hundredths
+_NAMED = 0.3  # of cosine, what having the words for its name says for a category
 _STRANGE = 0.25  # below this cosine to every item the words are about something else
 _LEAST_PART = 0.05  # of the distribution over categories
 
@@ -177,16 +179,17 @@ def meaning(snapshot: Snapshot, words: str, said: Words) -> Meaning:
         said: what they mean.
     """
     ids, centroids = snapshot.centroids
-    near = centroids @ said.vector
+    named = categories(snapshot, words)
+    near = centroids @ said.vector + _NAMED * np.array([named.get(category, 0.0) for category in ids])
     share = np.exp((near - near.max(initial=-1.0)) / _SURE)
     share /= max(float(share.sum()), 1e-9)
     best = np.argsort(-share)[:5]
-    categories = {ids[n]: round(float(share[n]), 3) for n in best if share[n] >= _LEAST_PART}
+    likely = {ids[n]: round(float(share[n]), 3) for n in best if share[n] >= _LEAST_PART}
     known = len(snapshot.lexicon.known(words)) / max(len(set(tokens(words))), 1)
     strange = known < 0.5 and float(said.near.max(initial=-1.0)) < _STRANGE
     exact = int(np.count_nonzero(said.lexical > 0.9)) <= 3 and len(tokens(words)) > 1
-    sure = next(iter(categories.values()), 0.0)
-    return Meaning(categories, "exact" if exact else "broad", strange, sure, round(known, 3))
+    sure = next(iter(likely.values()), 0.0)
+    return Meaning(likely, "exact" if exact else "broad", strange, sure, round(known, 3))
 
 
 def lower_third(snapshot: Snapshot, lexical: Vectors) -> float | None:

@@ -7,6 +7,7 @@ import unicodedata
 from collections import Counter
 from collections.abc import Sequence
 from copy import copy
+from functools import lru_cache
 
 import bm25s
 import numpy as np
@@ -37,6 +38,12 @@ def tokens(text: str) -> list[str]:
         else:
             found.append(_stem.stemWord(run))
     return found
+
+
+@lru_cache(maxsize=100_000)
+def words_of(name: str) -> frozenset[str]:
+    """The tokens of a name, each once."""
+    return frozenset(tokens(name))
 
 
 class Lexicon:
@@ -79,7 +86,11 @@ class Lexicon:
             scores[number] = sum(self._weight(word, text) for word in said)
         return scores
 
+    def rarity(self, word: str) -> float:
+        """Inverse document frequency of a token, as BM25 has it, > 0."""
+        items = max(self._items[word], 1)
+        return math.log(1 + (self._n - items + 0.5) / (items + 0.5))
+
     def _weight(self, word: str, text: list[str]) -> float:
-        count, items = text.count(word), max(self._items[word], 1)
-        rarity = math.log(1 + (self._n - items + 0.5) / (items + 0.5))
-        return rarity * count / (count + _K1 * (1 - _B + _B * len(text) / self._length))
+        count = text.count(word)
+        return self.rarity(word) * count / (count + _K1 * (1 - _B + _B * len(text) / self._length))

@@ -1,4 +1,4 @@
-"""Brands, attribute values and items of the shop that words name."""
+"""Brands, categories, attribute values and items of the shop that words name."""
 
 import re
 from collections.abc import Container, Iterator
@@ -6,7 +6,7 @@ from collections.abc import Container, Iterator
 import numpy as np
 
 from api.columns import Numbers
-from api.lexicon import tokens
+from api.lexicon import tokens, words_of
 from api.snapshot import Snapshot
 
 _WORD = re.compile(r"[\w&'.-]+")
@@ -21,6 +21,21 @@ def brands(snapshot: Snapshot, words: str) -> dict[str, float]:
         name: _sure(snapshot, name, np.flatnonzero(columns.brand == columns.brand_number[name]))
         for name in named(words, columns.brand_number)
     }
+
+
+def categories(snapshot: Snapshot, words: str) -> dict[str, float]:
+    """Ids of the categories whose name has all of the words, or the words all of the name: how near to 1 the
+    words of both are to those of either, each counted by its rarity (a weighted Jaccard index).
+    """
+    said = words_of(words)
+    found: dict[str, float] = {}
+    for category_id, name in {one for word in said for one in snapshot.categories_by_word.get(word, ())}:
+        if name <= said or said <= name:
+            of_both, of_either = (
+                sum(map(snapshot.lexicon.rarity, some)) for some in (name & said, name | said)
+            )
+            found[category_id] = of_both / of_either
+    return found
 
 
 def attribute_values(snapshot: Snapshot, words: str) -> dict[str, dict[str, float]]:

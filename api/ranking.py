@@ -5,10 +5,12 @@
              + category * sum_i v_i sum_c 1 / log(1 + |c|)           c the categories that both lie in
              + cold   * sum_i v_i cos(x_i, x_j) / temperature        over the items that have no vector
              + alike  * mean_a cos(x_a, x_j) / ...    a over the items looked at
-             + words  * (cos(q', x_j) / temperature + lexical * BM25(q, j) / max BM25)
+             + words  * (cos(q', x_j) / temperature + lexical * BM25(q, j) / max BM25 + category_fit * f_j)
              + edges from the items looked at + popularity + trend + novelty + discount + season
              + intents * closeness * weight of the item, over the needs that the words come close to
              + what rules add
+
+f_j is how nearly the words name a category that j lies in (`api.named.categories`).
 
 Every term is a sum over past items, items looked at, or a single cause, so a part of the score is a fact
 about the ranking and not a story told afterwards.
@@ -92,7 +94,7 @@ class Scorer:
             parts += [self._alike(anchor, target, text) for anchor in self._signals.anchors]
         if self._signals.words is not None and kind.words:
             values = text @ self._meant.astype(np.float64) * self._words_scale
-            values += kind.words * self._weights.lexical * self._signals.words.lexical[items]
+            values += kind.words * self._written[items].astype(np.float64)
             parts.append(Part("words", None, values))
         edges_found = self._signals.edges
         for edge, value in zip(edges_found, edge_values(edges_found, kind), strict=True):
@@ -134,7 +136,7 @@ class Scorer:
             own, amounts = self._own_categories
             scores += snapshot.kinship @ (own.T @ amounts).astype(np.float32)
         if signals.words is not None and kind.words:
-            scores += np.float32(kind.words * self._weights.lexical) * signals.words.lexical
+            scores += np.float32(kind.words) * self._written
         for edge, value in zip(signals.edges, edge_values(signals.edges, kind), strict=True):
             scores[edge.number] += value
         for _, values in _standing(snapshot, kind):
@@ -176,6 +178,11 @@ class Scorer:
         amounts = self._kind.category * known * amounts_of(self._signals.seeds, self._kind)
         return self._snapshot.kinship[numbers], amounts
 
+    @cached_property
+    def _written(self) -> Vectors:
+        assert self._signals.words is not None
+        return self._signals.words.written(self._weights)
+
     @property
     def _words_scale(self) -> float:
         return self._kind.words / self._weights.words_temperature
@@ -190,7 +197,7 @@ class Scorer:
         assert said is not None
         if not self._kind.feedback:
             return said.vector
-        scores = said.near + np.float32(weights.lexical * weights.words_temperature) * said.lexical
+        scores = said.near + np.float32(weights.words_temperature) * self._written
         best = np.argpartition(-scores, min(_FEEDBACK, len(scores)) - 1)[:_FEEDBACK]
         common = self._snapshot.text[best].mean(axis=0)
         common *= self._kind.feedback / max(float(np.linalg.norm(common)), 1e-9)

@@ -9,8 +9,10 @@ import numpy as np
 import numpy.typing as npt
 
 from api.answers import PartType
+from api.named import categories
 from api.screen import Codes
 from api.snapshot import Snapshot, Vectors
+from api.weights import RankingWeights
 
 Floats = npt.NDArray[np.float64]
 Numbers = npt.NDArray[np.int64]
@@ -66,6 +68,7 @@ class Words:
     vector: Vectors  # [text dim], unit length
     lexical: Vectors  # [n], in 0..1: how much of them each item is written in
     texts: Codes  # of the items
+    fit: Vectors  # [n], in 0..1: how nearly they name a category that the item lies in
 
     @classmethod
     def of(cls, words: str, vector: Vectors, snapshot: Snapshot) -> "Words":
@@ -76,7 +79,15 @@ class Words:
         """
         scores = snapshot.lexicon.scores(words)
         scores /= max(float(scores.max(initial=0.0)), 1e-9)
-        return cls(vector, scores, snapshot.text_codes)
+        fit = np.zeros_like(scores)
+        for category_id, value in categories(snapshot, words).items():
+            members = snapshot.categories.within(category_id)
+            fit[members] = np.maximum(fit[members], np.float32(value))
+        return cls(vector, scores, snapshot.text_codes, fit)
+
+    def written(self, weights: RankingWeights) -> Vectors:
+        """What the words add to each item's score beside their vector, where they count once, [n]."""
+        return np.float32(weights.lexical) * self.lexical + np.float32(weights.category_fit) * self.fit
 
     @cached_property
     def near(self) -> Vectors:

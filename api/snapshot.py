@@ -14,7 +14,7 @@ import scipy.sparse as sp
 
 from api.activity import Activity, in_season, read_activity
 from api.columns import Categories, Columns, Floats, Table, by_value, centroids, columns_from
-from api.lexicon import Lexicon
+from api.lexicon import Lexicon, words_of
 from api.screen import NOTHING, Codes
 from api.version import Version
 from api.weights import DEFAULT
@@ -89,6 +89,16 @@ class Snapshot:
         values = np.sqrt(1 / np.log1p(np.repeat(sizes, sizes))).astype(np.float32)
         columns = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
         return sp.csc_matrix((values, rows, columns), shape=(len(self.ids), len(members))).tocsr()
+
+    @cached_property
+    def categories_by_word(self) -> dict[str, list[tuple[str, frozenset[str]]]]:
+        """By each word of a category's name, as words are compared: its id and all words of the name."""
+        found: dict[str, list[tuple[str, frozenset[str]]]] = {}
+        for category_id, name in self.categories.names.items():
+            words = words_of(name)
+            for word in words:
+                found.setdefault(word, []).append((category_id, words))
+        return found
 
     @cached_property
     def attributes_by_value(self) -> dict[str, list[str]]:

@@ -91,6 +91,11 @@ class RankingWeights(BaseModel):
         description="What the item that is written most in the words adds; the others in proportion. 0.3 of "
         "what a cosine of 1 adds: best on icecat's queries of 0.1 to 0.4, and as good as any on electronic.",
     )
+    category_fit: float = Field(
+        10.0,
+        description="What an item adds that lies in a category whose name the words are; less where one has "
+        "more words than the other.",
+    )
     alike_temperature: float = Field(0.06, description="Temperature of the cosine of two item texts.")
     events: dict[str, float] = Field(
         default_factory=lambda: {"purchase": 1.0, "cart": 0.7, "rating": 1.0, "view": 0.4},

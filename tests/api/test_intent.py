@@ -6,10 +6,13 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
+from api.columns import categories_from
 from api.intent import Prices, Related, lower_third, meaning, read
-from api.named import attribute_values, brands
-from api.signals import Words
+from api.named import attribute_values, brands, categories
+from api.ranking import Scorer
+from api.signals import Signals, Words
 from api.snapshot import Snapshot
+from api.weights import DEFAULT
 from tests.api.arrays import made_up
 
 
@@ -136,6 +139,44 @@ def test_the_words_point_to_the_category_whose_items_are_near() -> None:
     assert (away.out_of_scope, away.known) == (True, 0.0)
     half = meaning(snapshot, "title hours", Words.of("title hours", centroids[place], snapshot))
     assert (half.out_of_scope, half.known) == (False, 0.5)
+
+
+def with_names(*names: str) -> Snapshot:
+    """Categories of these names, each below the one before, and one item, from item-000 on, in each."""
+    snapshot = made_up(40, 1)
+    tree = [
+        {"category_id": name, "name": name, "parent_ids": list(above)}
+        for name, above in zip(names, [(), *((name,) for name in names)], strict=False)
+    ]
+    members = [{"item_id": snapshot.ids[n], "category_ids": [name]} for n, name in enumerate(names)]
+    return replace(snapshot, categories=categories_from(tree, members, snapshot.number))
+
+
+def test_categories_are_named_by_all_of_their_words_or_by_a_part_of_them() -> None:
+    snapshot = with_names("Beauty", "Hair Care & Styling", "Conditioners")
+
+    assert categories(snapshot, "conditioner") == {"Conditioners": 1.0}
+    assert categories(snapshot, "Beauty, hair-care styling") == {
+        "Beauty": pytest.approx(1 / 4), "Hair Care & Styling": pytest.approx(3 / 4)
+    }  # fmt: skip
+    assert categories(snapshot, "hair care") == {"Hair Care & Styling": pytest.approx(2 / 3)}
+    assert categories(snapshot, "hair dryer") == {}
+
+
+def test_items_of_a_named_category_and_of_those_below_it_fit() -> None:
+    snapshot = with_names("Beauty", "Hair Care & Styling", "Conditioners")
+
+    said = Words.of("hair care styling", np.zeros(6, dtype=np.float32), snapshot)
+
+    assert said.fit[:4].tolist() == [0, 1, 1, 0]
+    found = meaning(snapshot, "hair care styling", said)
+    assert next(iter(found.categories)) == "Hair Care & Styling"
+    plain, kind = DEFAULT.model_copy(update={"category_fit": 0.0}), DEFAULT.kinds["for_you"]
+    gained = (
+        Scorer(snapshot, Signals(words=said), kind, DEFAULT).all
+        - Scorer(snapshot, Signals(words=said), kind, plain).all
+    )
+    assert gained[:4] == pytest.approx([0, DEFAULT.category_fit, DEFAULT.category_fit, 0])
 
 
 def test_brands_are_found_as_the_shop_writes_them() -> None:
