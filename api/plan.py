@@ -37,6 +37,9 @@ def plan_for(
         kind = weights.kinds[kind.instead]
         signals = _of_kind(gathered.signals, kind)
     going_by = types_in(signals, kind)
+    if request.kind == "for_you" and {"words"} <= set(going_by) <= {"words", "intent", *STANDING}:
+        kind = weights.kinds["search"]  # the words alone are a search
+        going_by = types_in(signals, kind)
     by_rules = ["rule"] if signals.boosts else []
     lacking = _lacking_user(request, gathered)
     if not going_by:

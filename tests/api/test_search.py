@@ -90,6 +90,19 @@ def counts(facet: list[dict[str, Any]]) -> dict[str, int]:
     return {value["value"]: value["count"] for value in facet}
 
 
+def test_words_alone_are_a_search_and_no_longer_beside_a_past(client: TestClient) -> None:
+    def scores(**body: Any) -> dict[str, float]:
+        return {
+            i["item_id"]: i["score"]
+            for i in recommend(client, query="jasmine tea", limit=18, **body)["items"]
+        }
+
+    searched = scores(kind="search")
+    assert scores() == searched
+    assert scores(user_id="nobody") == searched
+    assert scores(user_id="ann") != searched
+
+
 def test_a_bad_query_is_named(client: TestClient) -> None:
     response = client.get("/v1/search", params={"query": ""})
     assert response.status_code == 422
