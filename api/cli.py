@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from api.learning.cli import learn
+from api.learning.cli import gate, learn
 from kg.console import emit_json, out, say
 from kg.errors import SettingsError
 
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 app = typer.Typer(name="api", no_args_is_help=True, help="The HTTP API.")
 app.command()(learn)
+app.command()(gate)
 
 
 @app.callback()

@@ -282,6 +282,13 @@ MERGE (g:Gate {candidate: $candidate, live: coalesce($live, '')})
 SET g.publish = $publish, g.reason = $reason, g.report = $report, g.interactions = $interactions, g.at = datetime(),
     g.newest = newest, g.items = COUNT { (:Item) }
 
+// name: add_to_gate
+// Change a decision of the gate by what was found about it later.
+// params: candidate (str), live (str), publish (bool), reason (str), report (str, JSON)
+// returns: nothing
+MATCH (g:Gate {candidate: $candidate, live: $live})
+SET g.publish = $publish, g.reason = $reason, g.report = $report
+
 // name: gates
 // The decisions about a candidate, the newest first.
 // params: candidate (str)

@@ -134,6 +134,8 @@ def _print_gate(gate: "Row") -> None:
             f"{100 * row['difference']:+.2f}", f"{row['p']:.4f}",
         )  # fmt: skip
     out.print(table)
+    if answers := gate["report"].get("answers"):
+        out.print(f"of {answers['users']:,} shoppers, {answers['reason']}", highlight=False, markup=False)
 
 
 def _told(model: "Model") -> None:

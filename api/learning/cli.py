@@ -1,4 +1,4 @@
-"""The command `shopgraph api learn`."""
+"""The commands `shopgraph api learn` and `shopgraph api gate`."""
 
 from typing import TYPE_CHECKING, Annotated
 
@@ -46,6 +46,31 @@ def learn(
         emit_json(found._asdict())
         return
     _show(found)
+
+
+def gate(
+    version: Annotated[str, typer.Argument(help="A model that was trained here and is not live.")],
+    as_json: Annotated[bool, typer.Option("--json", help="Print the figures as JSON.")] = False,
+) -> None:
+    """Compare a model with the live one as both would answer, and keep the verdict.
+
+    `gnn gate` compares the models alone; this asks with the learned weights, words and all that ranks beside
+    them, on choices that neither knows. A refresh asks both and publishes what is better by both.
+
+    Example: shopgraph api gate 20261124-030000-000-ab12cd
+    """
+    from api.learning.gate import gate as run
+    from kg.driver import connect
+    from kg.settings import load_settings
+
+    settings = load_settings()
+    with connect(settings) as graph:
+        found = run(graph, settings, version)
+    if as_json:
+        emit_json(found._asdict())
+        return
+    say(f"{found.cases:,} choices of {found.users:,} shoppers.")
+    out.print(f"{'may be published' if found.publish else 'refused'}: {found.reason}", highlight=False)
 
 
 def _show(found: "Outcome") -> None:

@@ -114,13 +114,18 @@ def train(job: Job) -> Done:
 
 
 def evaluate(job: Job) -> Done:
-    """Candidate against live model, on what neither has seen."""
+    """Candidate against live model, on what neither has seen: the models alone, then as both would answer."""
     version = job.done["train"].watermark
     if version is None or version == retrain.live_version(job.graph):
         return Done({"judged": False})
     gate = job.command("gnn", "gate", version)
     shown = {name: gate[name] for name in ("publish", "reason", "live", "users", "overall")}
-    return Done({"judged": True, **shown}, version if gate["publish"] else None)
+    if gate["publish"] and gate["live"] is not None:
+        answers = job.command("api", "gate", version)
+        shown["answers"] = {name: answers[name] for name in ("reason", "users", "ndcg", "p_value")}
+        if not answers["publish"]:
+            shown |= {"publish": False, "reason": answers["reason"]}
+    return Done({"judged": True, **shown}, version if shown["publish"] else None)
 
 
 def publish(job: Job) -> Done:

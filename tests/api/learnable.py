@@ -16,6 +16,7 @@ ITEMS, CATEGORIES, USERS, DAYS, KNOWN_DAYS = 80, 10, 150, 120, 90
 DAY, START = 86_400, 1_600_000_000
 VERSION = "model-1"
 GOODS = ("tea", "coffee", "spade", "lamp", "shoes", "pasta", "guitar", "pillow", "bicycle", "soap")
+SERVING = {"event_weights": {"purchase": 1.0}, "fade": 0.0, "linear": 0.0}
 Choose = Callable[[np.random.Generator, int, int], int]  # user, day -> number of an item
 WRITES = parse(
     "learnable",
@@ -117,21 +118,25 @@ def _publish(graph: Graph, home: Path) -> None:
         for k in range(ITEMS)
     ]
     graph.write(shop.WRITES["vectors"], rows=rows, context="gnnContextBlue", target="gnnTargetBlue")
-    serving = json.dumps({"event_weights": {"purchase": 1.0}, "fade": 0.0, "linear": 0.0})
+    serving = json.dumps(SERVING)
     graph.write(
         shop.WRITES["model"], version=VERSION, slot="blue", dim=shop.DIM, temperature=1.0, serving=serving
     )
     save_twin(home, context, target)
 
 
-def save_twin(home: Path, context: np.ndarray, target: np.ndarray, split: str = "time") -> None:
+def save_twin(
+    home: Path, context: np.ndarray, target: np.ndarray, split: str = "time", version: str = VERSION
+) -> None:
     """As `gnn train` keeps it."""
-    folder = home / "models" / VERSION
+    folder = home / "models" / version
     folder.mkdir(parents=True, exist_ok=True)
     about = {
-        "version": VERSION,
+        "version": version,
         "split": split,
         "refitted": True,
+        "until": START + DAY * KNOWN_DAYS,
+        "serving": SERVING | {"temperature": 1.0},
         "judged_until": START + DAY * KNOWN_DAYS,
         "item_ids": [f"i{k:02d}" for k in range(len(context))],
     }

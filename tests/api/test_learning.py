@@ -145,7 +145,7 @@ def test_without_a_twin_it_says_what_to_run(graph: Graph, home: Settings) -> Non
     with pytest.raises(ModelError, match=r"split 'random'.*--split time"):
         learn(graph, home)
     (folder / "model.json").unlink()
-    with pytest.raises(ModelError, match=r"The live model 'model-1' is not in .*Run: shopgraph gnn train"):
+    with pytest.raises(ModelError, match=r"The model 'model-1' is not in .*Run: shopgraph gnn train"):
         learn(graph, home)
 
 

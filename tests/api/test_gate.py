@@ -1,0 +1,96 @@
+"""A candidate beside the live model as both would answer, on a shop whose shoppers keep to their category."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+from api.cli import app
+from api.learning.gate import gate
+from api.learning.learn import learn
+from kg.driver import Graph
+from kg.errors import ModelError
+from kg.queries import load
+from kg.settings import Settings
+from tests.api import learnable
+
+
+@pytest.fixture
+def home(settings: Settings, tmp_path: Path) -> Settings:
+    return settings.model_copy(update={"home": tmp_path})
+
+
+@pytest.fixture
+def shop(graph: Graph, home: Settings) -> Graph:
+    """With a live model of noise, and a gate that has let two candidates through."""
+    learnable.write(graph, home.home, learnable.by_category)
+    kinds = np.arange(learnable.ITEMS) % learnable.CATEGORIES
+    knows = np.eye(learnable.CATEGORIES, dtype=np.float32)[kinds]
+    learnable.save_twin(home.home, knows, knows, version="knows")
+    learnable.save_twin(home.home, knows, np.roll(knows, 1, axis=0), version="misplaced")
+    for candidate in ("knows", "misplaced"):
+        told = {"publish": True, "reason": "better", "report": "{}", "interactions": 1}
+        graph.write(load("refresh").store_gate, candidate=candidate, live=learnable.VERSION, **told)
+    return graph
+
+
+def verdict(graph: Graph, candidate: str) -> tuple[bool, str, dict[str, float]]:
+    (row,) = graph.read(load("refresh").gates, candidate=candidate)
+    return row["publish"], row["reason"], json.loads(row["report"])["answers"]["ndcg"]
+
+
+def test_what_answers_better_may_be_published_and_what_does_not_may_not(shop: Graph, home: Settings) -> None:
+    found = gate(shop, home, "knows")
+    assert found.publish
+    assert found.ndcg["candidate"] > 2 * found.ndcg["live"]
+    assert found.p_value is not None
+    assert found.p_value < 0.01
+    assert found.users > 100
+    assert verdict(shop, "knows") == (True, "better", found.ndcg)
+
+    worse = gate(shop, home, "misplaced")
+    assert not worse.publish
+    assert worse.ndcg["candidate"] < worse.ndcg["live"] == found.ndcg["live"]
+    assert verdict(shop, "misplaced") == (False, worse.reason, worse.ndcg)
+    assert worse.reason.startswith("not better as it would answer: NDCG@20 ")
+
+
+def test_both_are_ranked_by_what_was_learned(shop: Graph, home: Settings) -> None:
+    before = gate(shop, home, "knows").ndcg
+    learned = learn(shop, home)
+    assert learned.adopted
+    assert before["live"] == pytest.approx(learned.ndcg["present"])
+
+    after = gate(shop, home, "knows").ndcg
+
+    assert after["live"] > 2 * before["live"]
+    assert after["live"] == pytest.approx(learned.ndcg["learned"], rel=0.1)
+
+
+def test_without_choices_that_neither_knows_it_does_not_decide(shop: Graph, home: Settings) -> None:
+    file = home.home / "models" / learnable.VERSION / "model.json"
+    about = json.loads(file.read_text())
+    file.write_text(json.dumps(about | {"until": learnable.START + learnable.DAY * learnable.DAYS}))
+    found = gate(shop, home, "misplaced")
+    assert (found.publish, found.users, found.reason[:6]) == (True, 0, "only 0")
+    file.write_text(json.dumps(about | {"until": None}))
+    assert "it is not known" in gate(shop, home, "misplaced").reason
+    with pytest.raises(ModelError, match="'model-1' is live"):
+        gate(shop, home, learnable.VERSION)
+    with pytest.raises(ModelError, match="The model 'none' is not in"):
+        gate(shop, home, "none")
+
+
+def test_the_command_tells_it(shop: Graph, home: Settings) -> None:
+    connection = shop.connection
+    ran = CliRunner().invoke(
+        app, ["gate", "misplaced", "--json"],
+        env={
+            "SHOPGRAPH_HOME": str(home.home), "SHOPGRAPH_NEO4J_URI": connection.uri,
+            "SHOPGRAPH_NEO4J_PASSWORD": connection.password,
+        },
+    )  # fmt: skip
+    assert ran.exit_code == 0, ran.output
+    assert json.loads(ran.stdout)["publish"] is False
