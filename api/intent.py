@@ -90,7 +90,7 @@ _RELATIONS: tuple[tuple[Relation, re.Pattern[str], float], ...] = (
     ("similar", re.compile(rf"^\s*like(?=\s)(?!\s+new\b){_ARTICLE}"), LIKELY),
 )
 _SURE = 0.05  # temperature of the softmax over categories: cosines differ by hundredths
-_NAMED = 0.3  # of cosine, what having the words for its name says for a category
+_NAMED = 0.3  # of cosine: what a category gains whose name the words are
 _STRANGE = 0.25  # below this cosine to every item the words are about something else
 _LEAST_PART = 0.05  # of the distribution over categories
 
@@ -179,8 +179,8 @@ def meaning(snapshot: Snapshot, words: str, said: Words) -> Meaning:
         said: what they mean.
     """
     ids, centroids = snapshot.centroids
-    named = categories(snapshot, words)
-    near = centroids @ said.vector + _NAMED * np.array([named.get(category, 0.0) for category in ids])
+    named = np.isin(ids, categories(snapshot, words))
+    near = centroids @ said.vector + _NAMED * named
     share = np.exp((near - near.max(initial=-1.0)) / _SURE)
     share /= max(float(share.sum()), 1e-9)
     best = np.argsort(-share)[:5]

@@ -42,8 +42,12 @@ def tokens(text: str) -> list[str]:
 
 @lru_cache(maxsize=100_000)
 def words_of(name: str) -> frozenset[str]:
-    """The tokens of a name, each once."""
-    return frozenset(tokens(name))
+    """The tokens of a name, each once.
+
+    >>> sorted(words_of("Hair Care and Styling")) == sorted(words_of("hair-care & styling"))
+    True
+    """
+    return frozenset(tokens(name)) - {"and"}
 
 
 class Lexicon:
@@ -86,11 +90,7 @@ class Lexicon:
             scores[number] = sum(self._weight(word, text) for word in said)
         return scores
 
-    def rarity(self, word: str) -> float:
-        """Inverse document frequency of a token, as BM25 has it, > 0."""
-        items = max(self._items[word], 1)
-        return math.log(1 + (self._n - items + 0.5) / (items + 0.5))
-
     def _weight(self, word: str, text: list[str]) -> float:
-        count = text.count(word)
-        return self.rarity(word) * count / (count + _K1 * (1 - _B + _B * len(text) / self._length))
+        count, items = text.count(word), max(self._items[word], 1)
+        rarity = math.log(1 + (self._n - items + 0.5) / (items + 0.5))
+        return rarity * count / (count + _K1 * (1 - _B + _B * len(text) / self._length))

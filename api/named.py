@@ -23,19 +23,12 @@ def brands(snapshot: Snapshot, words: str) -> dict[str, float]:
     }
 
 
-def categories(snapshot: Snapshot, words: str) -> dict[str, float]:
-    """Ids of the categories whose name has all of the words, or the words all of the name: how near to 1 the
-    words of both are to those of either, each counted by its rarity (a weighted Jaccard index).
-    """
+def categories(snapshot: Snapshot, words: str) -> list[str]:
+    """Ids of the categories that the words are the name of, alone or beside brands."""
     said = words_of(words)
-    found: dict[str, float] = {}
-    for category_id, name in {one for word in said for one in snapshot.categories_by_word.get(word, ())}:
-        if name <= said or said <= name:
-            of_both, of_either = (
-                sum(map(snapshot.lexicon.rarity, some)) for some in (name & said, name | said)
-            )
-            found[category_id] = of_both / of_either
-    return found
+    of_brands = {word for brand in named(words, snapshot.columns.brand_number) for word in tokens(brand)}
+    by_words = snapshot.categories_by_words
+    return by_words.get(said) or by_words.get(said - of_brands) or []
 
 
 def attribute_values(snapshot: Snapshot, words: str) -> dict[str, dict[str, float]]:

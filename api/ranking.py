@@ -5,12 +5,12 @@
              + category * sum_i v_i sum_c 1 / log(1 + |c|)           c the categories that both lie in
              + cold   * sum_i v_i cos(x_i, x_j) / temperature        over the items that have no vector
              + alike  * mean_a cos(x_a, x_j) / ...    a over the items looked at
-             + words  * (cos(q', x_j) / temperature + lexical * BM25(q, j) / max BM25 + category_fit * f_j)
+             + words  * (cos(q', x_j) / temperature + lexical * BM25(q, j) / max BM25 + named * m_j)
              + edges from the items looked at + popularity + trend + novelty + discount + season
              + intents * closeness * weight of the item, over the needs that the words come close to
              + what rules add
 
-f_j is how nearly the words name a category that j lies in (`api.named.categories`).
+m_j is 1 where the words are the name of a category that j lies in, else 0 (`api.named.categories`).
 
 Every term is a sum over past items, items looked at, or a single cause, so a part of the score is a fact
 about the ranking and not a story told afterwards.

@@ -68,7 +68,7 @@ class Words:
     vector: Vectors  # [text dim], unit length
     lexical: Vectors  # [n], in 0..1: how much of them each item is written in
     texts: Codes  # of the items
-    fit: Vectors  # [n], in 0..1: how nearly they name a category that the item lies in
+    named: Vectors  # [n]: 1 for items of a category that they name, else 0
 
     @classmethod
     def of(cls, words: str, vector: Vectors, snapshot: Snapshot) -> "Words":
@@ -79,15 +79,14 @@ class Words:
         """
         scores = snapshot.lexicon.scores(words)
         scores /= max(float(scores.max(initial=0.0)), 1e-9)
-        fit = np.zeros_like(scores)
-        for category_id, value in categories(snapshot, words).items():
-            members = snapshot.categories.within(category_id)
-            fit[members] = np.maximum(fit[members], np.float32(value))
-        return cls(vector, scores, snapshot.text_codes, fit)
+        named = np.zeros_like(scores)
+        for category_id in categories(snapshot, words):
+            named[snapshot.categories.within(category_id)] = 1
+        return cls(vector, scores, snapshot.text_codes, named)
 
     def written(self, weights: RankingWeights) -> Vectors:
         """What the words add to each item's score beside their vector, where they count once, [n]."""
-        return np.float32(weights.lexical) * self.lexical + np.float32(weights.category_fit) * self.fit
+        return np.float32(weights.lexical) * self.lexical + np.float32(weights.named) * self.named
 
     @cached_property
     def near(self) -> Vectors:

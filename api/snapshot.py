@@ -91,13 +91,11 @@ class Snapshot:
         return sp.csc_matrix((values, rows, columns), shape=(len(self.ids), len(members))).tocsr()
 
     @cached_property
-    def categories_by_word(self) -> dict[str, list[tuple[str, frozenset[str]]]]:
-        """By each word of a category's name, as words are compared: its id and all words of the name."""
-        found: dict[str, list[tuple[str, frozenset[str]]]] = {}
+    def categories_by_words(self) -> dict[frozenset[str], list[str]]:
+        """Ids of the categories by the words of their names, as words are compared."""
+        found: dict[frozenset[str], list[str]] = {}
         for category_id, name in self.categories.names.items():
-            words = words_of(name)
-            for word in words:
-                found.setdefault(word, []).append((category_id, words))
+            found.setdefault(words_of(name), []).append(category_id)
         return found
 
     @cached_property

@@ -152,31 +152,29 @@ def with_names(*names: str) -> Snapshot:
     return replace(snapshot, categories=categories_from(tree, members, snapshot.number))
 
 
-def test_categories_are_named_by_all_of_their_words_or_by_a_part_of_them() -> None:
+def test_categories_are_named_by_their_words_alone_or_beside_a_brand() -> None:
     snapshot = with_names("Beauty", "Hair Care & Styling", "Conditioners")
 
-    assert categories(snapshot, "conditioner") == {"Conditioners": 1.0}
-    assert categories(snapshot, "Beauty, hair-care styling") == {
-        "Beauty": pytest.approx(1 / 4), "Hair Care & Styling": pytest.approx(3 / 4)
-    }  # fmt: skip
-    assert categories(snapshot, "hair care") == {"Hair Care & Styling": pytest.approx(2 / 3)}
-    assert categories(snapshot, "hair dryer") == {}
+    assert categories(snapshot, "conditioner") == ["Conditioners"]
+    assert categories(snapshot, "styling and hair-care") == ["Hair Care & Styling"]
+    assert categories(snapshot, "brand 2 Conditioners") == ["Conditioners"]
+    assert categories(snapshot, "hair care") == categories(snapshot, "mild conditioner") == []
 
 
-def test_items_of_a_named_category_and_of_those_below_it_fit() -> None:
+def test_items_of_a_named_category_and_of_those_below_it_come_first() -> None:
     snapshot = with_names("Beauty", "Hair Care & Styling", "Conditioners")
 
-    said = Words.of("hair care styling", np.zeros(6, dtype=np.float32), snapshot)
+    said = Words.of("hair care & styling", np.zeros(6, dtype=np.float32), snapshot)
 
-    assert said.fit[:4].tolist() == [0, 1, 1, 0]
-    found = meaning(snapshot, "hair care styling", said)
+    assert said.named[:4].tolist() == [0, 1, 1, 0]
+    found = meaning(snapshot, "hair care & styling", said)
     assert next(iter(found.categories)) == "Hair Care & Styling"
-    plain, kind = DEFAULT.model_copy(update={"category_fit": 0.0}), DEFAULT.kinds["for_you"]
+    plain, kind = DEFAULT.model_copy(update={"named": 0.0}), DEFAULT.kinds["for_you"]
     gained = (
         Scorer(snapshot, Signals(words=said), kind, DEFAULT).all
         - Scorer(snapshot, Signals(words=said), kind, plain).all
     )
-    assert gained[:4] == pytest.approx([0, DEFAULT.category_fit, DEFAULT.category_fit, 0])
+    assert gained[:4] == pytest.approx([0, DEFAULT.named, DEFAULT.named, 0])
 
 
 def test_brands_are_found_as_the_shop_writes_them() -> None:
