@@ -21,19 +21,19 @@ items = APIRouter(**guarded, tags=["items"])
 ItemId = Annotated[Key, Path(description="The item.", examples=["B004756YJA"])]
 
 
-@items.put("/items/{item_id}")
+@items.put("/items/{item_id:path}")
 async def put(item_id: ItemId, body: Item, keeper: KeeperOf, writer: WriterOf) -> ItemResult:
     """A new item, or all that is known of an item."""
     return await _store_one(item_id, body, keeper, writer, whole=True)
 
 
-@items.patch("/items/{item_id}")
+@items.patch("/items/{item_id:path}")
 async def patch(item_id: ItemId, body: Item, keeper: KeeperOf, writer: WriterOf) -> ItemResult:
     """Some fields of an item: its price, whether it is in stock, whether it is hidden."""
     return await _store_one(item_id, body, keeper, writer, whole=False)
 
 
-@items.delete("/items/{item_id}")
+@items.delete("/items/{item_id:path}")
 async def delete(item_id: ItemId, keeper: KeeperOf, writer: WriterOf) -> ItemResult:
     """Delete an item with its edges. Once this answers, no recommendation has it."""
     (result,) = await _store([Deletion(item_id)], keeper, writer)

@@ -81,7 +81,9 @@ async def batch(request: Request, body: BatchRequest, keeper: KeeperOf, ledger: 
     return Response(f'{{"answers":[{",".join(bodies)}]}}', media_type="application/json")
 
 
-@v1.get("/users/{user_id}/recommendations", tags=["recommendations"], response_model=RecommendationResponse)
+@v1.get(
+    "/users/{user_id:path}/recommendations", tags=["recommendations"], response_model=RecommendationResponse
+)
 async def for_user(
     user_id: Annotated[str, Path(description="The shopper.", examples=["A1YJEY40YUW4SE"], max_length=512)],
     options: Annotated[Options, Query()],
@@ -92,7 +94,7 @@ async def for_user(
     return await _answer(options.request(None, user_id, []), keeper, ledger)
 
 
-@v1.get("/items/{item_id}/related", tags=["recommendations"], response_model=RecommendationResponse)
+@v1.get("/items/{item_id:path}/related", tags=["recommendations"], response_model=RecommendationResponse)
 async def related(
     item_id: Annotated[str, Path(description="The item looked at.", examples=["B004ZT0SSG"], max_length=512)],
     options: Annotated[RelatedOptions, Query()],

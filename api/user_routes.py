@@ -29,7 +29,7 @@ class Erased(Strict):
     )
 
 
-@users.delete("/users/{user_id}")
+@users.delete("/users/{user_id:path}")
 async def delete(
     user_id: Annotated[Key, Path(description="The shopper.", examples=["A1YJEY40YUW4SE"])],
     writer: WriterOf,

@@ -71,21 +71,21 @@ def test_events_and_items_are_written(shop: Client, filled: Graph) -> None:
     make_keys(filled)
     filled.write(load("encode").create_index, options=vector_index(384))
     filled.write(load("ingest").await_indexes)
-    bought = {"event_id": "1", "type": "purchase", "user_id": "zoe", "item_id": "tea-9"}
+    bought = {"event_id": "1", "type": "purchase", "user_id": "zoe", "item_id": "teas/no 9"}
     waiting, refused = shop.events([bought, {"event_id": "2", "type": "view"}])
     assert (waiting.status, refused.status) == ("pending", "rejected")
     assert refused.reason == "neither user_id nor session_id is given"
 
-    created = shop.put_item("tea-9", title="Oolong tea leaves", categories=["Food > Tea"], price=3.0)
-    assert (created.item_id, created.status, created.attached_events) == ("tea-9", "created", 1)
-    assert shop.patch_item("tea-9", price=4.5).status == "changed"
+    created = shop.put_item("teas/no 9", title="Oolong tea leaves", categories=["Food > Tea"], price=3.0)
+    assert (created.item_id, created.status, created.attached_events) == ("teas/no 9", "created", 1)
+    assert shop.patch_item("teas/no 9", price=4.5).status == "changed"
     exact = Options(limit=1, fields=["title", "price"])
-    wait_for(lambda: [i.item_id for i in shop.search("oolong", exact).items] == ["tea-9"], seconds=5)
+    wait_for(lambda: [i.item_id for i in shop.search("oolong", exact).items] == ["teas/no 9"], seconds=5)
     (item,) = shop.search("oolong", exact).items
     assert item.fields == {"title": "Oolong tea leaves", "price": 4.5}
-    assert shop.delete_item("tea-9").status == "deleted"
+    assert shop.delete_item("teas/no 9").status == "deleted"
     with pytest.raises(ProblemError, match="404 Unknown item"):
-        shop.patch_item("tea-9", price=1)
+        shop.patch_item("teas/no 9", price=1)
 
 
 def test_a_scenario_chooses_the_kind_unless_the_caller_does(shop: Client) -> None:
