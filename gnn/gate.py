@@ -6,6 +6,7 @@ training keeps; and the vectors that would serve must be at least as good as the
 Nor may the twin know what it is judged by (gnn.leak).
 """
 
+from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -99,7 +100,8 @@ def judge(data: ShopData, candidate: SavedModel, twin: SavedModel, live: SavedMo
         for segment, row in figures.items()
         if row["users"] >= LEAST_USERS and row["items"] >= LEAST_ITEMS
     }
-    served = {s.name: _compare(s, judged, served_lists, mine, same=True) for s in [whole, *segments]}
+    alike = [whole, *comparable(segments)]
+    served = {s.name: _compare(s, judged, served_lists, mine, same=True) for s in alike}
     served = {segment: row for segment, row in served.items() if row["users"] >= LEAST_USERS}
     until = twin.about.judged_until or 0
     # Without a second training there is no twin: what serves knows no more than what is judged.
@@ -112,6 +114,15 @@ def judge(data: ShopData, candidate: SavedModel, twin: SavedModel, live: SavedMo
     )
     shown = tuple(gain._asdict() for gain in learned)
     return Verdict(name, other, publish, told, since, n_users, overall, figures, served["overall"], shown)
+
+
+def comparable(segments: Iterable[Slice]) -> list[Slice]:
+    """Those in which what serves must be as good as its twin.
+
+    Not the items that nobody had before: the twin ranks them as new, with the places that `lift` gives to new
+    items, and what serves as items with one or two purchases.
+    """
+    return [one for one in segments if one.name != "items: new"]
 
 
 def _reason(

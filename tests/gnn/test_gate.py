@@ -11,8 +11,9 @@ from safetensors.torch import load_file, save_file
 
 from gnn.config import TrainConfig
 from gnn.evaluation.evaluate import Asked, Judgement, target_ranks
+from gnn.evaluation.slices import Slice
 from gnn.fake import fake_shop
-from gnn.gate import _reason, judge
+from gnn.gate import _reason, comparable, judge
 from gnn.gating import gated
 from gnn.model import ItemGraphModel
 from gnn.pipeline import train_and_save
@@ -112,6 +113,12 @@ def test_damaged_vectors_are_refused(data: ShopData, home: Path) -> None:
     left[:30] = -left[:30]
     one = judge(data, vectors(candidate, target=left), twin, None)
     assert not one.publish
+
+
+def test_items_that_are_new_to_the_twin_alone_are_no_damage() -> None:
+    every = np.arange(3)
+    segments = [Slice(name, every, None) for name in ("items: new", "items: others", "category: left")]
+    assert [one.name for one in comparable(segments)] == ["items: others", "category: left"]
 
 
 def test_a_model_that_knows_the_answers_is_refused(data: ShopData, home: Path) -> None:
