@@ -38,8 +38,8 @@ def plan_for(
         signals = _of_kind(gathered.signals, kind)
     going_by = types_in(signals, kind)
     if request.kind == "for_you" and {"words"} <= set(going_by) <= {"words", "intent", *STANDING}:
-        kind = weights.kinds["search"]  # the words alone are a search
-        going_by = types_in(signals, kind)
+        # The words alone are a search.
+        kind = kind.model_copy(update={"feedback": weights.kinds["search"].feedback})
     by_rules = ["rule"] if signals.boosts else []
     lacking = _lacking_user(request, gathered)
     if not going_by:

@@ -295,7 +295,7 @@ def test_edges_of_the_linear_term_add_to_the_score_and_are_the_reason(
     # linear 2, divided by the temperature 0.1; tea-0 is the last but three, so it counts exp(-3 fade).
     weight = DEFAULT.kinds["for_you"].gnn
     assert scores["tools-5"] - plain["tools-5"] == pytest.approx(weight * 2 * 4 / 0.1 / 8, rel=1e-4)
-    assert scores["coffee-1"] - plain["coffee-1"] == pytest.approx(-2 * 1 / 0.1 / 8, rel=1e-4)
+    assert scores["coffee-1"] - plain["coffee-1"] == pytest.approx(-weight * 2 * 1 / 0.1 / 8, rel=1e-4)
     assert scores["tea-4"] == pytest.approx(plain["tea-4"], rel=1e-5)
     for item in answer["items"]:
         assert math.isclose(sum(r["contribution"] for r in item["reasons"]), item["score"], abs_tol=1e-6)
