@@ -15,7 +15,7 @@ from api.learning.timeline import Timeline
 from api.ranking import Scorer
 from api.signals import Floats, Numbers, Signals, Words
 from api.snapshot import Snapshot, Vectors
-from api.weights import KindWeights, RankingWeights
+from api.weights import DEFAULT, KindWeights, RankingWeights
 from kg.dataset import ShopData
 
 TERMS: Final = ("words", "category", "popularity", "trend", "novelty", "season")  # fields of KindWeights
@@ -86,6 +86,9 @@ class Looking(NamedTuple):
 def weights_of(kind: KindWeights) -> Floats:
     """What a kind's features are multiplied by, [1 + len(TERMS)]."""
     return np.array([1.0, *(getattr(kind, term) for term in TERMS)])
+
+
+BUILT_IN: Final = weights_of(DEFAULT.kinds["for_you"])
 
 
 def named(weights: Floats, learned: Sequence[bool]) -> Mapping[str, float]:

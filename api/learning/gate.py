@@ -1,12 +1,13 @@
 """`shopgraph api gate`: a candidate beside the live model as both would answer, on what neither knows.
 
 `gnn gate` compares scores of the models alone. Here each is put into what serves: with the terms beside the
-model's, the weights that were learned, words that were searched for, and what was popular, late or new just
-before each choice. The candidate answers by its twin, which stops before the choices.
+model's, words that were searched for, and what was popular, late or new just before each choice; the live one
+by the weights that were learned beside it, the candidate by these or by the built-in ones. The candidate
+answers by its twin, which stops before the choices.
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -14,7 +15,7 @@ import numpy as np
 from api.evaluation.measure import p_value
 from api.learned import read_learned
 from api.learning.cases import Case, cases_of, searches_of
-from api.learning.features import Looking, Reader, Seen, weights_of
+from api.learning.features import BUILT_IN, Looking, Reader, Seen, weights_of
 from api.learning.judge import K, judged, linear
 from api.learning.twin import as_candidate, load_twin, read_about
 from api.loading import load_snapshot
@@ -45,6 +46,7 @@ class Compared(NamedTuple):
     cases: int  # choices that were asked for
     users: int  # who made them
     ndcg: dict[str, float]  # candidate, live -> NDCG@20, a fraction, a mean over users
+    weights: str  # by which the candidate is ranked: present, or built-in where these are better for it
     p_value: float | None  # that the candidate ranks no better, by chance
 
 
@@ -65,7 +67,7 @@ def gate(graph: Graph, settings: Settings, candidate: str, seed: int = 0) -> Com
         raise ModelError(f"Model {candidate!r} is live: there is nothing to compare it with.")
     twin = load_twin(settings.home, candidate)
     until, other = twin.judged_until, read_about(settings.home, live).get("until")
-    found = Compared(candidate, live, True, "", 0, 0, {}, None)
+    found = Compared(candidate, live, True, "", 0, 0, {}, "present", None)
     if until is None or other is None:
         told = found._replace(reason="it is not known which interactions neither of the models has seen")
         return _kept(graph, told)
@@ -79,12 +81,16 @@ def gate(graph: Graph, settings: Settings, candidate: str, seed: int = 0) -> Com
         told = found._replace(reason=f"only {found.users} shoppers with a past came to something new")
         return _kept(graph, told)
     weights = read_learned(graph).over(DEFAULT, KIND)
-    scorer = {"": linear(weights_of(weights.kinds[KIND]))}
-    values: dict[str, Floats] = {}
+    # What was learned was learned beside the live model, and may not suit another one.
+    scorers = {"present": linear(weights_of(weights.kinds[KIND])), "built-in": linear(BUILT_IN)}
+    values: dict[str, Mapping[str, Floats]] = {}
     for name, served in (("candidate", as_candidate(snapshot, twin)), ("live", snapshot)):
         looking = Looking(data, held, served, Reader(encoder, {}), weights.kinds[KIND], weights)
-        values[name] = judged(_counted(looking, cases, name), scorer)[""]
-    return _kept(graph, _decided(found, values))
+        values[name] = judged(_counted(looking, cases, name), scorers)
+    by = max(scorers, key=lambda name: float(values["candidate"][name].mean()))
+    return _kept(
+        graph, _decided(found._replace(weights=by), values["candidate"][by], values["live"]["present"])
+    )
 
 
 def _some(cases: list[Case], seed: int) -> list[Case]:
@@ -99,15 +105,14 @@ def _counted(looking: Looking, cases: list[Case], name: str) -> Iterator[Seen]:
             advance()
 
 
-def _decided(found: Compared, values: dict[str, Floats]) -> Compared:
-    ndcg = {name: float(of.mean()) for name, of in values.items()}
+def _decided(found: Compared, candidate: Floats, live: Floats) -> Compared:
+    ndcg = {"candidate": float(candidate.mean()), "live": float(live.mean())}
     better = ndcg["candidate"] > ndcg["live"]
     reason = (
         f"{'' if better else 'not better '}as it would answer: "
         f"NDCG@{K} {ndcg['candidate']:.4f} against {ndcg['live']:.4f}"
     )
-    p = p_value(values["candidate"], values["live"])
-    return found._replace(publish=better, reason=reason, ndcg=ndcg, p_value=p)
+    return found._replace(publish=better, reason=reason, ndcg=ndcg, p_value=p_value(candidate, live))
 
 
 def _kept(graph: Graph, found: Compared) -> Compared:

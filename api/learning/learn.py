@@ -14,7 +14,7 @@ import numpy as np
 from api.evaluation.measure import p_value
 from api.learned import read_learned
 from api.learning.cases import Case, cases_of, held_out, searches_of
-from api.learning.features import TERMS, Looking, Reader, Seen, named, weights_of
+from api.learning.features import BUILT_IN, TERMS, Looking, Reader, Seen, named, weights_of
 from api.learning.judge import K, Scorer, judged, linear
 from api.learning.logit import Choices, fit
 from api.learning.sample import choices_of, joined
@@ -50,8 +50,8 @@ class Outcome(NamedTuple):
     weights: dict[str, float]  # those that were learned
     cases: tuple[int, int]  # that were fitted to, that judged
     users: int  # who judged
-    ndcg: dict[str, float]  # present, learned and others -> NDCG@20, a fraction
-    p_value: float | None  # that the learned weights rank no better
+    ndcg: dict[str, float]  # present, built-in, learned and others -> NDCG@20, a fraction
+    p_value: float | None  # that the learned weights rank no better than the better of the first two
     learned_at: str | None = None  # where they were adopted
 
 
@@ -99,6 +99,7 @@ def learn(
             learned = np.where(varied, fit(by), present)
             scorers = {
                 "present": linear(present),
+                "built-in": linear(BUILT_IN),
                 "learned": linear(learned),
                 **(others(by) if others else {}),
             }
@@ -111,6 +112,8 @@ def learn(
     )
     if found.adopted and adopt:
         return _adopt(graph, found)
+    if adopt and _outdated(found.ndcg) and undo(graph):
+        return found._replace(reason=f"{found.reason}; what was learned beside another model is taken back")
     told = ", and nothing was to be adopted" if found.adopted else ""
     return found._replace(adopted=False, reason=found.reason + told)
 
@@ -156,15 +159,22 @@ def _counted(looking: Looking, cases: Sequence[Case], advance: Advance) -> Itera
 
 
 def _decided(found: Outcome, values: Mapping[str, Floats]) -> Outcome:
-    """With the figures, and whether the learned weights are better."""
+    """With the figures, and whether the learned weights are better than the present and the built-in ones."""
     figures = {name: float(of.mean()) for name, of in values.items()}
-    p = p_value(values["learned"], values["present"])
-    better = figures["learned"] > figures["present"] and p < _ALPHA
+    base = "built-in" if _outdated(figures) else "present"
+    p = p_value(values["learned"], values[base])
+    better = figures["learned"] > figures[base] and p < _ALPHA
+    ranks = "what ranks now" if base == "present" else "the built-in weights"
     reason = (
-        f"NDCG@{K} {figures['learned']:.4f} against {figures['present']:.4f}, p {p:.4f}"
-        f"{'' if better else ': not clearly better than what ranks now'}"
+        f"NDCG@{K} {figures['learned']:.4f} against {figures[base]:.4f}, p {p:.4f}"
+        f"{'' if better else f': not clearly better than {ranks}'}"
     )
     return found._replace(adopted=better, reason=reason, ndcg=figures, p_value=p)
+
+
+def _outdated(figures: Mapping[str, float]) -> bool:
+    """Whether what was learned, beside another model, ranks worse than the built-in weights do."""
+    return figures["built-in"] > figures["present"]
 
 
 def _adopt(graph: Graph, found: Outcome) -> Outcome:

@@ -69,6 +69,19 @@ def test_both_are_ranked_by_what_was_learned(shop: Graph, home: Settings) -> Non
     assert after["live"] == pytest.approx(learned.ndcg["learned"], rel=0.1)
 
 
+def test_what_was_learned_beside_the_live_model_does_not_keep_out_a_better_one(
+    shop: Graph, home: Settings
+) -> None:
+    """Popularity is all that ranks, so that no model could be better than another."""
+    told = {"kind": "for_you", "weights": json.dumps({"popularity": 1_000.0}), "metrics": "{}", "model": "x"}
+    shop.write_rows(load("ranking").adopt, **told)
+    found = gate(shop, home, "knows")
+    assert (found.publish, found.weights) == (True, "built-in")
+    assert found.ndcg["candidate"] > 2 * found.ndcg["live"]
+    assert not learn(shop, home).reason.startswith("only")
+    assert all("1000" not in row["weights"] for row in shop.read(load("ranking").every))
+
+
 def test_without_choices_that_neither_knows_it_does_not_decide(shop: Graph, home: Settings) -> None:
     file = home.home / "models" / learnable.VERSION / "model.json"
     about = json.loads(file.read_text())
