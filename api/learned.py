@@ -1,7 +1,6 @@
 """The weights that `shopgraph api learn` adopted, as requests use them in place of constants.
 
-They hold for later models too: what a model gives is always a logit at its own temperature, and nothing else
-in the score depends on the model.
+They stay when another model goes live, until `api learn` is run beside it: a refresh does so at once.
 """
 
 import json
