@@ -1,29 +1,28 @@
 """`shopgraph api gate`: a candidate beside the live model as both would answer, on what neither knows.
 
 `gnn gate` compares scores of the models alone. Here each is put into what serves: with the terms beside the
-model's, words that were searched for, and what was popular, late or new just before each choice; the live one
-by the weights that were learned beside it, the candidate by these or by the built-in ones. The candidate
-answers by its twin, which stops before the choices.
+model's, weighed as `api learn` would weigh them beside it, words that were searched for, and what was
+popular, late or new just before each choice. The candidate answers by its twin, which stops before these.
 """
 
 import json
-from collections.abc import Iterator, Mapping
 from typing import Final, NamedTuple
 
 import numpy as np
 
 from api.evaluation.measure import p_value
 from api.learned import read_learned
-from api.learning.cases import Case, cases_of, searches_of
-from api.learning.features import BUILT_IN, Looking, Reader, Seen, weights_of
-from api.learning.judge import K, judged, linear
+from api.learning.cases import cases_of, searches_of
+from api.learning.crossfit import LEAST_USERS, Parts, chosen, cross_fit, parts_of
+from api.learning.features import Looking, Reader, weights_of
+from api.learning.judge import K
 from api.learning.twin import as_candidate, load_twin, read_about
 from api.loading import load_snapshot
 from api.served import with_encoder
 from api.signals import Floats
 from api.version import check_model
 from api.weights import DEFAULT
-from kg.console import progress
+from kg.console import say
 from kg.dataset import from_graph
 from kg.driver import Graph
 from kg.errors import ModelError
@@ -31,8 +30,7 @@ from kg.queries import load
 from kg.settings import Settings
 
 KIND: Final = "for_you"
-LEAST_USERS: Final = 30  # fewer judges say nothing, as at the gate of models
-_JUDGE: Final = 4_000  # cases, at most
+_FIT, _JUDGE = 1_000, 2_000  # cases of a half of the shoppers, at most
 _Q = load("refresh")
 
 
@@ -46,7 +44,6 @@ class Compared(NamedTuple):
     cases: int  # choices that were asked for
     users: int  # who made them
     ndcg: dict[str, float]  # candidate, live -> NDCG@20, a fraction, a mean over users
-    weights: str  # by which the candidate is ranked: present, or built-in where these are better for it
     p_value: float | None  # that the candidate ranks no better, by chance
 
 
@@ -55,7 +52,7 @@ def gate(graph: Graph, settings: Settings, candidate: str, seed: int = 0) -> Com
 
     Args:
         candidate: version of a model that was trained here and is not live.
-        seed: draws the cases, where there are many.
+        seed: deals the shoppers into halves, and draws the cases where there are many.
 
     Raises:
         ModelError: no model is live, the candidate is; one of them was not trained here, or is broken.
@@ -67,7 +64,7 @@ def gate(graph: Graph, settings: Settings, candidate: str, seed: int = 0) -> Com
         raise ModelError(f"Model {candidate!r} is live: there is nothing to compare it with.")
     twin = load_twin(settings.home, candidate)
     until, other = twin.judged_until, read_about(settings.home, live).get("until")
-    found = Compared(candidate, live, True, "", 0, 0, {}, "present", None)
+    found = Compared(candidate, live, True, "", 0, 0, {}, None)
     if until is None or other is None:
         told = found._replace(reason="it is not known which interactions neither of the models has seen")
         return _kept(graph, told)
@@ -75,34 +72,24 @@ def gate(graph: Graph, settings: Settings, candidate: str, seed: int = 0) -> Com
     held = data.interactions["order"].to_numpy() > max(until, other)
     searches = searches_of(graph)
     encoder = with_encoder(snapshot, settings).encoder if searches else None
-    cases = _some(cases_of(data, np.asarray(held, np.bool_), searches), seed)
-    found = found._replace(cases=len(cases), users=len({case.user for case in cases}))
+    cases = cases_of(data, np.asarray(held, np.bool_), searches)
+    parts = parts_of(cases, seed, fitting=_FIT, judging=_JUDGE)
+    found = found._replace(cases=parts.sizes[1], users=parts.users)
     if found.users < LEAST_USERS:
         told = found._replace(reason=f"only {found.users} shoppers with a past came to something new")
         return _kept(graph, told)
     weights = read_learned(graph).over(DEFAULT, KIND)
-    # What was learned was learned beside the live model, and may not suit another one.
-    scorers = {"present": linear(weights_of(weights.kinds[KIND])), "built-in": linear(BUILT_IN)}
-    values: dict[str, Mapping[str, Floats]] = {}
-    for name, served in (("candidate", as_candidate(snapshot, twin)), ("live", snapshot)):
-        looking = Looking(data, held, served, Reader(encoder, {}), weights.kinds[KIND], weights)
-        values[name] = judged(_counted(looking, cases, name), scorers)
-    by = max(scorers, key=lambda name: float(values["candidate"][name].mean()))
-    return _kept(
-        graph, _decided(found._replace(weights=by), values["candidate"][by], values["live"]["present"])
-    )
+    looking = Looking(data, held, snapshot, Reader(encoder, {}), weights.kinds[KIND], weights)
+    say("The candidate:")
+    mine = _best(looking._replace(snapshot=as_candidate(snapshot, twin)), parts, seed)
+    say("The live model:")
+    return _kept(graph, _decided(found, mine, _best(looking, parts, seed)))
 
 
-def _some(cases: list[Case], seed: int) -> list[Case]:
-    drawn = np.random.default_rng(seed).permutation(len(cases))[:_JUDGE]
-    return [cases[n] for n in np.sort(drawn).tolist()]
-
-
-def _counted(looking: Looking, cases: list[Case], name: str) -> Iterator[Seen]:
-    with progress(f"choices, {name}", len(cases)) as advance:
-        for seen in looking.at(cases):
-            yield seen
-            advance()
+def _best(looking: Looking, parts: Parts, seed: int) -> Floats:
+    """NDCG@20 of each shopper, by the weights that `api learn` would choose."""
+    values = cross_fit(looking, parts, weights_of(looking.kind), seed).values
+    return values[chosen(values).name]
 
 
 def _decided(found: Compared, candidate: Floats, live: Floats) -> Compared:

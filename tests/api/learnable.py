@@ -13,6 +13,7 @@ from kg.queries import parse
 from tests.api import shop
 
 ITEMS, CATEGORIES, USERS, DAYS, KNOWN_DAYS = 80, 10, 150, 120, 90
+GROUPS = 4
 DAY, START = 86_400, 1_600_000_000
 VERSION = "model-1"
 GOODS = ("tea", "coffee", "spade", "lamp", "shoes", "pasta", "guitar", "pillow", "bicycle", "soap")
@@ -61,6 +62,13 @@ def by_category(random: np.random.Generator, user: int, _: int) -> int:
     """Mostly from the shopper's own category."""
     if random.random() < 0.8:
         return user % CATEGORIES + CATEGORIES * int(random.integers(ITEMS // CATEGORIES))
+    return int(random.integers(ITEMS))
+
+
+def by_group(random: np.random.Generator, user: int, _: int) -> int:
+    """Mostly from one of four groups that have items of all categories: only a model can know."""
+    if random.random() < 0.8:
+        return ITEMS // GROUPS * (user % GROUPS) + int(random.integers(ITEMS // GROUPS))
     return int(random.integers(ITEMS))
 
 
