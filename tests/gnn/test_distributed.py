@@ -33,8 +33,9 @@ def test_two_processes_make_the_model_of_one(tmp_path: Path) -> None:
     assert one.tensors.keys() == two.tensors.keys()
     for name in ("id", "project", "relation", "target"):
         torch.testing.assert_close(two.tensors[name], one.tensors[name], rtol=1e-3, atol=2e-4, msg=name)
-    # The length of a user's only shown item has no gradient but rounding, of which Adam makes whole steps.
-    torch.testing.assert_close(two.tensors["context"], one.tensors["context"], rtol=0, atol=5e-3)
+    # The length of a user's only shown item has no gradient but rounding, of which Adam makes whole steps:
+    # its logarithm may go six steps of 0.0015 up in one run and down in the other.
+    torch.testing.assert_close(two.tensors["context"], one.tensors["context"], rtol=0.0182, atol=2e-4)
     assert [line[1] for line in two.about.curve] == pytest.approx([line[1] for line in one.about.curve], 1e-3)
     assert two.about.epochs == one.about.epochs
     assert two.about.metrics["ease"] == one.about.metrics["ease"]
