@@ -15,6 +15,7 @@ from kg.errors import ModelError
 from kg.queries import load
 from kg.settings import Settings
 from tests.api import learnable
+from tests.api.shop import DIM
 
 
 @pytest.fixture
@@ -80,6 +81,24 @@ def test_what_was_learned_beside_the_live_model_does_not_keep_out_a_better_one(
     found = gate(shop, home, "knows")
     assert found.publish
     assert found.ndcg["candidate"] > 2 * found.ndcg["live"]
+
+
+def test_what_was_learned_beside_another_model_does_not_outlive_it(graph: Graph, home: Settings) -> None:
+    """The model that is live now knows the shoppers, and popularity drowns what it says."""
+    learnable.write(graph, home.home, learnable.by_group)
+    knows = np.zeros((learnable.ITEMS, DIM), dtype=np.float32)
+    knows[np.arange(learnable.ITEMS), np.arange(learnable.ITEMS) * learnable.GROUPS // learnable.ITEMS] = 1
+    learnable.save_twin(home.home, knows, knows)
+    told = {"kind": "for_you", "weights": json.dumps({"popularity": 1_000.0}), "metrics": "{}", "model": "x"}
+    graph.write_rows(load("ranking").adopt, **told)
+
+    found = learn(graph, home)
+
+    assert found.ndcg["built-in"] > found.ndcg["present"]
+    assert found.adopted or found.reason.endswith("what was learned beside another model is taken back")
+    left = [json.loads(row["weights"]) for row in graph.read(load("ranking").every)]
+    assert left == ([found.weights] if found.adopted else [])
+    assert all(weights["popularity"] < 100 for weights in left)
 
 
 def test_without_choices_that_neither_knows_it_does_not_decide(shop: Graph, home: Settings) -> None:

@@ -131,17 +131,6 @@ def test_where_nothing_is_to_be_gained_nothing_is_adopted(
     assert not graph.read(load("ranking").every)
 
 
-def test_what_was_learned_beside_another_model_does_not_outlive_it(graph: Graph, home: Settings) -> None:
-    learnable.write(graph, home.home, learnable.at_random)
-    adopt = {"kind": "for_you", "metrics": "{}", "model": "model-0"}
-    graph.write_rows(load("ranking").adopt, weights=json.dumps({"popularity": 0.5}), **adopt)
-    found = learn(graph, home)
-    outdated = found.ndcg["built-in"] > found.ndcg["present"]
-    # Of a shop where all is chance either may be ahead; what is behind does not stay.
-    assert bool(graph.read(load("ranking").every)) == (found.adopted or not outdated)
-    assert ("is taken back" in found.reason) == (outdated and not found.adopted)
-
-
 def test_without_a_twin_it_says_what_to_run(graph: Graph, home: Settings) -> None:
     learnable.write(graph, home.home, learnable.at_random)
     folder = home.home / "models" / learnable.VERSION
