@@ -1,6 +1,6 @@
 """How the finished vectors are used: how fast the past fades, and how much the linear term counts.
 
-Three numbers, chosen on the validation part after each epoch; another choice needs no training.
+Four numbers, chosen on the validation part after each epoch; another choice needs no training.
 """
 
 from collections.abc import Callable
@@ -19,7 +19,8 @@ FADES: Final = (
     0.7,
 )  # exp(-fade): what an item keeps for each newer one
 LINEAR: Final = (0.0, 0.6, 1.2, 2.4, 4.8, 9.6, 19.2)  # next to a cosine
-LIFTS: Final = (0.5, 0.7, 0.8, 0.9, 1.0, 1.1, 1.2, 1.35)  # times the score of an item that nobody has
+POPULARITIES: Final = (0.0, 0.05, 0.1, 0.15, 0.2, 0.3, 0.4)
+LIFTS: Final = (0.25, 0.35, 0.5, 0.7, 0.8, 0.9, 1.0, 1.1, 1.2, 1.35)  # times the score of an item that nobody has
 
 
 class Blend(NamedTuple):
@@ -28,6 +29,7 @@ class Blend(NamedTuple):
     fade: float = 0.0
     linear: float = 0.0
     lift: float = 1.0  # what the score of a new item is multiplied by, see gnn.newcomers
+    popularity: float = 0.0  # exponent of how many have the item, in the length of its target
 
 
 def start(*, ordered: bool, linear: bool) -> Blend:
@@ -63,6 +65,7 @@ def choose(
     best = first
     while True:
         around = [best]
+        around += [best._replace(popularity=value) for value in _next_to(best.popularity, POPULARITIES)]
         if ordered:
             around += [best._replace(fade=fade) for fade in _next_to(best.fade, FADES)]
         if linear:

@@ -9,9 +9,10 @@ import scipy.sparse as sp
 import torch
 
 from gnn.config import TrainConfig
+from gnn.histories import histories
 from gnn.linear import nothing
 from gnn.model import ItemGraphModel
-from gnn.newcomers import newcomers
+from gnn.newcomers import newcomers, reach
 from gnn.propagation import Relations
 from gnn.store import SavedModel
 from gnn.train import graph_for
@@ -141,9 +142,13 @@ def forward(model: SavedModel, data: ShopData) -> Vectors:
         if size is not None:
             net.project.copy_(saved["project"])
         vectors = net.eval()(relations.all())
-    settled = newcomers(vectors.target.numpy(), _known_weights(model, n_items, old, new), ~known.numpy())
-    lift = float(model.about.serving.get("lift", 1.0))
-    return Vectors(vectors.context.numpy(), *settled.lifted(nothing(n_items), lift))
+    reached = reach(histories(data.interactions, len(data.users), n_items), data.text)
+    settled = newcomers(
+        vectors.target.numpy(),
+        _known_weights(model, n_items, old, new),
+        reached._replace(new=~known.numpy()),
+    )
+    return Vectors(vectors.context.numpy(), *settled.served(nothing(n_items), model.about.blend))
 
 
 def _known_weights(model: SavedModel, n_items: int, old: list[int], new: list[int]) -> sp.csr_matrix:

@@ -14,7 +14,6 @@ import numpy.typing as npt
 import pandas as pd
 import scipy.sparse as sp
 
-from gnn.blend import Blend
 from gnn.embed_new import forward
 from gnn.evaluation.baselines import RIVALS
 from gnn.evaluation.evaluate import (
@@ -235,10 +234,7 @@ def _scorer(past: ShopData, model: SavedModel) -> Scorer:
     fresh = np.ones(n_items, dtype=np.float32)
     fresh[place] = 0
     linear = move.T @ model.linear @ move + vectors.leads_to @ sp.diags_array(fresh)
-    blend = Blend(
-        **{name: model.about.serving[name] for name in Blend._fields if name in model.about.serving}
-    )
-    return vector_scorer(context, target, sp.csr_matrix(linear), blend)
+    return vector_scorer(context, target, sp.csr_matrix(linear), model.about.blend)
 
 
 def as_frame(verdict: Verdict) -> pd.DataFrame:

@@ -19,7 +19,7 @@ from gnn.device import moved, training_device
 from gnn.evaluation.evaluate import Asked, Judgement, Scorer, Scores, Table, evaluate
 from gnn.histories import Histories
 from gnn.model import ItemGraphModel
-from gnn.newcomers import Bools, Floats, Newcomers, newcomers
+from gnn.newcomers import Bools, Floats, Goals, Reach, newcomers
 from gnn.propagation import Relations
 from kg.console import say
 
@@ -30,7 +30,7 @@ _PLAYED: Final = 0.1  # of the known items
 class Rehearsal(NamedTuple):
     """Some known items as if they were new."""
 
-    items: Newcomers
+    items: Goals
     linear: sp.csr_matrix  # B without the columns of those items, [n_items, n_items]
 
 
@@ -59,7 +59,7 @@ def vector_scorer(context: Floats, target: Floats, linear: sp.csr_matrix, blend:
 def judge(
     now: Snapshot,
     linear: sp.csr_matrix,
-    new: Bools,
+    reached: Reach,
     blend: Blend,
     judged: Judgement | None,
     ordered: bool,
@@ -68,10 +68,10 @@ def judge(
     """The best blend near the last one, and its metrics on validation."""
     if judged is None:
         return blend, {}
-    context, own = now.tensors["context"].numpy(), settled(now, linear, new)
+    context, own = now.tensors["context"].numpy(), settled(now, linear, reached)
 
     def figures(tried: Blend) -> Table:
-        return evaluate(vector_scorer(context, *own.lifted(linear, tried.lift), tried), judged)
+        return evaluate(vector_scorer(context, *own.served(linear, tried), tried), judged)
 
     return blends.choose(
         figures,
@@ -79,13 +79,13 @@ def judge(
         blend,
         ordered=ordered,
         linear=bool(linear.nnz),
-        lift=asks_for_new(judged, new),
+        lift=asks_for_new(judged, reached.new),
     )
 
 
-def settled(now: Snapshot, linear: sp.csr_matrix, new: Bools) -> Newcomers:
-    """The new items of a model, with what they borrow."""
-    return newcomers(now.tensors["target"].numpy(), linear, new)
+def settled(now: Snapshot, linear: sp.csr_matrix, reached: Reach) -> Goals:
+    """A model's items as goals, the new ones with what they borrow."""
+    return newcomers(now.tensors["target"].numpy(), linear, reached)
 
 
 def asks_for_new(judged: Judgement, new: Bools) -> bool:
@@ -95,7 +95,12 @@ def asks_for_new(judged: Judgement, new: Bools) -> bool:
 
 
 def rehearse(
-    model: ItemGraphModel, best: Snapshot, relations: Relations, linear: sp.csr_matrix, new: Bools, seed: int
+    model: ItemGraphModel,
+    best: Snapshot,
+    relations: Relations,
+    linear: sp.csr_matrix,
+    reached: Reach,
+    seed: int,
 ) -> Rehearsal | None:
     """Let some known items play new; None where there are no texts, by which a new item would go.
 
@@ -103,11 +108,12 @@ def rehearse(
         model: its parameters are set to those of `best`.
         best: a model that knows these items.
         linear: B, [n_items, n_items].
-        new: which items nobody has, [n_items]; they are left out.
+        reached: which items are new; they are left out.
         seed: draws the items.
     """
     if model.text is None:
         return None
+    new = reached.new
     able = np.flatnonzero(~new & model.text.any(dim=1).cpu().numpy())
     playing = np.zeros_like(new)
     playing[np.random.default_rng(seed).permutation(able)[: int(len(able) * _PLAYED)]] = True
@@ -123,7 +129,7 @@ def rehearse(
     target = np.where(playing[:, None], bare, best.tensors["target"].numpy())
     target[new] = 0  # validation does not ask for them: their places would count against those that play
     kept = sp.csr_matrix(linear @ sp.diags_array((~playing).astype(np.float32)))
-    return Rehearsal(newcomers(target, kept, playing), kept)
+    return Rehearsal(newcomers(target, kept, reached._replace(new=playing)), kept)
 
 
 def fair_lift(
@@ -140,16 +146,19 @@ def fair_lift(
     They are compared with the shop as it is, where those that play are known: a new item gets about the room
     that it would have if it were known, and what `cost` leaves beyond that.
     """
-    context, others = best.tensors["context"].numpy(), _without(judged, played.items.new)
+    reached = played.items.reach
+    context, others = best.tensors["context"].numpy(), _without(judged, reached.new)
 
-    def figure(target: Floats, weights: sp.csr_matrix) -> float:
-        return evaluate(vector_scorer(context, target, weights, blend), others)[metric]
+    def figure(items: Goals, weights: sp.csr_matrix, lift: float = 1.0) -> float:
+        served = items.served(weights, blend._replace(lift=lift))
+        return evaluate(vector_scorer(context, *served, blend), others)[metric]
 
-    least = (1 - cost) * figure(best.tensors["target"].numpy(), linear)
-    borne = (lift for lift in reversed(LIFTS) if figure(*played.items.lifted(played.linear, lift)) >= least)
+    known = settled(best, linear, reached._replace(new=np.zeros_like(reached.new)))
+    least = (1 - cost) * figure(known, linear)
+    borne = (lift for lift in reversed(LIFTS) if figure(played.items, played.linear, lift) >= least)
     lift = next(borne, LIFTS[0])
     say(
-        f"new items count {lift:g} times: {played.items.new.sum():,} known ones that played new "
+        f"new items count {lift:g} times: {reached.new.sum():,} known ones that played new "
         f"cost the others at most {cost:.1%}"
     )
     return lift

@@ -1,7 +1,12 @@
-"""How items that nobody has yet come to be ranked beside those that many have.
+"""How many have an item, and how items that nobody has come to be ranked beside those that many have.
 
-The model makes their vectors from text and declared edges alone, which cannot say what only purchases tell.
-They borrow it from their kin, the known items that the model puts closest to them:
+    t_j  <- t_j · (users of j / users of the item of a typical purchase)^popularity
+
+The exponent is chosen on the validation part (gnn.blend): 0 where the learned lengths say all, more where
+they do not, as in a shop too small or too short to learn them.
+
+Of items that nobody has yet the model makes vectors from text and declared edges alone, which cannot say what
+only purchases tell. They borrow it from their kin, the known items that the model puts closest to them:
 
     t_j  <- lift · (t_j + ½ · t_kin) / ‖·‖      t_kin: the kin's mean direction, unit length
     B_ij <- lift · Σ_k share_jk B_ik            what leads to the kin leads to the new item
@@ -15,6 +20,8 @@ import numpy as np
 import numpy.typing as npt
 import scipy.sparse as sp
 
+from gnn.blend import Blend
+from gnn.histories import Histories
 from gnn.linear import nothing
 
 Floats = npt.NDArray[np.float32]
@@ -25,38 +32,55 @@ _BORROWED: Final = 0.5  # of the kin's direction, next to the item's own
 _ROWS: Final = 2048  # new items at once
 
 
-class Newcomers(NamedTuple):
-    """What new items have by themselves and from their kin."""
+class Reach(NamedTuple):
+    """How many users each item has come to."""
 
-    new: Bools  # which items nobody has, [n_items]
+    popularity: Floats  # next to the item of the median interaction; 1 where nobody has it, [n_items]
+    new: Bools  # nobody has it, but it has a text, [n_items]
+
+
+def reach(known: Histories, text: Floats | None) -> Reach:
+    """Of all items, from the users' histories."""
+    users = np.bincount(known.weight.indices, minlength=known.weight.shape[1])
+    had = users > 0
+    # So the typical purchase's score stays what it was beside words and all else that the API adds.
+    typical = np.median(users[known.weight.indices]) if had.any() else 1
+    popularity = np.where(had, users / typical, 1).astype(np.float32)
+    return Reach(popularity, ~had & (False if text is None else text.any(axis=1)))
+
+
+class Goals(NamedTuple):
+    """All items as goals, the new ones with what they have from their kin."""
+
+    reach: Reach
     target: Floats  # of all items, the new ones' with unit length, [n_items, d]
     leading: sp.csr_matrix  # columns of B for the new ones, [n_items, n_items]
 
-    def lifted(self, weights: sp.csr_matrix, lift: float) -> tuple[Floats, sp.csr_matrix]:
-        """All targets and all linear weights, the new items' times `lift`."""
-        if not self.new.any():
-            return self.target, weights
-        factor = np.where(self.new, np.float32(lift), np.float32(1))
-        return self.target * factor[:, None], (weights + np.float32(lift) * self.leading).tocsr()
+    def served(self, weights: sp.csr_matrix, blend: Blend) -> tuple[Floats, sp.csr_matrix]:
+        """All targets and all linear weights, popular items' times popularity, new ones' times the lift."""
+        new, lift = self.reach.new, np.float32(blend.lift)
+        factor = np.where(new, lift, self.reach.popularity ** np.float32(blend.popularity))
+        target = self.target * factor[:, None]
+        return target, (weights + lift * self.leading).tocsr() if new.any() else weights
 
 
-def newcomers(target: Floats, weights: sp.csr_matrix, new: Bools) -> Newcomers:
+def newcomers(target: Floats, weights: sp.csr_matrix, reached: Reach) -> Goals:
     """Let the new items borrow from their kin.
 
     Args:
         target: as the model makes them, [n_items, d].
         weights: B, as of `gnn.linear.item_weights`.
-        new: which items nobody has, [n_items].
+        reached: which items are new.
     """
-    n_items = len(new)
+    new, n_items = reached.new, len(target)
     kin = min(_KIN, int((~new).sum()))
     if not kin or not new.any():
-        return Newcomers(np.zeros(n_items, dtype=bool), target, nothing(n_items))
+        return Goals(reached._replace(new=np.zeros_like(new)), target, nothing(n_items))
     shares = _shares(target, new, kin)
     own = _unit(target[new])
     settled = target.copy()
     settled[new] = _unit(own + _BORROWED * _unit(shares[new] @ _unit(target)))
-    return Newcomers(new, settled, (weights @ shares.T).tocsr())
+    return Goals(reached, settled, (weights @ shares.T).tocsr())
 
 
 def _shares(target: Floats, new: Bools, kin: int) -> sp.csr_matrix:

@@ -43,6 +43,11 @@ class About(NamedTuple):
     interactions: int | None = None  # how many there were
     encoder: str | None = None  # that made the text vectors
 
+    @property
+    def blend(self) -> Blend:
+        """How the vectors are used; an earlier version's may lack some of it."""
+        return Blend(**{name: self.serving[name] for name in Blend._fields if name in self.serving})
+
     def reads(self, encoder: str | None) -> bool:
         """Whether text vectors of that encoder are what the model was trained on, as far as that is known."""
         return None in (self.encoder, encoder) or self.encoder == encoder

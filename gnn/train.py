@@ -5,6 +5,7 @@ from functools import partial
 from typing import NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 import scipy.sparse as sp
 import torch
@@ -24,7 +25,7 @@ from gnn.histories import Histories, histories
 from gnn.judging import asks_for_new, fair_lift, judge, rehearse, settled, vector_scorer
 from gnn.linear import item_weights
 from gnn.model import ItemGraphModel, spectral
-from gnn.newcomers import Bools
+from gnn.newcomers import reach
 from gnn.propagation import Relations
 from gnn.store import SavedModel
 from gnn.warm import start_from
@@ -84,11 +85,11 @@ def fit(
     fast = config.precision == "auto" and fast_bfloat16(device.type)
     dtype = torch.bfloat16 if fast else torch.float32
     known = histories(train, len(data.users), len(data.items))
-    new = _new(data, known)
+    reached = reach(known, data.text)
     linear = from_first(lambda: _linear(known, config))
     relations = Relations(graph_for(data, train, config), device)
     torch.manual_seed(config.seed)
-    model = _model(data, known.weight, new, len(relations.names), config).to(device)
+    model = _model(data, known.weight, reached.new, len(relations.names), config).to(device)
     if start is not None:
         start_from(model, start, [str(item_id) for item_id in data.items["item_id"]], relations.names)
     optimiser = torch.optim.Adam(model.parameters(), lr=config.learning_rate)
@@ -121,7 +122,9 @@ def fit(
             raise ModelError(f"The loss became {mean_loss} in epoch {epoch}: try a lower learning rate.")
         now = _snapshot(epoch, model, relations)
         last = curve[-1].blend if curve else blend
-        chosen, metrics = from_first(partial(judge, now, linear, new, last, judged, ordered, config.stop_on))
+        chosen, metrics = from_first(
+            partial(judge, now, linear, reached, last, judged, ordered, config.stop_on)
+        )
         seconds = time.monotonic() - epoch_started
         curve.append(Epoch(epoch, mean_loss, metrics, chosen, seconds))
         say(_line(curve[-1], config.stop_on))
@@ -137,8 +140,8 @@ def fit(
     if best is None:
         raise ModelError(f"Nothing was trained: epochs is {epochs}.")
     weights, blend = best.tensors["relation"].tolist(), curve[best.epoch - 1].blend
-    if judged and not asks_for_new(judged, new):
-        played = rehearse(model, best, relations, linear, new, config.seed)
+    if judged and not asks_for_new(judged, reached.new):
+        played = rehearse(model, best, relations, linear, reached, config.seed)
         lift = (
             from_first(
                 partial(fair_lift, played, best, linear, blend, judged, config.stop_on, config.new_item_cost)
@@ -147,7 +150,7 @@ def fit(
             else 1.0
         )
         blend = blend._replace(lift=lift)
-    target, whole = settled(best, linear, new).lifted(linear, blend.lift)
+    target, whole = settled(best, linear, reached).served(linear, blend)
     return Fitted(
         best.tensors | {"target": torch.from_numpy(target)},
         whole,
@@ -220,16 +223,10 @@ def graph_for(data: ShopData, train: pd.DataFrame, config: TrainConfig) -> Heter
     return graph
 
 
-def _new(data: ShopData, known: Histories) -> Bools:
-    """Which items have a text and nobody who has them."""
-    unknown: Bools = np.bincount(known.weight.indices, minlength=len(data.items)) == 0
-    return unknown & (False if data.text is None else data.text.any(axis=1))
-
-
 def _model(
     data: ShopData,
     known: sp.csr_matrix,
-    new: Bools,
+    new: npt.NDArray[np.bool_],
     n_relations: int,
     config: TrainConfig,
 ) -> ItemGraphModel:

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from gnn.blend import FADES, LIFTS, LINEAR, Blend, choose, start
+from gnn.blend import FADES, LIFTS, LINEAR, POPULARITIES, Blend, choose, start
 from gnn.evaluation.evaluate import Table
 
 
@@ -41,6 +41,11 @@ def test_new_items_count_as_validation_has_it_and_only_where_it_asks_for_them() 
     judge = by(lambda blend: blend.lift)
     assert choose(judge, "m", Blend(), ordered=False, linear=True, lift=True)[0].lift == LIFTS[-1]
     assert choose(judge, "m", Blend(), ordered=False, linear=True)[0] == Blend()
+
+
+def test_popularity_may_always_be_chosen() -> None:
+    judge = by(lambda blend: blend.popularity)
+    assert choose(judge, "m", Blend(), ordered=False, linear=False)[0] == Blend(popularity=POPULARITIES[-1])
 
 
 def test_of_equals_the_last_choice_stays() -> None:

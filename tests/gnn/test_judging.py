@@ -16,7 +16,7 @@ from gnn.histories import histories
 from gnn.judging import Rehearsal, fair_lift, rehearse, vector_scorer
 from gnn.linear import item_weights
 from gnn.model import ItemGraphModel, spectral
-from gnn.newcomers import Bools
+from gnn.newcomers import Bools, reach
 from gnn.propagation import Relations
 
 DATA = fake_shop()
@@ -38,9 +38,9 @@ def played(strange: Bools | None = None) -> Played:
     relations = Relations(shop_graph(DATA, DATA.interactions, text_k=3, bought_k=5), torch.device("cpu"))
     start = torch.from_numpy(spectral(KNOWN.weight, 16, 0.1, 0))
     assert DATA.text is not None
-    new = np.bincount(KNOWN.weight.indices, minlength=N) == 0
+    reached = reach(KNOWN, DATA.text)
     model = ItemGraphModel(
-        start, torch.from_numpy(DATA.text), len(relations.names), 0.0, new=torch.from_numpy(new)
+        start, torch.from_numpy(DATA.text), len(relations.names), 0.0, new=torch.from_numpy(reached.new)
     )
     with torch.no_grad():
         if strange is not None:
@@ -51,14 +51,14 @@ def played(strange: Bools | None = None) -> Played:
     pairs = KNOWN.weight.copy()
     pairs.data[:] = 1
     linear = item_weights(pairs, 10.0, 10)
-    rehearsal = rehearse(model, best, relations, linear, new, 0)
+    rehearsal = rehearse(model, best, relations, linear, reached, 0)
     assert rehearsal is not None
-    return Played(rehearsal, model, best, linear, new)
+    return Played(rehearsal, model, best, linear, reached.new)
 
 
 def test_items_that_play_new_have_nothing_that_purchases_taught() -> None:
     one = played()
-    acting = one.rehearsal.items.new
+    acting = one.rehearsal.items.reach.new
     other = played(strange=acting)
     assert 0 < acting.sum() <= 0.1 * N
     assert not (acting & one.new).any()
@@ -73,7 +73,7 @@ def test_items_that_play_new_have_nothing_that_purchases_taught() -> None:
 
 def test_others_stay_as_they_are_and_what_nobody_has_is_out_of_it() -> None:
     found = played()
-    acting = found.rehearsal.items.new
+    acting = found.rehearsal.items.reach.new
     others = ~acting & ~found.new
     np.testing.assert_array_equal(
         found.rehearsal.items.target[others], found.best.tensors["target"].numpy()[others]
@@ -85,16 +85,17 @@ def test_others_stay_as_they_are_and_what_nobody_has_is_out_of_it() -> None:
 
 def test_the_lift_is_the_largest_that_others_can_bear() -> None:
     found = played()
-    rows, acting = DATA.interactions, found.rehearsal.items.new
+    rows, acting = DATA.interactions, found.rehearsal.items.reach.new
     asked = (rows.index % 3 == 0) | acting[rows["item"]]
     judged = judgement(histories(rows[~asked], len(DATA.users), N), pairs(DATA, rows[asked]))
-    blend, context = Blend(linear=1.0), found.best.tensors["context"].numpy()
+    blend, context = Blend(linear=1.0, popularity=0.2), found.best.tensors["context"].numpy()
     others = judged.targets[:, ~acting].sum()
 
     def figure(lift: float | None) -> float:
         """Of the others alone: what plays new, or with None is known, is no target, but takes places."""
-        plain = (found.best.tensors["target"].numpy(), found.linear)
-        acted = found.rehearsal.items.lifted(found.rehearsal.linear, lift or 1.0)
+        longer = reach(KNOWN, DATA.text).popularity[:, None] ** 0.2
+        plain = (found.best.tensors["target"].numpy() * longer, found.linear)
+        acted = found.rehearsal.items.served(found.rehearsal.linear, blend._replace(lift=lift or 1.0))
         scorer = vector_scorer(context, *(plain if lift is None else acted), blend)
         targets = judged.targets.toarray()
         targets[:, acting] = 0
