@@ -1,6 +1,6 @@
 """How the finished vectors are used: how fast the past fades, and how much the linear term counts.
 
-Four numbers, chosen on the validation part after each epoch; another choice needs no training.
+Numbers chosen on the validation part, all but `doubt` after each epoch; another choice needs no training.
 """
 
 from collections.abc import Callable
@@ -8,19 +8,13 @@ from typing import Final, NamedTuple
 
 from gnn.evaluation.evaluate import Table
 
-FADES: Final = (
-    0.0,
-    0.01,
-    0.03,
-    0.1,
-    0.2,
-    0.3,
-    0.45,
-    0.7,
-)  # exp(-fade): what an item keeps for each newer one
+# exp(-fade): what an item keeps for each newer one.
+FADES: Final = (0.0, 0.01, 0.03, 0.1, 0.2, 0.3, 0.45, 0.7)
 LINEAR: Final = (0.0, 0.6, 1.2, 2.4, 4.8, 9.6, 19.2)  # next to a cosine
+# Times the score of an item that nobody has.
+LIFTS: Final = (0.25, 0.35, 0.5, 0.7, 0.8, 0.9, 1.0, 1.1, 1.2, 1.35)
 POPULARITIES: Final = (0.0, 0.05, 0.1, 0.15, 0.2, 0.3, 0.4)
-LIFTS: Final = (0.25, 0.35, 0.5, 0.7, 0.8, 0.9, 1.0, 1.1, 1.2, 1.35)  # times the score of an item that nobody has
+DOUBTS: Final = (0.0, 1.0, 3.0, 6.0)
 
 
 class Blend(NamedTuple):
@@ -30,6 +24,7 @@ class Blend(NamedTuple):
     linear: float = 0.0
     lift: float = 1.0  # what the score of a new item is multiplied by, see gnn.newcomers
     popularity: float = 0.0  # exponent of how many have the item, in the length of its target
+    doubt: float = 0.0  # an item that so many users have is ranked half by what they tell, half as if new
 
 
 def start(*, ordered: bool, linear: bool) -> Blend:

@@ -8,6 +8,7 @@ import numpy.typing as npt
 import scipy.sparse as sp
 import torch
 
+from gnn.blend import Blend
 from gnn.config import TrainConfig
 from gnn.histories import histories
 from gnn.linear import nothing
@@ -40,7 +41,7 @@ class Vectors(NamedTuple):
     """All items of a shop, as a model that was trained before some of them sees them."""
 
     context: npt.NDArray[np.float32]  # [n_items, d]
-    target: npt.NDArray[np.float32]  # [n_items, d]
+    target: npt.NDArray[np.float32]  # of known items without popularity and doubt, [n_items, d]
     leads_to: sp.csr_matrix  # to items that the model has nobody for, [n_items, n_items]
 
 
@@ -148,7 +149,9 @@ def forward(model: SavedModel, data: ShopData) -> Vectors:
         _known_weights(model, n_items, old, new),
         reached._replace(new=~known.numpy()),
     )
-    return Vectors(vectors.context.numpy(), *settled.served(nothing(n_items), model.about.blend))
+    # Known items keep what was saved of them, so they are left as the model makes them.
+    lift_alone = Blend(lift=model.about.blend.lift)
+    return Vectors(vectors.context.numpy(), *settled.served(nothing(n_items), lift_alone))
 
 
 def _known_weights(model: SavedModel, n_items: int, old: list[int], new: list[int]) -> sp.csr_matrix:

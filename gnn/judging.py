@@ -13,7 +13,7 @@ import scipy.sparse as sp
 import torch
 
 from gnn import blend as blends
-from gnn.blend import LIFTS, Blend
+from gnn.blend import DOUBTS, LIFTS, Blend
 from gnn.checkpoint import Snapshot
 from gnn.device import moved, training_device
 from gnn.evaluation.evaluate import Asked, Judgement, Scorer, Scores, Table, evaluate
@@ -83,9 +83,43 @@ def judge(
     )
 
 
-def settled(now: Snapshot, linear: sp.csr_matrix, reached: Reach) -> Goals:
-    """A model's items as goals, the new ones with what they borrow."""
-    return newcomers(now.tensors["target"].numpy(), linear, reached)
+def settled(now: Snapshot, linear: sp.csr_matrix, reached: Reach, as_new: Floats | None = None) -> Goals:
+    """A model's items as goals; see `gnn.newcomers`."""
+    return newcomers(now.tensors["target"].numpy(), linear, reached, as_new)
+
+
+def least_wrong_doubt(
+    goals: Goals, best: Snapshot, linear: sp.csr_matrix, blend: Blend, judged: Judgement, metric: str
+) -> float:
+    """How much to doubt what few users tell of an item: what ranks the validation part best."""
+    context = best.tensors["context"].numpy()
+
+    def figure(doubt: float) -> float:
+        served = goals.served(linear, blend._replace(doubt=doubt))
+        return evaluate(vector_scorer(context, *served, blend), judged)[metric]
+
+    figures = {doubt: figure(doubt) for doubt in DOUBTS}
+    doubt = max(figures, key=lambda of: figures[of])
+    if doubt:
+        say(
+            f"items of few users are half known at {doubt:g}: "
+            f"validation {metric} {figures[0]:.4f} -> {figures[doubt]:.4f}"
+        )
+    return doubt
+
+
+def as_new(model: ItemGraphModel, best: Snapshot, relations: Relations) -> Floats | None:
+    """Targets as if each item were new; None where there are no texts, by which a new item would go.
+
+    Args:
+        model: its parameters are set to those of `best`.
+    """
+    if model.text is None:
+        return None
+    model.load_state_dict({name: best.tensors[name] for name in model.state_dict()})
+    model.eval()
+    with torch.no_grad():
+        return np.asarray(model.new_targets(relations.all()).cpu().numpy(), dtype=np.float32)
 
 
 def asks_for_new(judged: Judgement, new: Bools) -> bool:

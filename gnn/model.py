@@ -28,6 +28,11 @@ class Relation(Protocol):
 
     learned: bool  # counted from interactions, so that a new item has none of it
 
+    @property
+    def own(self) -> Tensor | float:
+        """How much of an item comes back to it, [n_items, 1]."""
+        ...
+
     def __call__(self, x: Tensor) -> Tensor: ...
 
 
@@ -98,16 +103,28 @@ class ItemGraphModel(nn.Module):
         known = self.known
         if self.training and self.id_dropout:
             known = known * (torch.rand_like(known) >= self.id_dropout)
-        x: Tensor = self.id * known
-        if self.text is not None:
-            x = x + (self.text.to(dtype) @ self.project.to(dtype)).float()
-        h = x
+        h = x = self.id * known + self._read(dtype)
         for relation, weight in zip(relations, self.relation, strict=True):
             message = relation(x) * weight.repeat_interleave(self.dim)
             h = h + (message * known if relation.learned else message)
         context, target = normalize(h[:, : self.dim]), normalize(h[:, self.dim :])
         length = (self.log_length * known).exp()
         return ItemVectors(context * length[:, :1], target * length[:, 1:])
+
+    def new_targets(self, relations: Sequence[Relation]) -> Tensor:
+        """Targets as if each item, it alone, were new: by its text and declared edges, [n_items, d]."""
+        h, told = self._read(torch.float32), self.id * self.known
+        x = told + h
+        for relation, weight in zip(relations, self.relation, strict=True):
+            if not relation.learned:
+                h = h + (relation(x) - relation.own * told) * weight.repeat_interleave(self.dim)
+        return normalize(h[:, self.dim :])
+
+    def _read(self, dtype: torch.dtype) -> Tensor:
+        """What the texts say, [n_items, 2d]."""
+        if self.text is None:
+            return torch.zeros_like(self.id)
+        return (self.text.to(dtype) @ self.project.to(dtype)).float()
 
     def loss(
         self,

@@ -36,6 +36,8 @@ class _Product(torch.autograd.Function):
 class Neighbours:
     """One relation: x [n_items, d] -> Â x, the weighted sum of each item's neighbours."""
 
+    own = 0.0
+
     def __init__(self, adjacency: sp.csr_matrix, device: torch.device, *, learned: bool = False) -> None:
         self.matrix, self.learned = _tensor(adjacency, device), learned
 
@@ -50,6 +52,7 @@ class Shared:
 
     def __init__(self, labels: sp.csr_matrix, device: torch.device) -> None:
         normal = _scale(_degree(labels, 1)) @ labels @ _scale(_degree(labels, 0))
+        self.own = moved(normal.power(2).sum(axis=1)[:, None], device, np.float32)
         self.to_item, self.to_label = _tensor(normal.tocsr(), device), _tensor(normal.T.tocsr(), device)
 
     def __call__(self, x: Tensor) -> Tensor:

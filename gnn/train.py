@@ -22,7 +22,16 @@ from gnn.evaluation.evaluate import Judgement, Scorer
 from gnn.examples import Division, batches
 from gnn.graphs import INTERACTED, shop_graph
 from gnn.histories import Histories, histories
-from gnn.judging import asks_for_new, fair_lift, judge, rehearse, settled, vector_scorer
+from gnn.judging import (
+    as_new,
+    asks_for_new,
+    fair_lift,
+    judge,
+    least_wrong_doubt,
+    rehearse,
+    settled,
+    vector_scorer,
+)
 from gnn.linear import item_weights
 from gnn.model import ItemGraphModel, spectral
 from gnn.newcomers import reach
@@ -150,7 +159,12 @@ def fit(
             else 1.0
         )
         blend = blend._replace(lift=lift)
-    target, whole = settled(best, linear, reached).served(linear, blend)
+    fresh = as_new(model, best, relations) if judged or blend.doubt else None
+    goals = settled(best, linear, reached, fresh)
+    if judged and fresh is not None:
+        doubting = partial(least_wrong_doubt, goals, best, linear, blend, judged, config.stop_on)
+        blend = blend._replace(doubt=from_first(doubting))
+    target, whole = goals.served(linear, blend)
     return Fitted(
         best.tensors | {"target": torch.from_numpy(target)},
         whole,

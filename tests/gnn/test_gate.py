@@ -131,7 +131,8 @@ def test_a_model_that_knows_the_answers_is_refused(data: ShopData, home: Path) -
     for known, seed in ((newest, 0), (newest, 5), (half, 5)):
         told = data.interactions[data.interactions["order"] <= known]
         config = CONFIG.model_copy(update={"seed": seed})
-        fitted = fit(data, told, config, ordered=True, epochs=candidate.about.epochs)
+        how = {"epochs": candidate.about.epochs, "blend": candidate.about.blend}
+        fitted = fit(data, told, config, ordered=True, **how)
         leaked = judge(data, candidate, twin._replace(tensors=fitted.tensors, linear=fitted.linear), None)
         assert leaked.overall["candidate"] > honest.overall["candidate"]
         assert not leaked.publish

@@ -6,14 +6,14 @@ import numpy as np
 import scipy.sparse as sp
 import torch
 
-from gnn.blend import LIFTS, Blend
+from gnn.blend import DOUBTS, LIFTS, Blend
 from gnn.checkpoint import Snapshot
 from gnn.evaluation.evaluate import evaluate, judgement
 from gnn.evaluation.judgements import pairs
 from gnn.fake import fake_shop
 from gnn.graphs import shop_graph
 from gnn.histories import histories
-from gnn.judging import Rehearsal, fair_lift, rehearse, vector_scorer
+from gnn.judging import Rehearsal, as_new, fair_lift, least_wrong_doubt, rehearse, settled, vector_scorer
 from gnn.linear import item_weights
 from gnn.model import ItemGraphModel, spectral
 from gnn.newcomers import Bools, reach
@@ -81,6 +81,48 @@ def test_others_stay_as_they_are_and_what_nobody_has_is_out_of_it() -> None:
     assert (found.rehearsal.linear[:, others] != found.linear[:, others]).nnz == 0
     assert not found.rehearsal.items.target[found.new].any()
     np.testing.assert_array_equal(found.model.known[:, 0].bool().numpy(), ~found.new)  # put back
+
+
+def test_as_a_new_item_each_has_what_the_new_ones_have() -> None:
+    found = played()
+    relations = Relations(shop_graph(DATA, DATA.interactions, text_k=3, bought_k=5), torch.device("cpu"))
+    bare = as_new(found.model, found.best, relations)
+    assert bare is not None
+    np.testing.assert_allclose(bare[found.new], found.best.tensors["target"].numpy()[found.new], atol=1e-6)
+    assert DATA.text is not None
+    np.testing.assert_allclose(np.linalg.norm(bare, axis=1)[DATA.text.any(axis=1)], 1, rtol=1e-5)
+    # Its own purchases tell nothing of it, but its neighbours' do.
+    other = played(strange=np.arange(N) == 0)
+    strange = as_new(other.model, other.best, relations)
+    assert strange is not None
+    np.testing.assert_allclose(strange[0], bare[0], atol=1e-6)
+    assert np.abs(strange - bare).max() > 1e-3
+
+
+def test_doubt_is_what_ranks_validation_best() -> None:
+    found = played()
+    reached = reach(KNOWN, DATA.text)
+    relations = Relations(shop_graph(DATA, DATA.interactions, text_k=3, bought_k=5), torch.device("cpu"))
+    rows = DATA.interactions
+    judged = judgement(
+        histories(rows[rows.index % 3 > 0], len(DATA.users), N), pairs(DATA, rows[rows.index % 3 == 0])
+    )
+    context, blend = found.best.tensors["context"].numpy(), Blend(linear=1.0)
+    upset = Snapshot(1, found.best.tensors | {"target": found.best.tensors["target"].clone()})
+    upset.tensors["target"][torch.from_numpy(reached.rare)] *= -1
+    chosen = []
+    for best in (found.best, upset):
+        goals = settled(best, found.linear, reached, as_new(found.model, best, relations))
+        doubt = least_wrong_doubt(goals, best, found.linear, blend, judged, "ndcg@10")
+        figures = {
+            of: evaluate(
+                vector_scorer(context, *goals.served(found.linear, blend._replace(doubt=of)), blend), judged
+            )["ndcg@10"]
+            for of in DOUBTS
+        }
+        assert figures[doubt] == max(figures.values())
+        chosen.append(doubt)
+    assert chosen[1] == DOUBTS[-1]  # what few users told was the opposite
 
 
 def test_the_lift_is_the_largest_that_others_can_bear() -> None:

@@ -28,7 +28,7 @@ def test_a_trained_model_is_saved_with_all_that_made_it(tmp_path: Path) -> None:
         "event_weights": {"view": 0.3, "cart": 0.6, "purchase": 1.0, "rating": 1.0},
         "fade": 0.0,
         "linear": about.curve[-1][3][1],
-        "lift": about.serving["lift"],
+        **{name: about.serving[name] for name in ("lift", "popularity", "doubt")},
     }
     assert saved.linear.shape == (len(data.items), len(data.items))
     assert saved.linear.nnz
