@@ -116,7 +116,7 @@ class Scorer:
         if kind.gnn and self._user.any():
             goal += (self._user @ np.stack([s.context for s in signals.seeds])) * kind.gnn
         if kind.alike_gnn and signals.anchors:
-            goal += np.mean([s.target for s in signals.anchors], axis=0) * kind.alike_gnn
+            goal += np.mean([s.direction for s in signals.anchors], axis=0) * kind.alike_gnn
         if goal.any():
             terms.append(Term(snapshot.target_codes, (goal / snapshot.temperature).astype(np.float32)))
         text = self._text_direction()
@@ -217,7 +217,7 @@ class Scorer:
 
     def _alike(self, anchor: Seed, target: Floats, text: Floats) -> Part:
         kind, weights = self._kind, self._weights
-        values = target @ anchor.target.astype(np.float64) * (kind.alike_gnn / self._snapshot.temperature)
+        values = target @ anchor.direction.astype(np.float64) * (kind.alike_gnn / self._snapshot.temperature)
         values += text @ anchor.text.astype(np.float64) * (kind.alike_text / weights.alike_temperature)
         return Part(anchor.type, anchor, values / len(self._signals.anchors))
 

@@ -30,6 +30,12 @@ class Seed(NamedTuple):
     target: Vectors  # [dim]
     text: Vectors  # [text dim]
 
+    @property
+    def direction(self) -> Vectors:
+        """Of the target, unit length: how much the item itself is wanted says nothing of what is like it."""
+        length = float(np.linalg.norm(self.target))
+        return self.target / np.float32(length) if length else self.target
+
 
 class Edge(NamedTuple):
     """One hop in the graph from an item looked at."""

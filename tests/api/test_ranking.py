@@ -107,6 +107,16 @@ def test_seeds_without_a_vector_speak_through_their_text() -> None:
     assert share == pytest.approx(1 / (1 + 2) * 1 / 2)  # half of the history's third
 
 
+def test_how_much_an_item_is_wanted_says_nothing_of_what_is_like_it() -> None:
+    snapshot, kind = made_up(10, 3), KindWeights(alike_gnn=0.5, alike_text=0.7)
+    (plain,) = seeds_of(snapshot, (0, "item", 1.0))
+    popular = plain._replace(target=plain.target * np.float32(4))
+    scores, same = (
+        Scorer(snapshot, Signals([], anchors=[seed]), kind, WEIGHTS).all for seed in (plain, popular)
+    )
+    np.testing.assert_allclose(scores, same, rtol=1e-5)
+
+
 @given(seed=st.integers(0, 10_000))
 def test_without_the_past_item_named_first_an_item_scores_less(seed: int) -> None:
     snapshot = made_up(40, seed, dim=128)
