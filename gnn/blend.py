@@ -1,12 +1,16 @@
 """How the finished vectors are used: how fast the past fades, and how much the linear term counts.
 
 Numbers chosen on the validation part, all but `doubt` after each epoch; another choice needs no training.
+Popularity and doubt change what all users see alike, so they must be surely better than 0: in a small shop a
+few users who came to what everybody came to in those days would else decide for all.
 """
 
 from collections.abc import Callable
 from typing import Final, NamedTuple
 
-from gnn.evaluation.evaluate import Table
+import numpy as np
+
+from gnn.evaluation.evaluate import Figures, Table
 
 # exp(-fade): what an item keeps for each newer one.
 FADES: Final = (0.0, 0.01, 0.03, 0.1, 0.2, 0.3, 0.45, 0.7)
@@ -15,6 +19,7 @@ LINEAR: Final = (0.0, 0.6, 1.2, 2.4, 4.8, 9.6, 19.2)  # next to a cosine
 LIFTS: Final = (0.25, 0.35, 0.5, 0.7, 0.8, 0.9, 1.0, 1.1, 1.2, 1.35)
 POPULARITIES: Final = (0.0, 0.05, 0.1, 0.15, 0.2, 0.3, 0.4)
 DOUBTS: Final = (0.0, 1.0, 3.0, 6.0)
+_ONE_SIDED: Final = 1.645  # standard errors: p < 0.05
 
 
 class Blend(NamedTuple):
@@ -33,7 +38,7 @@ def start(*, ordered: bool, linear: bool) -> Blend:
 
 
 def choose(
-    judge: Callable[[Blend], Table],
+    judge: Callable[[Blend], Figures],
     metric: str,
     first: Blend,
     *,
@@ -50,27 +55,40 @@ def choose(
         linear: whether there is a linear term.
         lift: whether new items are asked for, so that something can be learned of how they should count.
     """
-    known: dict[Blend, Table] = {}
+    known: dict[Blend, Figures] = {}
 
-    def figure(blend: Blend) -> float:
+    def figures(blend: Blend) -> Figures:
         if blend not in known:
             known[blend] = judge(blend)
-        return known[blend][metric]
+        return known[blend]
+
+    def borne_out(blend: Blend) -> bool:
+        plain = blend._replace(popularity=0.0)
+        return blend == plain or surely_better(figures(blend), figures(plain), metric)
 
     best = first
     while True:
         around = [best]
-        around += [best._replace(popularity=value) for value in _next_to(best.popularity, POPULARITIES)]
         if ordered:
             around += [best._replace(fade=fade) for fade in _next_to(best.fade, FADES)]
         if linear:
             around += [best._replace(linear=weight) for weight in _next_to(best.linear, LINEAR)]
         if lift:
             around += [best._replace(lift=times) for times in _next_to(best.lift, LIFTS)]
-        better = max(around, key=figure)
+        popular = [best._replace(popularity=value) for value in _next_to(best.popularity, POPULARITIES)]
+        around += filter(borne_out, popular)
+        better = max(around, key=lambda blend: figures(blend).table[metric])
         if better == best:
-            return best, known[best]
+            return best, figures(best).table
         best = better
+
+
+def surely_better(one: Figures, other: Figures, metric: str) -> bool:
+    """Whether the mean over users is higher by more than chance: one-sided paired test, p < 0.05."""
+    if metric not in one.users:  # coverage is one number for all of them
+        return one.table[metric] > other.table[metric]
+    gain = one.users[metric] - other.users[metric]
+    return bool(gain.mean() > _ONE_SIDED * gain.std() / np.sqrt(len(gain)))
 
 
 def _next_to(value: float, grid: tuple[float, ...]) -> list[float]:

@@ -16,7 +16,7 @@ from gnn import blend as blends
 from gnn.blend import DOUBTS, LIFTS, Blend
 from gnn.checkpoint import Snapshot
 from gnn.device import moved, training_device
-from gnn.evaluation.evaluate import Asked, Judgement, Scorer, Scores, Table, evaluate
+from gnn.evaluation.evaluate import Asked, Figures, Judgement, Scorer, Scores, Table, evaluate, figures
 from gnn.histories import Histories
 from gnn.model import ItemGraphModel
 from gnn.newcomers import Bools, Floats, Goals, Reach, newcomers
@@ -70,11 +70,8 @@ def judge(
         return blend, {}
     context, own = now.tensors["context"].numpy(), settled(now, linear, reached)
 
-    def figures(tried: Blend) -> Table:
-        return evaluate(vector_scorer(context, *own.served(linear, tried), tried), judged)
-
     return blends.choose(
-        figures,
+        lambda tried: figures(vector_scorer(context, *own.served(linear, tried), tried), judged),
         metric,
         blend,
         ordered=ordered,
@@ -91,19 +88,20 @@ def settled(now: Snapshot, linear: sp.csr_matrix, reached: Reach, as_new: Floats
 def least_wrong_doubt(
     goals: Goals, best: Snapshot, linear: sp.csr_matrix, blend: Blend, judged: Judgement, metric: str
 ) -> float:
-    """How much to doubt what few users tell of an item: what ranks the validation part best."""
+    """How much to doubt what few users tell of an item: what ranks best, and surely better than 0."""
     context = best.tensors["context"].numpy()
 
-    def figure(doubt: float) -> float:
+    def tried(doubt: float) -> Figures:
         served = goals.served(linear, blend._replace(doubt=doubt))
-        return evaluate(vector_scorer(context, *served, blend), judged)[metric]
+        return figures(vector_scorer(context, *served, blend), judged)
 
-    figures = {doubt: figure(doubt) for doubt in DOUBTS}
-    doubt = max(figures, key=lambda of: figures[of])
+    found = {doubt: tried(doubt) for doubt in DOUBTS}
+    able = [doubt for doubt in DOUBTS if not doubt or blends.surely_better(found[doubt], found[0.0], metric)]
+    doubt = max(able, key=lambda of: found[of].table[metric])
     if doubt:
         say(
             f"items of few users are half known at {doubt:g}: "
-            f"validation {metric} {figures[0]:.4f} -> {figures[doubt]:.4f}"
+            f"validation {metric} {found[0.0].table[metric]:.4f} -> {found[doubt].table[metric]:.4f}"
         )
     return doubt
 

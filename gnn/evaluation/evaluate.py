@@ -64,6 +64,13 @@ class Judgement(NamedTuple):
         return self.rows(np.sort(np.random.default_rng(seed).choice(self.targets.shape[0], n, replace=False)))
 
 
+class Figures(NamedTuple):
+    """What a scorer reaches."""
+
+    table: Table  # means over users, and coverage
+    users: PerUser  # by metric, [n_users]
+
+
 def judgement(known: Histories, targets: sp.csr_matrix, strangers: Ints | None = None) -> Judgement:
     """Drop the users who have no target or no history; `strangers` are the users nobody trained on."""
     users = np.flatnonzero((np.diff(targets.indptr) > 0) & (np.diff(known.weight.indptr) > 0))
@@ -198,6 +205,12 @@ def catalogue(ranking: Ints, ks: Sequence[int], n_items: int, popular: Ints, n_u
 
 def evaluate(scorer: Scorer, judged: Judgement, ks: Sequence[int] = (10, 20)) -> Table:
     """The metrics of a scorer at each k, means over users, as fractions."""
+    return figures(scorer, judged, ks).table
+
+
+def figures(scorer: Scorer, judged: Judgement, ks: Sequence[int] = (10, 20)) -> Figures:
+    """The same, with the metrics of each user."""
     ranking = rank(scorer, judged, max(ks))
-    table = means(per_user(ranking, judged.targets, ks))
-    return table | {f"coverage@{k}": coverage(ranking[:, :k], judged.targets.shape[1]) for k in ks}
+    users = per_user(ranking, judged.targets, ks)
+    reach = {f"coverage@{k}": coverage(ranking[:, :k], judged.targets.shape[1]) for k in ks}
+    return Figures(means(users) | reach, users)
