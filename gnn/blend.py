@@ -17,7 +17,7 @@ FADES: Final = (0.0, 0.01, 0.03, 0.1, 0.2, 0.3, 0.45, 0.7)
 LINEAR: Final = (0.0, 0.6, 1.2, 2.4, 4.8, 9.6, 19.2)  # next to a cosine
 # Times the score of an item that nobody has.
 LIFTS: Final = (0.25, 0.35, 0.5, 0.7, 0.8, 0.9, 1.0, 1.1, 1.2, 1.35)
-POPULARITIES: Final = (0.0, 0.05, 0.1, 0.15, 0.2, 0.3, 0.4)
+POPULARITIES: Final = (0.0, 0.05, 0.1, 0.15, 0.2, 0.3)
 DOUBTS: Final = (0.0, 1.0, 3.0, 6.0)
 _ONE_SIDED: Final = 1.645  # standard errors: p < 0.05
 
