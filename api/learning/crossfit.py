@@ -8,7 +8,7 @@ import numpy as np
 from api.evaluation.measure import p_value
 from api.learning.cases import Bools, Case
 from api.learning.features import BUILT_IN, Looking, Seen
-from api.learning.judge import Scorer, judged, linear
+from api.learning.judge import OVERALL, Scorer, Segments, judged, linear
 from api.learning.logit import Choices, fit
 from api.learning.sample import choices_of, joined
 from api.signals import Floats
@@ -42,6 +42,7 @@ class Fitted(NamedTuple):
     weights: Floats  # fitted to both halves, [f]
     varied: Bools  # the features of which something could be learned, [f]
     values: Mapping[str, Floats]  # by ranking, NDCG@20 of each shopper, those of a half together
+    segments: Mapping[str, Mapping[str, Floats]]  # by ranking and segment, of those who took of it
 
 
 class Chosen(NamedTuple):
@@ -61,13 +62,19 @@ def parts_of(cases: Sequence[Case], seed: int, *, fitting: int, judging: int) ->
 
 
 def cross_fit(
-    looking: Looking, parts: Parts, present: Floats, seed: int, others: Others | None = None
+    looking: Looking,
+    parts: Parts,
+    present: Floats,
+    seed: int,
+    others: Others | None = None,
+    segments: Segments | None = None,
 ) -> Fitted:
     """Fit weights, and judge them beside the present and the built-in ones.
 
     Args:
         present: weights that rank now, and from which those that cannot be learned are taken, [f].
         others: further rankings to judge beside.
+        segments: what to judge apart, besides the whole.
     """
     with progress("cases that fit", parts.sizes[0]) as advance:
         choices = [choices_of(_counted(looking, half, advance), present, seed) for half in parts.fitting]
@@ -82,13 +89,15 @@ def cross_fit(
         }
         for by in reversed(choices)
     ]
-    values: dict[str, list[Floats]] = {}
+    values: dict[str, dict[str, list[Floats]]] = {}
     with progress("cases that judge", parts.sizes[1]) as advance:
         for half, scorers in zip(parts.judging, by_half, strict=True):
-            for name, of in judged(_counted(looking, half, advance), scorers).items():
-                values.setdefault(name, []).append(of)
+            for name, found in judged(_counted(looking, half, advance), scorers, segments).items():
+                for segment, of in found.items():
+                    values.setdefault(name, {}).setdefault(segment, []).append(of)
     weights = np.where(varied, fit(both), present)
-    return Fitted(weights, varied, {name: np.concatenate(of) for name, of in values.items()})
+    whole = {name: {part: np.concatenate(of) for part, of in found.items()} for name, found in values.items()}
+    return Fitted(weights, varied, {name: found.pop(OVERALL) for name, found in whole.items()}, whole)
 
 
 def chosen(values: Mapping[str, Floats]) -> Chosen:

@@ -2,10 +2,12 @@
 
 `gnn gate` compares scores of the models alone. Here each is put into what serves: with the terms beside the
 model's, weighed as `api learn` would weigh them beside it, words that were searched for, and what was
-popular, late or new just before each choice. The candidate answers by its twin, which stops before these.
+popular, late or new just before each choice. The candidate answers by its twin, which stops before these. It
+must be better overall and not clearly worse in any segment.
 """
 
 import json
+from collections.abc import Mapping
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -14,12 +16,12 @@ from api.evaluation.measure import p_value
 from api.learned import read_learned
 from api.learning.cases import cases_of, searches_of
 from api.learning.crossfit import LEAST_USERS, Parts, chosen, cross_fit, parts_of
-from api.learning.features import Looking, Reader, weights_of
-from api.learning.judge import K
+from api.learning.features import Looking, Reader, Seen, weights_of
+from api.learning.judge import OVERALL, K, Segments
 from api.learning.twin import as_candidate, load_twin, read_about
 from api.loading import load_snapshot
 from api.served import with_encoder
-from api.signals import Floats
+from api.signals import Floats, Numbers
 from api.version import check_model
 from api.weights import DEFAULT
 from kg.console import say
@@ -31,6 +33,9 @@ from kg.settings import Settings
 
 KIND: Final = "for_you"
 _FIT, _JUDGE = 1_000, 2_000  # cases of a half of the shoppers, at most
+_HEAVY: Final = 11  # items of the past: as many as a heavy user has
+_CATEGORIES: Final = 10  # that most was taken of
+_ALPHA: Final = 0.025
 _Q = load("refresh")
 
 
@@ -45,6 +50,7 @@ class Compared(NamedTuple):
     users: int  # who made them
     ndcg: dict[str, float]  # candidate, live -> NDCG@20, a fraction, a mean over users
     p_value: float | None  # that the candidate ranks no better, by chance
+    segments: dict[str, dict[str, float]]  # segment -> users, candidate, live, and p that it is no worse
 
 
 def gate(graph: Graph, settings: Settings, candidate: str, seed: int = 0) -> Compared:
@@ -64,7 +70,7 @@ def gate(graph: Graph, settings: Settings, candidate: str, seed: int = 0) -> Com
         raise ModelError(f"Model {candidate!r} is live: there is nothing to compare it with.")
     twin = load_twin(settings.home, candidate)
     until, other = twin.judged_until, read_about(settings.home, live).get("until")
-    found = Compared(candidate, live, True, "", 0, 0, {}, None)
+    found = Compared(candidate, live, True, "", 0, 0, {}, None, {})
     if until is None or other is None:
         told = found._replace(reason="it is not known which interactions neither of the models has seen")
         return _kept(graph, told)
@@ -80,26 +86,70 @@ def gate(graph: Graph, settings: Settings, candidate: str, seed: int = 0) -> Com
         return _kept(graph, told)
     weights = read_learned(graph).over(DEFAULT, KIND)
     looking = Looking(data, held, snapshot, Reader(encoder, {}), weights.kinds[KIND], weights)
+    segments = segments_of(looking, parts)
     say("The candidate:")
-    mine = _best(looking._replace(snapshot=as_candidate(snapshot, twin)), parts, seed)
+    mine = _best(looking._replace(snapshot=as_candidate(snapshot, twin)), parts, seed, segments)
     say("The live model:")
-    return _kept(graph, _decided(found, mine, _best(looking, parts, seed)))
+    return _kept(graph, _decided(found, mine, _best(looking, parts, seed, segments)))
 
 
-def _best(looking: Looking, parts: Parts, seed: int) -> Floats:
-    """NDCG@20 of each shopper, by the weights that `api learn` would choose."""
-    values = cross_fit(looking, parts, weights_of(looking.kind), seed).values
-    return values[chosen(values).name]
+def segments_of(looking: Looking, parts: Parts) -> Segments:
+    """New items, which nobody had before, and others; heavy users and light; the categories most taken of."""
+    rows, snapshot = looking.data.interactions, looking.snapshot
+    place = np.array([snapshot.number.get(item_id, -1) for item_id in looking.data.items["item_id"]])
+    had = place[rows["item"].to_numpy()[~looking.held]]
+    taken = np.array([place[item] for half in parts.judging for case in half for item in case.items])
+    tree = snapshot.categories
+    inside = {category: tree.within(category) for category in tree.names}
+    times = {category: int(np.isin(taken, items).sum()) for category, items in inside.items()}
+    largest = sorted(inside, key=lambda category: (-times[category], category))[:_CATEGORIES]
+
+    def parted(seen: Seen) -> dict[str, Numbers]:
+        user = "heavy" if len(seen.case.past) >= _HEAVY else "light"
+        return {
+            "items: new": np.setdiff1d(seen.taken, had),
+            "items: others": np.intersect1d(seen.taken, had),
+            f"users: {user}": seen.taken,
+            **{f"category: {tree.names[c]}": np.intersect1d(seen.taken, inside[c]) for c in largest},
+        }
+
+    return parted
 
 
-def _decided(found: Compared, candidate: Floats, live: Floats) -> Compared:
-    ndcg = {"candidate": float(candidate.mean()), "live": float(live.mean())}
+def _best(looking: Looking, parts: Parts, seed: int, segments: Segments) -> Mapping[str, Floats]:
+    """NDCG@20 of each shopper overall and by segment, by the weights that `api learn` would choose."""
+    fitted = cross_fit(looking, parts, weights_of(looking.kind), seed, segments=segments)
+    name = chosen(fitted.values).name
+    return {OVERALL: fitted.values[name], **fitted.segments[name]}
+
+
+def _decided(found: Compared, candidate: Mapping[str, Floats], live: Mapping[str, Floats]) -> Compared:
+    ndcg = {"candidate": float(candidate[OVERALL].mean()), "live": float(live[OVERALL].mean())}
+    segments = {
+        name: {
+            "users": float(len(of)),
+            "candidate": float(of.mean()),
+            "live": float(live[name].mean()),
+            "p": p_value(live[name], of),
+        }
+        for name, of in candidate.items()
+        if name != OVERALL and len(of) >= LEAST_USERS
+    }
     better = ndcg["candidate"] > ndcg["live"]
     reason = (
         f"{'' if better else 'not better '}as it would answer: "
         f"NDCG@{K} {ndcg['candidate']:.4f} against {ndcg['live']:.4f}"
     )
-    return found._replace(publish=better, reason=reason, ndcg=ndcg, p_value=p_value(candidate, live))
+    worst = min(segments, key=lambda name: segments[name]["p"], default=None)
+    # The least of so many p has to be smaller (Holm, 1979), or one of them falls by chance.
+    if better and worst and segments[worst]["p"] <= _ALPHA / len(segments):
+        row, better = segments[worst], False
+        reason = (
+            f"clearly worse as it would answer in {worst}: NDCG@{K} {row['candidate']:.4f} against "
+            f"{row['live']:.4f}, p {row['p']:.4f}"
+        )
+    p = p_value(candidate[OVERALL], live[OVERALL])
+    return found._replace(publish=better, reason=reason, ndcg=ndcg, p_value=p, segments=segments)
 
 
 def _kept(graph: Graph, found: Compared) -> Compared:

@@ -12,6 +12,8 @@ from api.snapshot import Vectors
 
 K: Final = 20
 Scorer = Callable[[Vectors], Vectors]  # features [n, f] -> scores [n]
+OVERALL: Final = "overall"
+Segments = Callable[[Seen], Mapping[str, Numbers]]  # segment -> those of the taken items that lie in it
 
 
 def linear(weights: Floats) -> Scorer:
@@ -19,15 +21,29 @@ def linear(weights: Floats) -> Scorer:
     return lambda features: np.asarray(features @ weights.astype(np.float32))
 
 
-def judged(cases: Iterable[Seen], scorers: Mapping[str, Scorer]) -> dict[str, Floats]:
-    """By scorer, the mean NDCG@20 of each shopper's cases, [n_shoppers], shoppers in the same order."""
-    found: dict[str, dict[int, list[float]]] = {name: defaultdict(list) for name in scorers}
+def judged(
+    cases: Iterable[Seen], scorers: Mapping[str, Scorer], segments: Segments | None = None
+) -> dict[str, dict[str, Floats]]:
+    """By scorer and segment, the mean NDCG@20 of each shopper's cases, [n_shoppers], in the same order.
+
+    In a segment nothing but its own items is to be found; who took none of them has no figure there.
+    """
+    found: dict[str, dict[str, dict[int, list[float]]]] = {
+        name: defaultdict(lambda: defaultdict(list)) for name in scorers
+    }
     for seen in cases:
+        wanted = {OVERALL: seen.taken} | dict(segments(seen) if segments else {})
         for name, scorer in scorers.items():
             scores = np.where(seen.allowed, scorer(seen.features), -np.inf)
-            found[name][seen.case.user].append(ndcg(scores, seen.taken))
+            for segment, taken in wanted.items():
+                if len(taken):
+                    found[name][segment][seen.case.user].append(ndcg(scores, taken))
     return {
-        name: np.array([np.mean(values) for _, values in sorted(of.items())]) for name, of in found.items()
+        name: {
+            segment: np.array([np.mean(values) for _, values in sorted(of.items())])
+            for segment, of in by_segment.items()
+        }
+        for name, by_segment in found.items()
     }
 
 

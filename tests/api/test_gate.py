@@ -15,7 +15,7 @@ from kg.errors import ModelError
 from kg.queries import load
 from kg.settings import Settings
 from tests.api import learnable
-from tests.api.shop import DIM
+from tests.api.shop import DIM, WRITES
 
 
 @pytest.fixture
@@ -56,6 +56,29 @@ def test_what_answers_better_may_be_published_and_what_does_not_may_not(shop: Gr
     assert worse.ndcg["candidate"] < worse.ndcg["live"] == found.ndcg["live"]
     assert verdict(shop, "misplaced") == (False, worse.reason, worse.ndcg)
     assert worse.reason.startswith("not better as it would answer: NDCG@20 ")
+
+
+def test_a_category_that_is_clearly_worse_keeps_out_what_is_better_overall(
+    shop: Graph, home: Settings
+) -> None:
+    groups = np.arange(learnable.ITEMS) // (learnable.ITEMS // learnable.GROUPS)
+    knows = np.eye(DIM, dtype=np.float32)[groups]
+    half = np.where(groups[:, None] < 2, knows, 0)  # two of the four groups: the model that is live now
+    rows = [{"item": f"i{n:02d}", "context": v.tolist(), "target": v.tolist()} for n, v in enumerate(half)]
+    shop.write(WRITES["vectors"], rows=rows, context="gnnContextBlue", target="gnnTargetBlue")
+    apart = knows.copy()
+    apart[3 :: learnable.CATEGORIES] *= -1  # the items of one category come last for those who want them
+    learnable.save_twin(home.home, knows, apart, version="apart")
+
+    found = gate(shop, home, "apart")
+
+    assert found.ndcg["candidate"] > 1.2 * found.ndcg["live"]
+    assert not found.publish
+    assert found.reason.startswith("clearly worse as it would answer in category: Category 3: NDCG@20 ")
+    worse = [name for name, row in found.segments.items() if row["candidate"] < row["live"]]
+    assert "category: Category 3" in worse
+    assert {"items: others", "users: light", "category: Category 3"} <= set(found.segments)
+    assert all(row["users"] >= 30 for row in found.segments.values())
 
 
 def test_both_are_ranked_by_what_would_be_learned_beside_them(graph: Graph, home: Settings) -> None:
