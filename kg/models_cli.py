@@ -116,8 +116,6 @@ def rollback() -> None:
 
 def _print_gate(gate: "Row") -> None:
     """A verdict and, where there are some, its figures: overall, then by segment."""
-    from rich.markup import escape
-    from rich.table import Table
 
     verdict, live = _VERDICTS[gate["publish"]], gate["live"] or "popularity"
     out.print(
@@ -127,15 +125,25 @@ def _print_gate(gate: "Row") -> None:
     )
     if not gate["report"]["overall"]:
         return
-    table = Table("NDCG@20 %", "users", "candidate", "live", "difference", "p")
-    for name, row in {"overall": gate["report"]["overall"], **gate["report"]["segments"]}.items():
-        table.add_row(
-            escape(name), f"{row['users']:,}", f"{100 * row['candidate']:.2f}", f"{100 * row['live']:.2f}",
-            f"{100 * row['difference']:+.2f}", f"{row['p']:.4f}",
-        )  # fmt: skip
-    out.print(table)
+    _segments("NDCG@20 %", {"overall": gate["report"]["overall"], **gate["report"]["segments"]})
     if answers := gate["report"].get("answers"):
         out.print(f"of {answers['users']:,} shoppers, {answers['reason']}", highlight=False, markup=False)
+        if segments := answers.get("segments"):
+            _segments("as they would answer", segments, "p of no worse")
+
+
+def _segments(title: str, rows: dict[str, dict[str, float]], p: str = "p") -> None:
+    from rich.markup import escape
+    from rich.table import Table
+
+    table = Table(title, "users", "candidate", "live", "difference", p)
+    for name, row in rows.items():
+        difference = row.get("difference", row["candidate"] - row["live"])
+        table.add_row(
+            escape(name), f"{row['users']:,.0f}", f"{100 * row['candidate']:.2f}", f"{100 * row['live']:.2f}",
+            f"{100 * difference:+.2f}", f"{row['p']:.4f}",
+        )  # fmt: skip
+    out.print(table)
 
 
 def _told(model: "Model") -> None:

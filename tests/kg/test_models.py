@@ -151,6 +151,19 @@ def test_the_commands_tell_of_a_model_that_only_the_gate_knows(graph: Graph, run
         run("promote", "20261125")
 
 
+def test_what_the_second_question_found_is_shown_by_segment(graph: Graph, run: Callable[..., str]) -> None:
+    publish(graph, "20261124-b", "green", 0.0625)
+    row = {"users": 31.0, "candidate": 0.02, "live": 0.03, "p": 0.0001}
+    answers = {"users": 90, "reason": "clearly worse in it", "segments": {"category: [x]": row}}
+    judge(graph, "20261125-c", "20261124-b", publish=False, report=REPORT | {"answers": answers})
+
+    shown = run("compare", "20261124", "20261125").splitlines()
+
+    at = next(n for n, line in enumerate(shown) if line == "of 90 shoppers, clearly worse in it")
+    cells = [[cell.strip() for cell in line.split("│")[1:-1]] for line in shown[at:] if "│" in line]
+    assert cells == [["category: [x]", "31", "2.00", "3.00", "-1.00", "0.0001"]]
+
+
 def test_the_commands_tell(graph: Graph, run: Callable[..., str]) -> None:
     publish(graph, "20261123-a", "blue", 0.05)
     publish(graph, "20261124-b", "green", 0.0625)
