@@ -27,7 +27,7 @@ class Blend(NamedTuple):
 
     fade: float = 0.0
     linear: float = 0.0
-    lift: float = 1.0  # what the score of a new item is multiplied by, see gnn.newcomers
+    lift: float = 1.0  # what the score of a new item is multiplied by, see gnn.goals
     popularity: float = 0.0  # exponent of how many have the item, in the length of its target
     doubt: float = 0.0  # an item that so many users have is ranked half by what they tell, half as if new
 

@@ -10,10 +10,10 @@ import torch
 
 from gnn.blend import Blend
 from gnn.config import TrainConfig
+from gnn.goals import reach, settle
 from gnn.histories import histories
 from gnn.linear import nothing
 from gnn.model import ItemGraphModel
-from gnn.newcomers import newcomers, reach
 from gnn.propagation import Relations
 from gnn.store import SavedModel
 from gnn.train import graph_for
@@ -144,7 +144,7 @@ def forward(model: SavedModel, data: ShopData) -> Vectors:
             net.project.copy_(saved["project"])
         vectors = net.eval()(relations.all())
     reached = reach(histories(data.interactions, len(data.users), n_items), data.text)
-    settled = newcomers(
+    settled = settle(
         vectors.target.numpy(),
         _known_weights(model, n_items, old, new),
         reached._replace(new=~known.numpy()),

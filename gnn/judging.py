@@ -17,9 +17,9 @@ from gnn.blend import DOUBTS, LIFTS, Blend
 from gnn.checkpoint import Snapshot
 from gnn.device import moved, training_device
 from gnn.evaluation.evaluate import Asked, Figures, Judgement, Scorer, Scores, Table, evaluate, figures
+from gnn.goals import Bools, Floats, Goals, Reach, settle
 from gnn.histories import Histories
 from gnn.model import ItemGraphModel
-from gnn.newcomers import Bools, Floats, Goals, Reach, newcomers
 from gnn.propagation import Relations
 from kg.console import say
 
@@ -81,8 +81,8 @@ def judge(
 
 
 def settled(now: Snapshot, linear: sp.csr_matrix, reached: Reach, as_new: Floats | None = None) -> Goals:
-    """A model's items as goals; see `gnn.newcomers`."""
-    return newcomers(now.tensors["target"].numpy(), linear, reached, as_new)
+    """A model's items as goals; see `gnn.goals`."""
+    return settle(now.tensors["target"].numpy(), linear, reached, as_new)
 
 
 def least_wrong_doubt(
@@ -161,7 +161,7 @@ def rehearse(
     target = np.where(playing[:, None], bare, best.tensors["target"].numpy())
     target[new] = 0  # validation does not ask for them: their places would count against those that play
     kept = sp.csr_matrix(linear @ sp.diags_array((~playing).astype(np.float32)))
-    return Rehearsal(newcomers(target, kept, reached._replace(new=playing)), kept)
+    return Rehearsal(settle(target, kept, reached._replace(new=playing)), kept)
 
 
 def fair_lift(

@@ -20,6 +20,7 @@ from gnn.device import training_device
 from gnn.distributed import add_up, from_first, is_first, share
 from gnn.evaluation.evaluate import Judgement, Scorer
 from gnn.examples import Division, batches
+from gnn.goals import reach
 from gnn.graphs import INTERACTED, shop_graph
 from gnn.histories import Histories, histories
 from gnn.judging import (
@@ -34,7 +35,6 @@ from gnn.judging import (
 )
 from gnn.linear import item_weights
 from gnn.model import ItemGraphModel, spectral
-from gnn.newcomers import reach
 from gnn.propagation import Relations
 from gnn.store import SavedModel
 from gnn.warm import start_from

@@ -11,12 +11,12 @@ from gnn.checkpoint import Snapshot
 from gnn.evaluation.evaluate import evaluate, figures, judgement
 from gnn.evaluation.judgements import pairs
 from gnn.fake import fake_shop
+from gnn.goals import Bools, reach
 from gnn.graphs import shop_graph
 from gnn.histories import histories
 from gnn.judging import Rehearsal, as_new, fair_lift, least_wrong_doubt, rehearse, settled, vector_scorer
 from gnn.linear import item_weights
 from gnn.model import ItemGraphModel, spectral
-from gnn.newcomers import Bools, reach
 from gnn.propagation import Relations
 
 DATA = fake_shop()

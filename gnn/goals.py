@@ -73,7 +73,7 @@ class Goals(NamedTuple):
         return target.astype(np.float32), more
 
 
-def newcomers(target: Floats, weights: sp.csr_matrix, reached: Reach, as_new: Floats | None = None) -> Goals:
+def settle(target: Floats, weights: sp.csr_matrix, reached: Reach, as_new: Floats | None = None) -> Goals:
     """Let new items, and rare ones where it is known what they would be as new ones, borrow from their kin.
 
     Args:

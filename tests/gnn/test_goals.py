@@ -2,9 +2,9 @@ import numpy as np
 import scipy.sparse as sp
 
 from gnn.blend import Blend
+from gnn.goals import RARE as RARE_USERS
+from gnn.goals import Reach, reach, settle
 from gnn.histories import Histories
-from gnn.newcomers import RARE as RARE_USERS
-from gnn.newcomers import Reach, newcomers, reach
 
 WEIGHTS = sp.csr_matrix(np.array([[0, 2, 0, 4], [1, 0, 0, 0], [0] * 4, [3, 0, 0, 0]], dtype=np.float32))
 TARGET = np.array([[0, 3], [2, 0], [1, 0], [0.6, 0.8]], dtype=np.float32)
@@ -14,7 +14,7 @@ REACHED = Reach(np.array([4, 16, 0, 1]), np.array([1, 4, 1, 0.25], dtype=np.floa
 
 
 def test_what_leads_to_the_kin_leads_to_the_new_item() -> None:
-    found = newcomers(TARGET, WEIGHTS, REACHED).leading
+    found = settle(TARGET, WEIGHTS, REACHED).leading
     # Item 2 is like item 1 (cosine 1) and item 3 (cosine 0.6); item 0 is nothing to it.
     expected = [(1 * 2 + 0.6 * 4) / 1.6, 0, 0, 0]
     np.testing.assert_allclose(found.toarray()[:, 2], expected, rtol=1e-5, atol=1e-5)
@@ -22,7 +22,7 @@ def test_what_leads_to_the_kin_leads_to_the_new_item() -> None:
 
 
 def test_a_new_item_leans_towards_its_kin_and_known_ones_stay() -> None:
-    found, _ = newcomers(TARGET, WEIGHTS, REACHED).served(WEIGHTS, Blend())
+    found, _ = settle(TARGET, WEIGHTS, REACHED).served(WEIGHTS, Blend())
     np.testing.assert_array_equal(found[~NEW], TARGET[~NEW])
     mean = np.array([1 + 0.6 * 0.6, 0.6 * 0.8]) / 1.6
     leaning = np.array([1, 0]) + 0.5 * mean / np.linalg.norm(mean)
@@ -30,7 +30,7 @@ def test_a_new_item_leans_towards_its_kin_and_known_ones_stay() -> None:
 
 
 def test_lift_multiplies_the_whole_score_of_new_items_alone() -> None:
-    found = newcomers(TARGET, WEIGHTS, REACHED)
+    found = settle(TARGET, WEIGHTS, REACHED)
     (target, weights), (twice, doubled) = (
         found.served(WEIGHTS, Blend()),
         found.served(WEIGHTS, Blend(lift=2.0)),
@@ -42,14 +42,14 @@ def test_lift_multiplies_the_whole_score_of_new_items_alone() -> None:
 
 def test_without_new_or_without_known_items_nothing_changes() -> None:
     for new in (np.zeros(4, dtype=bool), np.ones(4, dtype=bool)):
-        found = newcomers(TARGET, WEIGHTS, REACHED._replace(new=new))
+        found = settle(TARGET, WEIGHTS, REACHED._replace(new=new))
         target, weights = found.served(WEIGHTS, Blend(lift=3.0, doubt=3.0))
         np.testing.assert_array_equal(target, TARGET)
         assert weights is WEIGHTS
 
 
 def test_popularity_lengthens_what_many_have_and_leaves_new_items_and_the_linear_term() -> None:
-    found = newcomers(TARGET, WEIGHTS, REACHED)
+    found = settle(TARGET, WEIGHTS, REACHED)
     (target, weights), (longer, same) = (
         found.served(WEIGHTS, Blend()),
         found.served(WEIGHTS, Blend(popularity=0.5)),
@@ -60,7 +60,7 @@ def test_popularity_lengthens_what_many_have_and_leaves_new_items_and_the_linear
 
 def test_an_item_of_few_users_is_partly_what_it_would_be_as_a_new_one() -> None:
     as_new = np.array([[0, 1], [1, 0], [1, 0], [5, 0]], dtype=np.float32)
-    found = newcomers(TARGET, WEIGHTS, REACHED, as_new)
+    found = settle(TARGET, WEIGHTS, REACHED, as_new)
     blend = Blend(lift=0.8, popularity=0.5)
     (plain, weights), (mixed, same) = (
         found.served(WEIGHTS, blend),
@@ -73,7 +73,7 @@ def test_an_item_of_few_users_is_partly_what_it_would_be_as_a_new_one() -> None:
 
 
 def test_no_item_is_its_own_kin() -> None:
-    found = newcomers(TARGET, WEIGHTS, REACHED, TARGET).fresh[3]
+    found = settle(TARGET, WEIGHTS, REACHED, TARGET).fresh[3]
     own = TARGET[3]
     kin = (0.8 * np.array([0, 1]) + 0.6 * np.array([1, 0])) / 1.4
     leaning = own + 0.5 * kin / np.linalg.norm(kin)
