@@ -14,7 +14,7 @@ import numpy as np
 
 from api.evaluation.measure import p_value
 from api.learned import read_learned
-from api.learning.cases import cases_of, searches_of
+from api.learning.cases import Bools, cases_of, searches_of
 from api.learning.crossfit import LEAST_USERS, Parts, chosen, cross_fit, parts_of
 from api.learning.features import Looking, Reader, Seen, weights_of
 from api.learning.judge import OVERALL, K, Segments
@@ -22,6 +22,7 @@ from api.learning.twin import as_candidate, load_twin, read_about
 from api.loading import load_snapshot
 from api.served import with_encoder
 from api.signals import Floats, Numbers
+from api.snapshot import Snapshot
 from api.version import check_model
 from api.weights import DEFAULT
 from kg.console import say
@@ -97,23 +98,30 @@ def segments_of(looking: Looking, parts: Parts) -> Segments:
     """New items, which nobody had before, and others; heavy users and light; the categories most taken of."""
     rows, snapshot = looking.data.interactions, looking.snapshot
     place = np.array([snapshot.number.get(item_id, -1) for item_id in looking.data.items["item_id"]])
-    had = place[rows["item"].to_numpy()[~looking.held]]
-    taken = np.array([place[item] for half in parts.judging for case in half for item in case.items])
-    tree = snapshot.categories
-    inside = {category: tree.within(category) for category in tree.names}
-    times = {category: int(np.isin(taken, items).sum()) for category, items in inside.items()}
-    largest = sorted(inside, key=lambda category: (-times[category], category))[:_CATEGORIES]
+    had = _among(place[rows["item"].to_numpy()[~looking.held]], snapshot)
+    taken = place[[item for half in parts.judging for case in half for item in case.items]]
+    times, tree = np.bincount(taken[taken >= 0], minlength=len(snapshot.ids)), snapshot.categories
+    most = sorted(tree.names, key=lambda category: (-times[tree.within(category)].sum(), category))
+    inside = {f"category: {tree.names[c]}": _among(tree.within(c), snapshot) for c in most[:_CATEGORIES]}
 
     def parted(seen: Seen) -> dict[str, Numbers]:
+        taken = seen.taken
         user = "heavy" if len(seen.case.past) >= _HEAVY else "light"
         return {
-            "items: new": np.setdiff1d(seen.taken, had),
-            "items: others": np.intersect1d(seen.taken, had),
-            f"users: {user}": seen.taken,
-            **{f"category: {tree.names[c]}": np.intersect1d(seen.taken, inside[c]) for c in largest},
+            "items: new": taken[~had[taken]],
+            "items: others": taken[had[taken]],
+            f"users: {user}": taken,
+            **{name: taken[items[taken]] for name, items in inside.items()},
         }
 
     return parted
+
+
+def _among(numbers: Numbers, snapshot: Snapshot) -> Bools:
+    """Which items are among these, [n_items]; -1 is none."""
+    found = np.zeros(len(snapshot.ids), dtype=np.bool_)
+    found[numbers[numbers >= 0]] = True
+    return found
 
 
 def _best(looking: Looking, parts: Parts, seed: int, segments: Segments) -> Mapping[str, Floats]:
