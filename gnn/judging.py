@@ -85,7 +85,7 @@ def settled(now: Snapshot, linear: sp.csr_matrix, reached: Reach, as_new: Floats
     return settle(now.tensors["target"].numpy(), linear, reached, as_new)
 
 
-def least_wrong_doubt(
+def best_doubt(
     goals: Goals, best: Snapshot, linear: sp.csr_matrix, blend: Blend, judged: Judgement, metric: str
 ) -> float:
     """How much to doubt what few users tell of an item: what ranks best, and surely better than 0."""

@@ -26,9 +26,9 @@ from gnn.histories import Histories, histories
 from gnn.judging import (
     as_new,
     asks_for_new,
+    best_doubt,
     fair_lift,
     judge,
-    least_wrong_doubt,
     rehearse,
     settled,
     vector_scorer,
@@ -162,7 +162,7 @@ def fit(
     fresh = as_new(model, best, relations) if judged or blend.doubt else None
     goals = settled(best, linear, reached, fresh)
     if judged and fresh is not None:
-        doubting = partial(least_wrong_doubt, goals, best, linear, blend, judged, config.stop_on)
+        doubting = partial(best_doubt, goals, best, linear, blend, judged, config.stop_on)
         blend = blend._replace(doubt=from_first(doubting))
     target, whole = goals.served(linear, blend)
     return Fitted(

@@ -7,6 +7,7 @@ must be better overall and not clearly worse in any segment.
 """
 
 import json
+from collections import Counter
 from collections.abc import Mapping
 from typing import Final, NamedTuple
 
@@ -102,7 +103,11 @@ def segments_of(looking: Looking, parts: Parts) -> Segments:
     taken = place[[item for half in parts.judging for case in half for item in case.items]]
     times, tree = np.bincount(taken[taken >= 0], minlength=len(snapshot.ids)), snapshot.categories
     most = sorted(tree.names, key=lambda category: (-times[tree.within(category)].sum(), category))
-    inside = {f"category: {tree.names[c]}": _among(tree.within(c), snapshot) for c in most[:_CATEGORIES]}
+    named = Counter(tree.names.values())
+    inside = {
+        f"category: {name}" + (f" ({c})" if named[name] > 1 else ""): _among(tree.within(c), snapshot)
+        for c, name in ((c, tree.names[c]) for c in most[:_CATEGORIES])
+    }
 
     def parted(seen: Seen) -> dict[str, Numbers]:
         taken = seen.taken

@@ -14,7 +14,7 @@ from gnn.fake import fake_shop
 from gnn.goals import Bools, reach
 from gnn.graphs import shop_graph
 from gnn.histories import histories
-from gnn.judging import Rehearsal, as_new, fair_lift, least_wrong_doubt, rehearse, settled, vector_scorer
+from gnn.judging import Rehearsal, as_new, best_doubt, fair_lift, rehearse, settled, vector_scorer
 from gnn.linear import item_weights
 from gnn.model import ItemGraphModel, spectral
 from gnn.propagation import Relations
@@ -113,7 +113,7 @@ def test_doubt_is_what_ranks_validation_best() -> None:
     chosen = []
     for best in (found.best, upset):
         goals = settled(best, found.linear, reached, as_new(found.model, best, relations))
-        doubt = least_wrong_doubt(goals, best, found.linear, blend, judged, "ndcg@10")
+        doubt = best_doubt(goals, best, found.linear, blend, judged, "ndcg@10")
         found_by = {
             of: figures(
                 vector_scorer(context, *goals.served(found.linear, blend._replace(doubt=of)), blend), judged
