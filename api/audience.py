@@ -17,7 +17,7 @@ import scipy.sparse as sp
 
 from api.coefficients import linear_coefficients
 from api.history import MOST_EDGES, weighed
-from api.signals import Floats, Seed
+from api.signals import Floats, Need, Numbers, Seed
 from api.snapshot import Snapshot, Vectors
 from api.weights import RankingWeights
 from kg.driver import Graph, Row
@@ -84,7 +84,22 @@ def goal_of_text(snapshot: Snapshot, text: Vectors, temperature: float) -> Goal 
     nearest = np.argsort(-cosines, kind="stable")[:_NEIGHBOURS]
     shares = np.exp((cosines[nearest] - cosines[nearest[0]]) / temperature)
     shares /= shares.sum()
-    numbers = usable[nearest]
+    return _goal_of_items(snapshot, usable[nearest], shares)
+
+
+def goal_of_need(snapshot: Snapshot, need: Need) -> Goal | None:
+    """An intent of the graph, stood for by the items that satisfied it, each as much as its weight.
+
+    None where none of them has a learned vector.
+    """
+    known = snapshot.target[need.numbers].any(axis=1)
+    if not known.any():
+        return None
+    shares = need.weights[known] / need.weights[known].sum()
+    return _goal_of_items(snapshot, need.numbers[known], shares)
+
+
+def _goal_of_items(snapshot: Snapshot, numbers: Numbers, shares: Floats) -> Goal:
     target = shares @ snapshot.target[numbers].astype(np.float64)
     return Goal(
         tuple(snapshot.ids[n] for n in numbers),

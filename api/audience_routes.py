@@ -8,9 +8,10 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Header, Request, Response
 from fastapi.responses import StreamingResponse
 
-from api.audience import Goal, Member, blocks, find_audience, goal_of_item, goal_of_text
+from api.audience import Goal, Member, blocks, find_audience, goal_of_item, goal_of_need, goal_of_text
 from api.audience_schemas import AudienceMember, AudienceReason, AudienceRequest, AudienceResponse
 from api.history import fresh_seed
+from api.needs import need_of
 from api.problems import ApiError, bad_field
 from api.reads import Reads
 from api.routes import PROBLEMS, KeeperOf, authorised
@@ -69,11 +70,14 @@ async def audiences(
 
 async def _goal(body: AudienceRequest, serving: Serving, reads: Reads) -> Goal:
     words = " ".join((body.query or "").split())
-    if (body.item_id is None) == (not words):
-        raise bad_field("item_id", body.item_id, "an item_id or a query, and not both")
-    goal = await (
-        _of_item(body.item_id, serving.snapshot, reads) if body.item_id else _of_words(words, serving)
-    )
+    if sum(map(bool, (body.item_id, body.intent_id, words))) != 1:
+        raise bad_field("item_id", body.item_id, "an item_id, an intent_id or a query, and one of them alone")
+    if body.item_id:
+        goal = await _of_item(body.item_id, serving.snapshot, reads)
+    elif body.intent_id:
+        goal = await _of_intent(body.intent_id, serving.snapshot, reads)
+    else:
+        goal = await _of_words(words, serving)
     if goal is None:
         raise ApiError(503, "no-vectors", "There are no vectors to go by. Run: shopgraph graph encode")
     return goal
@@ -94,6 +98,13 @@ async def _of_item(item_id: str, snapshot: Snapshot, reads: Reads) -> Goal | Non
     text = fresh_seed(snapshot, rows[0], "item").text
     goal = goal_of_text(snapshot, text, DEFAULT.alike_temperature)
     return goal and goal._replace(item_ids=(item_id,))
+
+
+async def _of_intent(intent_id: str, snapshot: Snapshot, reads: Reads) -> Goal | None:
+    need = await need_of(intent_id, snapshot, reads)
+    if need is None:
+        raise ApiError(404, "unknown-intent", f"There is no intent {intent_id!r} with items in the graph.")
+    return goal_of_need(snapshot, need)
 
 
 async def _of_words(words: str, serving: Serving) -> Goal | None:

@@ -15,9 +15,14 @@ _REASON: Final = {
 
 
 class AudienceRequest(Strict):
-    """An item to find users for, or a need in words; one of the two."""
+    """An item to find users for, an intent of the graph, or a need in words; one of the three."""
 
     item_id: Id | None = Field(None, description="The item, known or new.", examples=["B004ZT0SSG"])
+    intent_id: Id | None = Field(
+        None,
+        description="An intent of the graph, as answers and suggestions name it.",
+        examples=["mined:5b1f"],
+    )
     query: str | None = Field(
         None, max_length=1000, description="The need, in words.", examples=["gift for a coffee lover"]
     )

@@ -1,20 +1,30 @@
-"""The other model of an experiment: its vectors beside the items of the snapshot that serves."""
+"""The other model whose vectors the graph holds: beside the items of the snapshot that serves.
 
+It answers its part of an experiment, and is at hand when the alias moves to it.
+"""
+
+import asyncio
+import logging
+import time
 from dataclasses import replace
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 import numpy as np
 import scipy.sparse as sp
+from neo4j.exceptions import DriverError, Neo4jError
 
 from api.loading import leads_to, learned_vectors
+from api.reads import Reads
 from api.screen import Codes
 from api.snapshot import Snapshot, Vectors
 from api.version import Version, version_from
 from kg.driver import Graph
-from kg.errors import ModelError
+from kg.errors import GraphError, ModelError, ShopgraphError
 from kg.queries import load
 
+log = logging.getLogger("shopgraph.api")
 _Q = load("api")
+_AGAIN_SECONDS: Final = 60.0  # after a model could not be read
 
 
 class Learned(NamedTuple):
@@ -62,6 +72,14 @@ class Challenger:
         """The same model over the items of another snapshot; text speaks for those that it does not know."""
         return Challenger(self._version, self._learned, snapshot)
 
+    @classmethod
+    def serving(cls, snapshot: Snapshot) -> "Challenger":
+        """The model that a snapshot serves, beside that snapshot."""
+        learned = Learned(
+            snapshot.ids, snapshot.context, snapshot.target, snapshot.target_codes, snapshot.linear
+        )
+        return cls(snapshot.version, learned, snapshot)
+
     def _made(self) -> Snapshot:
         learned = self._learned
         return replace(
@@ -87,6 +105,63 @@ def read_challenger(graph: Graph, model: str, snapshot: Snapshot) -> Challenger:
     if _held(graph, model) != version:
         raise ModelError(f"The vectors of the model {model!r} moved while they were read.")
     return Challenger(version, Learned(ids, context, target, Codes.of(target), linear), snapshot)
+
+
+class Beside:
+    """The model that is not live, if the graph holds its vectors."""
+
+    def __init__(self) -> None:
+        self._model: Challenger | None = None
+        self._failed: str | None = None  # a model that could not be read
+        self._until = 0.0  # when it is tried again
+
+    def over(self, snapshot: Snapshot) -> Snapshot | None:
+        """It over the items of `snapshot`; None where it is not at hand."""
+        return self._model.beside(snapshot) if self._model is not None else None
+
+    async def look(self, reads: Reads, graph: Graph, snapshot: Snapshot) -> None:
+        """Have it at hand. Reading it takes long, and what serves goes on meanwhile.
+
+        Args:
+            snapshot: what serves.
+        """
+        try:
+            rows = await reads.rows(_Q.held_beside)
+        except GraphError:
+            return  # whoever looks for the live model tells of it
+        name, there = rows[0]["model_version"] if rows else None, self._model
+        if name == snapshot.version.model:
+            return  # the alias has moved to it, and is about to be followed
+        if there is not None and there.model == name:
+            if there.beside(snapshot) is None:
+                self._model = await asyncio.to_thread(there.moved, snapshot)
+            return
+        self._model = None
+        if name is None or (name == self._failed and time.monotonic() < self._until):
+            return
+        try:
+            self._model = await asyncio.to_thread(read_challenger, graph, name, snapshot)
+        except (ShopgraphError, DriverError, Neo4jError) as error:
+            log.warning("The model beside the live one cannot be used: %s", error)
+            self._failed, self._until = name, time.monotonic() + _AGAIN_SECONDS
+
+    def serving(self, graph: Graph, version: Version, before: Snapshot) -> Snapshot:
+        """What serves a version of which only the model is another; what served is beside it from now on.
+
+        Args:
+            before: what serves.
+
+        Raises:
+            ModelError: its vectors are not at hand, and broken or not in the graph.
+        """
+        snapshot = self.over(before)
+        if snapshot is None or snapshot.version != version:
+            there = read_challenger(graph, version.model, before)
+            snapshot = there.beside(before)
+        if snapshot is None or snapshot.version != version:
+            raise ModelError(f"The model {version.model!r} was written again while it was read.")
+        self._model = Challenger.serving(before)
+        return snapshot
 
 
 def _held(graph: Graph, model: str) -> Version:

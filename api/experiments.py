@@ -25,11 +25,6 @@ class Experiments:
         self._by_scenario = {e.a: e for e in running if e.compares == "scenario"}
         self._of_models = next((e for e in running if e.compares == "model"), None)
 
-    @property
-    def challenger(self) -> str | None:
-        """The model that answers some shoppers beside the live one."""
-        return self._of_models.b if self._of_models else None
-
     def part_of(
         self,
         asked: str | None,

@@ -87,6 +87,16 @@ async def needs_of(words: Vectors, needs: Needs, snapshot: Snapshot, reads: Read
     return sorted((n for n in made if n is not None), key=lambda need: -need.closeness)
 
 
+async def need_of(intent_id: str, snapshot: Snapshot, reads: Reads) -> Need | None:
+    """An intent as the graph has it at this moment; None where there is none, or no item satisfied it.
+
+    Raises:
+        GraphError: the graph does not answer.
+    """
+    found = await reads.one_list(_Q.satisfied, intent_ids=[intent_id])
+    return _need(found[0], 1.0, snapshot) if found else None
+
+
 def _vectors(rows: Sequence[Row]) -> dict[str, Vectors]:
     """By intent; one that a person broke is left out."""
     found: dict[str, Vectors] = {}

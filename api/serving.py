@@ -11,7 +11,7 @@ from typing import TypeVar
 
 from neo4j.exceptions import DriverError, Neo4jError
 
-from api.challenger import Challenger, read_challenger
+from api.challenger import Beside
 from api.curation import Curation
 from api.intake import with_items
 from api.loading import load_snapshot, read_columns
@@ -21,7 +21,7 @@ from api.served import Serving, with_encoder
 from api.snapshot import Snapshot, with_activity, with_columns
 from api.sources import timeouts_of
 from api.suggest import Suggester, suggester_for
-from api.version import version_from
+from api.version import Version, version_from
 from kg.driver import Graph, Row, connect
 from kg.errors import ModelError, ShopgraphError
 from kg.queries import load
@@ -58,7 +58,7 @@ class Keeper:
         self._columns_sum: Row | None = None  # of the columns that were read last by themselves
         self._touched: list[int | None] = []  # api.state's when the trend was read last
         self._trend_until = 0.0
-        self._challenger: Challenger | None = None
+        self._beside = Beside()
         self.curation = Curation()
         self.stepped = asyncio.Event()  # set once the graph has been looked at, whatever came of it
 
@@ -71,14 +71,14 @@ class Keeper:
         """
         if self._serving is None:
             raise self._problem
-        curation, challenger = self.curation, self._challenger
+        curation = self.curation
         return self._serving._replace(
             scenarios=curation.scenarios,
             needs=curation.needs,
             timeouts=self._timeouts,
             experiments=curation.experiments,
             learned=curation.learned,
-            challenger=challenger.beside(self._serving.snapshot) if challenger else None,
+            challenger=self._beside.over(self._serving.snapshot),
         )
 
     @property
@@ -123,7 +123,7 @@ class Keeper:
         """Until cancelled. What people set is followed by itself, since reading a large shop takes long."""
         async with asyncio.TaskGroup() as group:
             group.create_task(self._follow_curation(), name="follow what people set")
-            group.create_task(self._follow_challenger(), name="follow the second model of an experiment")
+            group.create_task(self._follow_other_model(), name="follow the model that is not live")
             while True:
                 self._nudged.clear()
                 await self.step()
@@ -154,29 +154,11 @@ class Keeper:
             if self.curation.needs is not before:
                 await self._renew_suggester()
 
-    async def _follow_challenger(self) -> None:
-        """Have the other model of an experiment at hand, if there is one. Reading it takes long, too."""
-        failed: str | None = None  # a model that could not be read
-        until = 0.0  # when it is tried again
+    async def _follow_other_model(self) -> None:
         while True:
             await asyncio.sleep(POLL_SECONDS)
-            model, there = self.curation.experiments.challenger, self._challenger
-            if model is None or self._serving is None:
-                self._challenger = failed = None
-                continue
-            snapshot = self._serving.snapshot
-            if there is not None and there.model == model:
-                if there.beside(snapshot) is None:
-                    self._challenger = await asyncio.to_thread(there.moved, snapshot)
-                continue
-            self._challenger = None
-            if model == failed and time.monotonic() < until:
-                continue
-            try:
-                self._challenger = await asyncio.to_thread(read_challenger, self.graph, model, snapshot)
-            except (ShopgraphError, DriverError, Neo4jError) as error:
-                log.warning("The experiment of models waits: %s", error)
-                failed, until = model, time.monotonic() + _TREND_SECONDS
+            if self._reads is not None and self._serving is not None:
+                await self._beside.look(self._reads, self.graph, self._serving.snapshot)
 
     async def close(self) -> None:
         if self._reads is not None:
@@ -193,6 +175,9 @@ class Keeper:
         version = version_from(rows[0])
         revision = rows[0]["revision"]
         loaded = False
+        if self._serving is not None and _only_model(version, self._serving.snapshot.version):
+            await self._move(self._serving, version)
+            return
         if self._serving is None or version != self._serving.snapshot.version:
             await self._load()
             loaded = True
@@ -249,6 +234,11 @@ class Keeper:
             self._serving = await asyncio.to_thread(with_encoder, snapshot, self._settings)
         log.info("serving model %s on graph %s, %d items", *snapshot.version[:2], len(snapshot.ids))
 
+    async def _move(self, serving: Serving, version: Version) -> None:
+        snapshot = await asyncio.to_thread(self._beside.serving, self.graph, version, serving.snapshot)
+        self._serving = serving._replace(snapshot=snapshot)
+        log.info("serving model %s on graph %s", *version[:2])
+
     async def _take_in(self, serving: Serving) -> None:
         """Take over the items that were written one by one."""
         graph, snapshot = self.graph, serving.snapshot
@@ -300,3 +290,12 @@ class Keeper:
         if found.detail != self._problem.detail:
             log.warning("%s", found.detail)
         self._problem = found
+
+
+def _only_model(now: Version, before: Version) -> bool:
+    """Whether another model serves, and all else is as it was."""
+    return (
+        now.trained
+        and now.model != before.model
+        and (now.graph, now.event_weights) == (before.graph, before.event_weights)
+    )

@@ -41,6 +41,16 @@ RETURN m.version AS model_version,
        m.serving AS serving,
        null AS graph_version
 
+// name: held_beside
+// The model that is not live and has its vectors in a slot; asked every second.
+// params:
+// returns: model_version (str)
+MATCH (m:Model)
+WHERE m.slot IS NOT NULL AND NOT EXISTS { (:Alias {name: 'live'})-[:POINTS_TO]->(m) }
+RETURN m.version AS model_version
+ORDER BY m.trainedAt DESC
+LIMIT 1
+
 // name: learned
 // The vectors that a model made of items.
 // params: context_property (str), target_property (str)

@@ -134,27 +134,6 @@ SET m.slot = $slot,
     m.serving = $serving,
     m.items = $items
 
-// name: promote
-// Create the model's node and let the alias live point to it, in one step.
-// params: version (str), slot (str), trained_at (str), dim (int), temperature (float), metrics (str), config (str), serving (str), items (int)
-// returns: nothing
-MERGE (m:Model {version: $version})
-SET m.slot = $slot,
-    m.trainedAt = datetime($trained_at),
-    m.promotedAt = datetime(),
-    m.dim = $dim,
-    m.temperature = $temperature,
-    m.metrics = $metrics,
-    m.config = $config,
-    m.serving = $serving,
-    m.items = $items
-MERGE (a:Alias {name: 'live'})
-WITH a, m
-OPTIONAL MATCH (a)-[old:POINTS_TO]->()
-DELETE old
-WITH DISTINCT a, m
-CREATE (a)-[:POINTS_TO]->(m)
-
 // name: newcomers
 // The items that a slot has no vector of its model for: none at all, or a stand-in made of their text neighbours'.
 // params: slot (str), target_property (str)

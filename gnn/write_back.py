@@ -14,12 +14,13 @@ from kg.console import progress
 from kg.driver import Graph
 from kg.encode import vector_index
 from kg.errors import ModelError
-from kg.models import check_not_compared
+from kg.models import check_not_compared, promote
 from kg.queries import Query, load
 
 SLOTS: Final = ("blue", "green")
 _BATCH = 1_000  # items a transaction: 1,000 x 2 x 256 floats
 _EDGE_ITEMS = 200  # items a transaction that writes their edges: 200 x 50
+_READING = 1 / 3  # of the time that writing takes is enough to read it: 8 of 60 s on Beauty
 
 
 class Written(NamedTuple):
@@ -34,7 +35,9 @@ class Written(NamedTuple):
 
 
 def write_back(graph: Graph, model: SavedModel, *, timeout: float = 300, hold: bool = False) -> Written:
-    """Write the vectors, wait for the slot's index, move the alias: readers see the old model or the new.
+    """Write the vectors, wait for the slot's index and for those who read it, move the alias.
+
+    Readers see the old model or the new one.
 
     Args:
         timeout: seconds that the index may take.
@@ -44,7 +47,7 @@ def write_back(graph: Graph, model: SavedModel, *, timeout: float = 300, hold: b
         ModelError: the vectors do not fit the graph or an experiment needs the slot (nothing was written),
             another run made the slot live meanwhile, or the index does not come online.
     """
-    queries = load("gnn")
+    queries, began = load("gnn"), time.monotonic()
     in_graph = [row["itemId"] for row in graph.read(queries.item_ids)]
     context, target = checked(model, in_graph)
     live = next(iter(graph.read(queries.live)), None)
@@ -71,7 +74,11 @@ def write_back(graph: Graph, model: SavedModel, *, timeout: float = 300, hold: b
         queries.index_blue if slot == "blue" else queries.index_green, options=vector_index(context.shape[1])
     )
     _wait_until_online(graph, f"item_gnn_{slot}", timeout)
-    _promote(graph, model, slot, context.shape[1], hold=hold)
+    _hold(graph, model, slot, context.shape[1])
+    # So that processes that serve have it at hand when the alias moves.
+    time.sleep(_READING * (time.monotonic() - began))
+    if not hold:
+        promote(graph, model.about.version, force=True)
     without = len(in_graph) - len(ids)
     return Written(model.about.version, slot, len(ids), edges, without, live["version"] if live else None)
 
@@ -179,12 +186,12 @@ def _wait_until_online(graph: Graph, index: str, timeout: float) -> None:
     )
 
 
-def _promote(graph: Graph, model: SavedModel, slot: str, dim: int, *, hold: bool) -> None:
+def _hold(graph: Graph, model: SavedModel, slot: str, dim: int) -> None:
     about, queries = model.about, load("gnn")
     known = {"until": about.until, "interactions": about.interactions, "encoder": about.encoder}
     graph.write(queries.trained, version=about.version, **known)
     graph.write(
-        queries.hold if hold else queries.promote,
+        queries.hold,
         version=about.version,
         slot=slot,
         trained_at=about.trained_at,

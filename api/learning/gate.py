@@ -36,7 +36,7 @@ from kg.settings import Settings
 KIND: Final = "for_you"
 _FIT, _JUDGE = 1_000, 2_000  # cases of a half of the shoppers, at most
 _HEAVY: Final = 11  # items of the past: as many as a heavy user has
-_CATEGORIES: Final = 10  # that most was taken of
+_CATEGORIES: Final = 30  # that most was taken of
 _ALPHA: Final = 0.025
 _Q = load("refresh")
 

@@ -29,13 +29,15 @@ class Slice(NamedTuple):
     of: str = MAIN  # the judgement
 
 
-def slices(data: ShopData, parts: Split, asked: dict[str, Judgement]) -> list[Slice]:
+def slices(
+    data: ShopData, parts: Split, asked: dict[str, Judgement], categories: int = _CATEGORIES
+) -> list[Slice]:
     """All slices that have a target.
 
     items: new (nobody has them in train and valid), new among new (ranked among themselves alone), others;
     users: new, known; activity: by the number of items in the history; popularity: head, torso and tail, by
     the users of the target in train and valid, each with a third of those pairs, new items apart; category:
-    the ten with most targets.
+    as many as `categories`, those with most targets.
     """
     judged = asked[MAIN]
     every = np.arange(judged.targets.shape[0])
@@ -45,7 +47,7 @@ def slices(data: ShopData, parts: Split, asked: dict[str, Judgement]) -> list[Sl
         Slice("users: known", np.flatnonzero(judged.asked.users >= 0), None),
         *_by_activity(np.diff(judged.asked.history.indptr)),
         *_by_popularity(data, parts, every),
-        *_by_category(data, judged, every),
+        *_by_category(data, judged, every, categories),
     ]
     if AMONG_NEW in asked:
         rows = np.arange(asked[AMONG_NEW].targets.shape[0])
@@ -95,10 +97,10 @@ def _by_popularity(data: ShopData, parts: Split, every: Ints) -> Iterator[Slice]
         yield Slice(f"popularity: {name}", every, order[(third == number) & (counts[order] > 0)])
 
 
-def _by_category(data: ShopData, judged: Judgement, every: Ints) -> Iterator[Slice]:
+def _by_category(data: ShopData, judged: Judgement, every: Ints, number: int) -> Iterator[Slice]:
     times = np.asarray(judged.targets.sum(axis=0)).ravel()
     labels = data.items["categories"].reset_index(drop=True).explode().dropna()
     wanted = pd.Series(times[labels.index], index=labels.to_numpy()).groupby(level=0).sum()
-    most = wanted[wanted > 0].sort_index().sort_values(ascending=False, kind="stable").head(_CATEGORIES)
+    most = wanted[wanted > 0].sort_index().sort_values(ascending=False, kind="stable").head(number)
     for name in most.index:
         yield Slice(f"category: {name}", every, labels.index[labels == name].to_numpy(np.int64))

@@ -150,7 +150,9 @@ def test_a_new_item_finds_those_who_like_what_reads_alike(
         ({"item_id": "tea-0", "query": "tea"}, 422),
         ({"item_id": "tea-0", "limit": 1_000_001}, 422),
         ({"query": " "}, 422),
+        ({"item_id": "tea-0", "intent_id": "need"}, 422),
         ({"item_id": "nothing"}, 404),
+        ({"intent_id": "nothing"}, 404),
     ],
 )
 def test_what_cannot_be_answered_is_a_problem(client: TestClient, body: dict[str, Any], status: int) -> None:

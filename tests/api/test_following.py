@@ -6,8 +6,9 @@ from typing import Any
 import pytest
 from fastapi.testclient import TestClient
 
-from api import serving
+from api import challenger, serving
 from kg.driver import Graph
+from kg.models import promote
 from kg.queries import Query, load, parse
 from tests.api import shop
 from tests.api.test_recommendations import ask, ids, wait_for
@@ -123,6 +124,28 @@ def test_the_live_model_is_followed_within_two_seconds(client: TestClient, fille
 
     after = ask(client, user_id="ann")
     assert [i["score"] for i in after["items"]] != [i["score"] for i in before["items"]]
+
+
+def test_the_model_before_is_at_hand_when_the_alias_moves_back(
+    client: TestClient, filled: Graph, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = ask(client, user_id="ann")
+    shop.publish(filled, "model-2", "green", seed=2)
+    wait_for(lambda: ask(client, user_id="ann")["model_version"] == "model-2", seconds=5)
+    after = ask(client, user_id="ann")
+
+    def unread(*_: object) -> None:
+        raise AssertionError("it is at hand")
+
+    monkeypatch.setattr(serving, "load_snapshot", unread)
+    monkeypatch.setattr(challenger, "read_challenger", unread)
+    for version, answer in (("model-1", before), ("model-2", after)):
+        promote(filled, version)
+        wait_for(lambda v=version: ask(client, user_id="ann")["model_version"] == v, seconds=2)
+        again = ask(client, user_id="ann")
+        assert [(i["item_id"], i["score"]) for i in again["items"]] == [
+            (i["item_id"], i["score"]) for i in answer["items"]
+        ]
 
 
 @pytest.mark.parametrize("vector", [[1.0, 2.0], [float("nan")] * shop.DIM])

@@ -101,6 +101,20 @@ def test_it_counts_in_search_in_explanations_and_as_a_scenario_wants(mined: Test
         assert (found is not None) == present
 
 
+def test_an_audience_for_it(mined: TestClient, filled: Graph) -> None:
+    """Those who like what satisfied it, but for who bought that."""
+    (need,) = ask(mined, **BODY)["intent"]["needs"]
+    body = {"intent_id": need["intent_id"], "limit": 3}
+    answer = mined.post("/v1/audiences", json=body).json()
+    assert set(answer["stands_for"]) == {"tools-4", "tools-1"}
+    assert not {"u1", "u2", "u3"} & {m["user_id"] for m in answer["members"]}
+    assert {m["reason"]["item_id"].split("-")[0] for m in answer["members"]} == {"tools"}
+
+    filled.write(BY_HAND["delete"], text=QUERY.title())
+    gone = mined.post("/v1/audiences", json=body)
+    assert (gone.status_code, gone.json()["type"]) == (404, "/problems/unknown-intent")
+
+
 def test_suggestions_list_it(mined: TestClient) -> None:
     def typed() -> list[dict[str, Any]]:
         found = mined.get("/v1/suggest", params={"q": "something for a g"}).json()["suggestions"]

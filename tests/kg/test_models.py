@@ -13,7 +13,6 @@ from kg.models import find, known, promote, published, rollback
 from kg.models_cli import app
 from kg.queries import load, parse
 
-PUBLISH = load("gnn").promote
 REPORT = {
     "overall": {"candidate": 0.04, "live": 0.05, "difference": -0.01, "p": 0.001, "users": 1234},
     "segments": {
@@ -35,9 +34,10 @@ SET m.slot = null
 
 def publish(graph: Graph, version: str, slot: str, ndcg: float) -> None:
     graph.write(
-        PUBLISH, version=version, slot=slot, trained_at="2026-11-24T10:00:00Z", dim=4, temperature=0.1,
-        metrics=json.dumps({"gnn": {"ndcg@20": ndcg}}), config="{}", serving="{}", items=3,
+        load("gnn").hold, version=version, slot=slot, trained_at="2026-11-24T10:00:00Z", dim=4,
+        temperature=0.1, metrics=json.dumps({"gnn": {"ndcg@20": ndcg}}), config="{}", serving="{}", items=3,
     )  # fmt: skip
+    graph.write(load("models").promote, version=version)
 
 
 def judge(

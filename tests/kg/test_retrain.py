@@ -80,9 +80,10 @@ def go_live(graph: Graph, items: int, until: int | None = 0, interactions: int =
     queries, at = load("gnn"), datetime.now(UTC) - timedelta(days)
     graph.write(queries.trained, version="v", until=until, interactions=interactions, encoder="one")
     graph.write(
-        queries.promote, version="v", slot="blue", trained_at=at.isoformat(), dim=1, temperature=0.1,
+        queries.hold, version="v", slot="blue", trained_at=at.isoformat(), dim=1, temperature=0.1,
         metrics="{}", config="{}", serving="{}", items=items,
     )  # fmt: skip
+    graph.write(load("models").promote, version="v")
 
 
 def refuse(graph: Graph, interactions: int) -> None:
