@@ -62,22 +62,21 @@ _PRICES = (
 )
 _CHEAP = re.compile(r"\b(?:cheap|budget|inexpensive|low[- ]cost|affordable)\b")
 _SALE = re.compile(r"\b(?:on (?:sale|offer)|discounted|(?:at )?reduced prices?|special offers?)\b")
-_NO = r"\b(?:without|except|excluding|free (?:of|from)|not|no)\s+"
-_PADDING = r"(?:(?:any|added|extra|additional|artificial|too|much|an?|the)\s+)*"
-_AND = r"(?:or|and|nor)\b"
-_THING = rf"{_PADDING}(?!{_AND})[^\W\d_]{{3,}}\b(?:-[^\W\d_]+\b)?"
-# "not black, size 42": what follows a comma is refused only where it is a part of the list, one word alone.
-_MORE = rf"(?:\s*,)?\s+{_AND}\s+(?:{_NO})?{_THING}|\s*,\s*(?:{_NO})?{_THING}(?=\s*(?:,|$|{_AND}))"
-_NOT = re.compile(rf"(?P<no>{_NO})(?P<what>{_THING}(?:{_MORE})*)")
-_BETWEEN = re.compile(rf"\s*,\s*|\s+{_AND}\s+")
 _KNOWN_FREE = (  # without a hyphen, "shoes with free laces" is more often meant
     "acetone|alcohol|alumini?um|bpa|caffeine|cruelty|dairy|eggs?|fat|fluoride|fragrance|gluten|grain|lactose|"
     "latex|meat|milk|nickel|nuts?|oil|parabens?|peanuts?|perfume|preservatives?|salt|silicones?|soya?|sugar|"
     "sul(?:f|ph)ates?|wheat"
 )
-_FREE = re.compile(
-    rf"\b(?P<what>[^\W\d_]{{3,}}(?=-)|(?:{_KNOWN_FREE})(?= ))[- ]free\b(?! (?:shipping|delivery|range)\b)"
-)
+_NO = r"\b(?:without|except|excluding|free (?:of|from)|not|no)\s+"
+_PADDING = r"(?:(?:any|added|extra|additional|artificial|too|much|an?|the)\s+)*"
+_AND = r"(?:or|and|nor)\b"
+_GOODS = r"(?! (?:shipping|delivery|range)\b)"  # of "free": goods are, and not how they come
+_THING = rf"{_PADDING}(?!{_AND})(?:(?:{_KNOWN_FREE}) free\b{_GOODS}|[^\W\d_]{{3,}}\b(?:-[^\W\d_]+\b)?)"
+# "not black, size 42": what follows a comma is refused only where it is a part of the list, one word alone.
+_MORE = rf"(?:\s*,)?\s+{_AND}\s+(?:{_NO})?{_THING}|\s*,\s*(?:{_NO})?{_THING}(?=\s*(?:,|$|{_AND}))"
+_NOT = re.compile(rf"(?P<no>{_NO})(?P<what>{_THING}(?:{_MORE})*)")
+_BETWEEN = re.compile(rf"\s*,\s*|\s+{_AND}\s+")
+_FREE = re.compile(rf"\b(?P<what>[^\W\d_]{{3,}}(?=-)|(?:{_KNOWN_FREE})(?= ))[- ]free\b{_GOODS}")
 _WITH = r"(?:that |to )?go(?:es)? (?:well )?with|to wear with|accessor(?:y|ies) for"
 _FOR = r"instead of|in place of|alternatives? to|replacements? for|substitutes? for"
 _LIKE = r"similar to|(?:something|anything|things?|items?|products?|more) like|like this"
@@ -162,11 +161,14 @@ def negations(words: str) -> tuple[dict[str, float], str]:
 
     >>> negations("sugar-free tea without any milk or added honey")
     ({'milk': 0.9, 'honey': 0.9, 'sugar': 0.9}, 'sugar-free tea  ')
+    >>> negations("bread, not gluten free")
+    ({'gluten-free': 0.7}, 'bread,  ')
     """
     found: dict[str, float] = {}
     for said in _NOT.finditer(words):
         sure = LIKELY if said["no"].strip() in ("no", "not") else SAID
-        found |= {part.split()[-1]: sure for part in _BETWEEN.split(said["what"])}
+        things = (part.replace(" free", "-free") for part in _BETWEEN.split(said["what"]))
+        found |= {thing.split()[-1]: sure for thing in things}
     rest = _NOT.sub(" ", words)
     return found | {said["what"]: SAID for said in _FREE.finditer(rest)}, rest
 

@@ -156,6 +156,10 @@ def _refused(said: Read, snapshot: Snapshot) -> frozenset[str]:
     denying = lexicon.scores("no") > 0
     found: set[int] = set()
     for word in said.negated:
+        if word.endswith("-free"):  # what says of itself that it is
+            of = lexicon.scores(word.removesuffix("-free")) > 0
+            found.update(np.flatnonzero(of & (lexicon.scores("free") > 0)).tolist())
+            continue
         written = (lexicon.scores(word) > 0) & ~spared
         found.update(np.flatnonzero(written & ~denying).tolist())
         found.update(n for n in np.flatnonzero(written & denying).tolist() if not _denies(titles[n], word))

@@ -88,6 +88,8 @@ def test_a_sign_that_several_currencies_share_means_the_shops_own() -> None:
         ("paint odour-free", "paint odour-free", {"odour": 0.9}),
         ("shoes free shipping", "shoes free shipping", {}),
         ("eggs free range", "eggs free range", {}),
+        ("bread not gluten free", "bread", {"gluten-free": 0.7}),
+        ("gum, not sugar-free or fat-free", "gum", {"sugar-free": 0.7, "fat-free": 0.7}),
     ],
 )
 def test_negations_are_read_word_by_word(query: str, words: str, negated: dict[str, float]) -> None:

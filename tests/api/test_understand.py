@@ -55,6 +55,7 @@ def asked(currencies: set[str] | None = None, **body: Any) -> Understood:
         ("no sugar, nuts", {"Brown sugar no. 5"}),
         ("treat without milk or cola", {"Milk chocolate, no nuts", "Coca-Cola Classic 330 ml"}),
         ("nivea with free gift", set()),
+        ("gum, not sugar free", {"Sugar Free Gum"}),
     ],
 )
 def test_items_that_negate_the_word_themselves_are_not_refused(query: str, refused: set[str]) -> None:
