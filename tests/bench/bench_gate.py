@@ -3,8 +3,8 @@
     python -m tests.bench.bench_refresh --bars 6 --users 1500 --items 400
 
 A made-up shop has a live model; then a last quarter comes. Five sound candidates are trained on all of it,
-from the live model and anew; of ten others each is damaged in one way. Each is judged by `shopgraph gnn gate`
-against the same live model.
+from the live model and anew; of ten others each is damaged in one way. Each is judged by both questions of
+the gate against the same live model.
 """
 
 import argparse
@@ -93,8 +93,11 @@ def prepared(home: Path, options: argparse.Namespace) -> tuple[Shop, dict[str, s
 
 
 def verdict(version: str) -> dict[str, Any]:
-    """What `shopgraph gnn gate` says."""
+    """What `shopgraph gnn gate` says and, of what it lets through, `shopgraph api gate`, as in a refresh."""
     told: dict[str, Any] = json.loads(shopgraph("gnn", "gate", version, "--json"))
+    if told["publish"]:
+        answers = json.loads(shopgraph("api", "gate", version, "--json"))
+        told |= {"publish": answers["publish"], "reason": f"{told['reason']}; {answers['reason']}"}
     say(f"{version}: {'publish' if told['publish'] else 'refuse'}: {told['reason']}")
     return told
 
