@@ -8,7 +8,7 @@ import numpy as np
 from api.evaluation.measure import p_value
 from api.learning.cases import Bools, Case
 from api.learning.features import BUILT_IN, Looking, Seen
-from api.learning.judge import OVERALL, Scorer, Segments, judged, linear
+from api.learning.judge import OVERALL, Found, Scorer, Segments, judged, linear
 from api.learning.logit import Choices, fit
 from api.learning.sample import choices_of, joined
 from api.signals import Floats
@@ -41,8 +41,8 @@ class Fitted(NamedTuple):
 
     weights: Floats  # fitted to both halves, [f]
     varied: Bools  # the features of which something could be learned, [f]
-    values: Mapping[str, Floats]  # by ranking, NDCG@20 of each shopper, those of a half together
-    segments: Mapping[str, Mapping[str, Floats]]  # by ranking and segment, of those who took of it
+    values: Mapping[str, Floats]  # by ranking, NDCG@20 of each shopper
+    segments: Mapping[str, Mapping[str, Found]]  # by ranking and segment, of those who took of it
 
 
 class Chosen(NamedTuple):
@@ -89,15 +89,15 @@ def cross_fit(
         }
         for by in reversed(choices)
     ]
-    values: dict[str, dict[str, list[Floats]]] = {}
     with progress("cases that judge", parts.sizes[1]) as advance:
-        for half, scorers in zip(parts.judging, by_half, strict=True):
-            for name, found in judged(_counted(looking, half, advance), scorers, segments).items():
-                for segment, of in found.items():
-                    values.setdefault(name, {}).setdefault(segment, []).append(of)
+        asked = (
+            (seen, scorers)
+            for half, scorers in zip(parts.judging, by_half, strict=True)
+            for seen in _counted(looking, half, advance)
+        )
+        found = judged(asked, segments)
     weights = np.where(varied, fit(both), present)
-    whole = {name: {part: np.concatenate(of) for part, of in found.items()} for name, found in values.items()}
-    return Fitted(weights, varied, {name: found.pop(OVERALL) for name, found in whole.items()}, whole)
+    return Fitted(weights, varied, {name: of.pop(OVERALL).users for name, of in found.items()}, found)
 
 
 def chosen(values: Mapping[str, Floats]) -> Chosen:

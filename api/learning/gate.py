@@ -18,7 +18,7 @@ from api.learned import read_learned
 from api.learning.cases import Bools, cases_of, searches_of
 from api.learning.crossfit import LEAST_USERS, Parts, chosen, cross_fit, parts_of
 from api.learning.features import Looking, Reader, Seen, weights_of
-from api.learning.judge import OVERALL, K, Segments
+from api.learning.judge import Found, K, Segments
 from api.learning.twin import as_candidate, load_twin, read_about
 from api.loading import load_snapshot
 from api.served import with_encoder
@@ -129,24 +129,31 @@ def _among(numbers: Numbers, snapshot: Snapshot) -> Bools:
     return found
 
 
-def _best(looking: Looking, parts: Parts, seed: int, segments: Segments) -> Mapping[str, Floats]:
-    """NDCG@20 of each shopper overall and by segment, by the weights that `api learn` would choose."""
+def _best(
+    looking: Looking, parts: Parts, seed: int, segments: Segments
+) -> tuple[Floats, Mapping[str, Found]]:
+    """NDCG@20 of each shopper, and by segment, by the weights that `api learn` would choose."""
     fitted = cross_fit(looking, parts, weights_of(looking.kind), seed, segments=segments)
     name = chosen(fitted.values).name
-    return {OVERALL: fitted.values[name], **fitted.segments[name]}
+    return fitted.values[name], fitted.segments[name]
 
 
-def _decided(found: Compared, candidate: Mapping[str, Floats], live: Mapping[str, Floats]) -> Compared:
-    ndcg = {"candidate": float(candidate[OVERALL].mean()), "live": float(live[OVERALL].mean())}
+def _decided(
+    found: Compared,
+    candidate: tuple[Floats, Mapping[str, Found]],
+    live: tuple[Floats, Mapping[str, Found]],
+) -> Compared:
+    (mine, of_mine), (theirs, of_theirs) = candidate, live
+    ndcg = {"candidate": float(mine.mean()), "live": float(theirs.mean())}
     segments = {
         name: {
-            "users": float(len(of)),
-            "candidate": float(of.mean()),
-            "live": float(live[name].mean()),
-            "p": p_value(live[name], of),
+            "users": float(len(of.users)),
+            "candidate": float(of.users.mean()),
+            "live": float(of_theirs[name].users.mean()),
+            "p": _worse(of, of_theirs[name]),
         }
-        for name, of in candidate.items()
-        if name != OVERALL and len(of) >= LEAST_USERS
+        for name, of in of_mine.items()
+        if len(of.users) >= LEAST_USERS
     }
     better = ndcg["candidate"] > ndcg["live"]
     reason = (
@@ -161,8 +168,16 @@ def _decided(found: Compared, candidate: Mapping[str, Floats], live: Mapping[str
             f"clearly worse as it would answer in {worst}: NDCG@{K} {row['candidate']:.4f} against "
             f"{row['live']:.4f}, p {row['p']:.4f}"
         )
-    p = p_value(candidate[OVERALL], live[OVERALL])
+    p = p_value(mine, theirs)
     return found._replace(publish=better, reason=reason, ndcg=ndcg, p_value=p, segments=segments)
+
+
+def _worse(candidate: Found, live: Found) -> float:
+    """One-sided p that the candidate is no worse, over shoppers and over items: the larger of the two.
+
+    An item that one model ranks lower is lower for all who took it, so that shoppers alone are too sure.
+    """
+    return max(p_value(live.users, candidate.users), p_value(live.items, candidate.items))
 
 
 def _kept(graph: Graph, found: Compared) -> Compared:

@@ -17,7 +17,7 @@ from api.evaluation.measure import Case as Asked
 from api.evaluation.measure import ndcg as plain_ndcg
 from api.learned import learned_from
 from api.learning.cases import cases_of, held_out
-from api.learning.judge import ndcg
+from api.learning.judge import gains
 from api.learning.learn import learn, undo
 from api.learning.logit import Choices, fit
 from api.learning.timeline import Timeline
@@ -290,6 +290,6 @@ def test_ndcg_is_that_of_the_evaluation() -> None:
     order = [str(n) for n in np.argsort(-scores)]
     for taken in (np.argsort(-scores)[[0, 4, 19]], np.arange(30), np.array([int(order[20])])):
         case = Asked("", {str(n): 1.0 for n in taken})
-        assert ndcg(scores, taken) == pytest.approx(plain_ndcg(order, case, 20))
+        assert gains(scores, taken).sum() == pytest.approx(plain_ndcg(order, case, 20))
     tied = np.zeros(30, np.float32)
-    assert ndcg(tied, np.array([1])) == pytest.approx(1 / np.log2(3))
+    assert gains(tied, np.array([1])).sum() == pytest.approx(1 / np.log2(3))
