@@ -13,7 +13,7 @@ from gnn.config import TrainConfig
 from gnn.evaluation.evaluate import Asked, Judgement, target_ranks
 from gnn.evaluation.slices import Slice
 from gnn.fake import fake_shop
-from gnn.gate import _reason, comparable, judge
+from gnn.gate import Found, _compare, _reason, comparable, judge
 from gnn.gating import gated
 from gnn.model import ItemGraphModel
 from gnn.pipeline import train_and_save
@@ -113,6 +113,23 @@ def test_damaged_vectors_are_refused(data: ShopData, home: Path) -> None:
     left[:30] = -left[:30]
     one = judge(data, vectors(candidate, target=left), twin, None)
     assert not one.publish
+
+
+@pytest.mark.parametrize(("found", "damaged"), [(1.0, False), (0.9, False), (0.6, True)])
+def test_only_a_fall_by_more_than_a_fifth_is_damage(found: float, damaged: bool) -> None:
+    """The twin has all of what 200 users wanted at the first place, the vectors that would serve a part."""
+    users, nothing = np.arange(200), sp.csr_matrix((200, 40), dtype=np.float32)
+    targets = sp.csr_matrix((np.ones(200, np.float32), (users, users % 20)), shape=(200, 40))
+    judged = Judgement(Asked(users, nothing, nothing), targets)
+    other = np.broadcast_to(np.arange(20, 40, dtype=np.int32), (200, 20))
+    right, some = other.copy(), other.copy()
+    right[:, 0] = users % 20
+    some[: int(200 * found), 0] = right[: int(200 * found), 0]
+    served, twin = (Found(ranking, targets) for ranking in (some, right))
+    row = _compare(Slice("overall", users, None), judged, served, twin, same=True)
+    assert (row["candidate"], row["live"]) == (found, 1)
+    refused = _reason(row | {"difference": 0.1}, {}, {"overall": row})
+    assert (refused is not None and "they were damaged" in refused) == damaged
 
 
 def test_items_that_are_new_to_the_twin_alone_are_no_damage() -> None:
