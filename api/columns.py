@@ -117,20 +117,6 @@ def categories_from(
     )
 
 
-def centroids(
-    text: npt.NDArray[np.float32], members: Mapping[str, Numbers]
-) -> tuple[list[str], npt.NDArray[np.float32]]:
-    """Category ids and the mean text vector of each one's items, unit length, [n_categories, text dim].
-
-    A nearest-centroid classifier, trained on the shop's own items (Rocchio; Tibshirani et al. 2002).
-    """
-    ids = [category for category, items in members.items() if text[items].any()]
-    means = np.array([text[members[category]].mean(axis=0) for category in ids], dtype=np.float32)
-    if not ids:
-        return [], np.zeros((0, text.shape[1]), dtype=np.float32)
-    return ids, means / np.maximum(np.linalg.norm(means, axis=1, keepdims=True), 1e-9)
-
-
 def by_value(attributes: Mapping[str, Mapping[str, Numbers]]) -> dict[str, list[str]]:
     """Of each value that says what it is without its attribute, the attributes that have it.
 

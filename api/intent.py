@@ -14,6 +14,7 @@ from api.lexicon import tokens
 from api.named import categories
 from api.signals import Words
 from api.snapshot import Snapshot, Vectors
+from kg.classifier import Classifier, softmax
 
 Relation = Literal["complements", "substitutes", "similar"]
 
@@ -88,10 +89,9 @@ _RELATIONS: tuple[tuple[Relation, re.Pattern[str], float], ...] = (
     ("similar", re.compile(rf"\b(?:{_LIKE}){_ARTICLE}"), SAID),
     ("similar", re.compile(rf"^\s*like(?=\s)(?!\s+new\b){_ARTICLE}"), LIKELY),
 )
-_SURE = 0.05  # temperature of the softmax over categories: cosines differ by hundredths
-_NAMED = 0.3  # of cosine: what a category gains whose name the words are
+_NAMED = 6.0  # what the logit of a category gains whose name the words are
 _STRANGE = 0.25  # below this cosine to every item the words are about something else
-_LEAST_PART = 0.05  # of the distribution over categories
+_LEAST_PART = 0.05  # of the distribution over categories or brands
 
 
 class Prices(NamedTuple):
@@ -126,6 +126,7 @@ class Meaning(NamedTuple):
     """What the words mean in this shop."""
 
     categories: dict[str, float]  # category id -> probability, the likeliest first
+    brands: dict[str, float]  # the same by folded name; empty where no classifier was trained
     breadth: Literal["broad", "exact"] | None
     out_of_scope: bool
     confidence: float  # of the likeliest category
@@ -180,18 +181,32 @@ def meaning(snapshot: Snapshot, words: str, said: Words) -> Meaning:
         words: as `read` leaves them.
         said: what they mean.
     """
-    ids, centroids = snapshot.centroids
-    named = np.isin(ids, categories(snapshot, words))
-    near = centroids @ said.vector + _NAMED * named
-    share = np.exp((near - near.max(initial=-1.0)) / _SURE)
-    share /= max(float(share.sum()), 1e-9)
-    best = np.argsort(-share)[:5]
-    likely = {ids[n]: round(float(share[n]), 3) for n in best if share[n] >= _LEAST_PART}
+    named = np.isin(snapshot.of_categories.labels, categories(snapshot, words))
+    likely = _likely(snapshot.of_categories, said.vector, _NAMED * named)
+    makers = snapshot.trained.get("brand")
     known = len(snapshot.lexicon.known(words)) / max(len(set(tokens(words))), 1)
     strange = known < 0.5 and float(said.near.max(initial=-1.0)) < _STRANGE
     exact = int(np.count_nonzero(said.lexical > 0.9)) <= 3 and len(tokens(words)) > 1
     sure = next(iter(likely.values()), 0.0)
-    return Meaning(likely, "exact" if exact else "broad", strange, sure, round(known, 3))
+    return Meaning(
+        categories=likely,
+        brands=_likely(makers, said.vector) if makers else {},
+        breadth="exact" if exact else "broad",
+        out_of_scope=strange,
+        confidence=sure,
+        known=round(known, 3),
+    )
+
+
+def _likely(classifier: Classifier, vector: Vectors, more: Vectors | float = 0.0) -> dict[str, float]:
+    """Up to five labels, each with its probability, the likeliest first.
+
+    Args:
+        more: added to the logits, [labels].
+    """
+    share = softmax(classifier.logits(vector) + more)
+    best = np.argsort(-share, kind="stable")[:5]
+    return {classifier.labels[n]: round(float(share[n]), 3) for n in best if share[n] >= _LEAST_PART}
 
 
 def lower_third(snapshot: Snapshot, lexical: Vectors) -> float | None:

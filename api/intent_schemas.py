@@ -59,7 +59,8 @@ class Intent(BaseModel):
     brands: dict[str, float] = Field(
         default_factory=dict,
         description="Brands that the words name, each with how sure it is: the share of its items among all "
-        "that are written in the word.",
+        "that are written in the word. Then those that the words point to, each with its probability, where "
+        "`shopgraph graph classify` has learned that.",
         examples=[{"acme": 0.98}],
     )
     attributes: dict[str, dict[str, float]] = Field(

@@ -13,6 +13,7 @@ from api.lexicon import Lexicon
 from api.snapshot import Snapshot, Vectors
 from api.version import Version, read_version
 from api.weights import DEFAULT
+from kg.classifier import Classifier
 from kg.driver import Graph
 from kg.errors import ModelError
 from kg.queries import load
@@ -72,7 +73,20 @@ def _read(graph: Graph, version: Version) -> Snapshot:
         categories=categories_from(graph.read(_Q.categories), graph.read(_Q.item_categories), number),
         activity=read_activity(graph, number, len(ids), DEFAULT.events | dict(version.event_weights)),
         currencies=frozenset(graph.read(_Q.currencies)[0]["currencies"]),
+        trained=classifiers_of(graph, text_model, text_dim),
     )
+
+
+def classifiers_of(graph: Graph, text_model: str | None, dim: int) -> dict[str, Classifier]:
+    """What `shopgraph graph classify` learned of words of this encoder, by kind."""
+    return {
+        row["kind"]: Classifier(
+            row["labels"],
+            np.array(row["weights"], dtype=np.float32).reshape(len(row["labels"]), dim),
+            np.array(row["bias"], dtype=np.float32),
+        )
+        for row in graph.read(load("classify").read, model=text_model)
+    }
 
 
 def read_columns(graph: Graph) -> list[list[Any]]:

@@ -4,7 +4,8 @@ Scoring every item exactly over these arrays takes about two milliseconds for 12
 an index for some of them, and a request that holds on to one snapshot can never mix two versions.
 """
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -13,11 +14,12 @@ import numpy.typing as npt
 import scipy.sparse as sp
 
 from api.activity import Activity, in_season, read_activity
-from api.columns import Categories, Columns, Floats, Table, by_value, centroids, columns_from
+from api.columns import Categories, Columns, Floats, Table, by_value, columns_from
 from api.lexicon import Lexicon, words_of
 from api.screen import NOTHING, Codes
 from api.version import Version
 from api.weights import DEFAULT
+from kg.classifier import Classifier, Examples, nearest_centroid
 from kg.driver import Graph
 from kg.queries import load
 
@@ -43,6 +45,7 @@ class Snapshot:
     categories: Categories
     activity: Activity
     currencies: frozenset[str] = frozenset()  # that items are priced in
+    trained: Mapping[str, Classifier] = field(default_factory=dict)  # of words, by kind
     target_codes: Codes = NOTHING  # of `target`, to screen by; made where they are of other rows
     text_codes: Codes = NOTHING  # of `text`
 
@@ -73,9 +76,20 @@ class Snapshot:
         return self.version.temperature
 
     @cached_property
-    def centroids(self) -> tuple[list[str], Vectors]:
-        """Category ids, and the mean text of each one's items, unit length, [n_categories, text dim]."""
-        return centroids(self.text, self.categories.items)
+    def of_categories(self) -> Classifier:
+        """Tells which categories words point to; where none was trained, by the mean text of their items."""
+        if "category" in self.trained:
+            return self.trained["category"]
+        return nearest_centroid(Examples(self.text, self._members), list(self.categories.items))
+
+    @cached_property
+    def _members(self) -> sp.csr_matrix:
+        """1 where the row's item is directly in the column's category, [n, n_categories]."""
+        members = list(self.categories.items.values())
+        rows = np.concatenate([*members, np.zeros(0, dtype=np.int64)])
+        columns = np.repeat(np.arange(len(members)), [len(items) for items in members])
+        ones = np.ones(len(rows), dtype=np.float32)
+        return sp.csr_matrix((ones, (rows, columns)), shape=(len(self.ids), len(members)))
 
     @cached_property
     def kinship(self) -> sp.csr_matrix:
@@ -83,12 +97,9 @@ class Snapshot:
 
         As common neighbours are weighed in link prediction (Adamic and Adar 2003).
         """
-        members = list(self.categories.items.values())
-        sizes = [len(items) for items in members]
-        rows = np.concatenate([*members, np.zeros(0, dtype=np.int64)])
-        values = np.sqrt(1 / np.log1p(np.repeat(sizes, sizes))).astype(np.float32)
-        columns = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
-        return sp.csc_matrix((values, rows, columns), shape=(len(self.ids), len(members))).tocsr()
+        sizes = np.asarray(self._members.sum(axis=0)).ravel()
+        weights = np.sqrt(1 / np.log1p(np.maximum(sizes, 1))).astype(np.float32)
+        return sp.csr_matrix(self._members @ sp.diags_array(weights))
 
     @cached_property
     def categories_by_words(self) -> dict[frozenset[str], list[str]]:

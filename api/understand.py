@@ -99,6 +99,8 @@ def intent_of(
             "encoder": encoder,
             "vector": words.vector.tolist() if understood.request.explain == "paths" else None,
             "categories": found.categories,
+            "brands": intent.brands
+            | {name: p for name, p in found.brands.items() if name not in intent.brands},
             "needs": [
                 NamedNeed(
                     intent_id=n.intent_id, text=n.name, closeness=round(n.closeness, 3), support=n.support

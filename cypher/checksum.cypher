@@ -5,6 +5,7 @@
 MATCH (n)
 WHERE NOT n:Refresh AND NOT n:Lease AND NOT n:Source AND NOT n:Gate
   AND NOT n:Event AND NOT n:Answer AND NOT n:Erasure AND NOT n:Experiment AND NOT n:Ranking
+  AND NOT n:Classifier
   AND NOT n:Offset
 RETURN labels(n) AS labels, properties(n) AS properties
 

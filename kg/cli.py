@@ -135,6 +135,44 @@ def intents(
 
 
 @app.command()
+def classify(
+    seed: Annotated[int, typer.Option(help="Draws the tenth that judges.", min=0)] = 0, as_json: Json = False
+) -> None:
+    """Learn which categories and brands words point to: from items, from searches and what was bought next.
+
+    A tenth that was not learned from judges two ways, of which the better is taken. The answers' `intent`
+    tells what it makes of the words. A refresh learns again where the shop has grown or shrunk by a
+    twentieth.
+
+    Example: shopgraph graph classify
+    """
+    from rich.table import Table
+
+    from kg.classify import classify as learn
+    from kg.driver import connect
+    from kg.settings import load_settings
+
+    settings = load_settings()
+    with connect(settings) as graph:
+        found = learn(graph, settings, seed=seed)
+    if as_json:
+        emit_json({trained.kind: trained._asdict() for trained in found})
+        return
+    table = Table("", "judged on", "accuracy %", "in the first 5, %", "log loss", "", "")
+    for trained in found:
+        named = f"{trained.labels:,} {trained.kind} labels"
+        if not trained.metrics:
+            table.add_row(named, "", "", "", "", "too little to learn from")
+        for name, of in trained.metrics.items():
+            taken = "taken" if name == trained.taken else ""
+            table.add_row(
+                named, f"{trained.judges:,} {trained.judged_on}", f"{100 * of['accuracy']:.1f}",
+                f"{100 * of['top5']:.1f}", f"{of['log_loss']:.3f}", name.replace("_", " "), taken,
+            )  # fmt: skip
+    out.print(table)
+
+
+@app.command()
 def check(as_json: Json = False) -> None:
     """Test the graph's invariants and print every violation; exits with 1 when there is one.
 

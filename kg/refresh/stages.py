@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Callable
 from typing import Any, Final, NamedTuple
 
+from kg import classify
 from kg import counts as counted
 from kg.build import DEFAULTS
 from kg.check import check as violations_of
@@ -93,12 +94,17 @@ def count(job: Job) -> Done:
 
 
 def mine(job: Job) -> Done:
-    """The needs of what was searched for, where `graph intents` has mined some before."""
-    if not job.changed or not job.graph.read(_Q.mined)[0]["needs"]:
+    """What words mean: needs, where some were mined before, and classifiers, where the shop has moved."""
+    if not job.changed:
         return Done({})
-    done = job.command("graph", "intents")
-    shown = {name: done[name] for name in ("needs", "written", "deleted")}
-    return Done(shown, changed=bool(done["written"] + done["deleted"]))
+    shown: dict[str, Any] = {}
+    if job.graph.read(_Q.mined)[0]["needs"]:
+        done = job.command("graph", "intents")
+        shown = {name: done[name] for name in ("needs", "written", "deleted")}
+    if job.options.full or classify.stale(job.graph):
+        learned = job.command("graph", "classify")
+        shown["classifiers"] = {kind: of["taken"] for kind, of in learned.items()}
+    return Done(shown, changed=bool(shown.get("written", 0) + shown.get("deleted", 0)))
 
 
 def train(job: Job) -> Done:

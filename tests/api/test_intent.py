@@ -129,7 +129,8 @@ def test_cheap_and_on_sale() -> None:
 
 def test_the_words_point_to_the_category_whose_items_are_near() -> None:
     snapshot = made_up(40, 1)
-    ids, centroids = snapshot.centroids
+    ids, weights, _ = snapshot.of_categories
+    centroids = weights / np.linalg.norm(weights, axis=1, keepdims=True)
     place = ids.index("C")
     found = meaning(snapshot, "title 3", Words.of("title 3", centroids[place], snapshot))
     assert next(iter(found.categories)) == "C"

@@ -15,6 +15,7 @@ from api.schemas import RecommendationRequest
 from api.signals import Signals, Words
 from api.snapshot import Snapshot
 from api.understand import Understood, intent_of, understand
+from kg.classifier import Classifier
 from tests.api.arrays import made_up
 
 GOODS = {
@@ -169,3 +170,21 @@ def test_the_vector_is_told_where_paths_are_asked_for() -> None:
     found = told(snapshot, vector=True, query="gum", explain="paths").vector
     assert found is not None
     np.testing.assert_array_equal(np.array(found, dtype=np.float32), snapshot.text[0])
+
+
+def test_categories_and_brands_are_those_that_a_trained_classifier_points_to() -> None:
+    """The words are written in one brand and point to the other."""
+    plain = shop()
+    along = np.stack([plain.text[0], -plain.text[0]]) * 9
+    trained = {
+        "category": Classifier(["Sweets", "Care"], along, np.zeros(2, dtype=np.float32)),
+        "brand": Classifier(["acme", "nivea"], along, np.zeros(2, dtype=np.float32)),
+    }
+    found = told(replace(plain, trained=trained), vector=True, query="nivea creme")
+    assert list(found.categories) == ["Sweets"]
+    assert found.confidence == found.categories["Sweets"] > 0.9
+    assert list(found.brands) == ["nivea", "acme"]
+    assert found.brands["acme"] > 0.9
+    untrained = told(plain, vector=True, query="nivea creme")
+    assert list(untrained.brands) == ["nivea"]
+    assert "Sweets" not in untrained.categories
