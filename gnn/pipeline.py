@@ -11,9 +11,9 @@ from gnn.config import TrainConfig
 from gnn.distributed import from_first
 from gnn.evaluation.baselines import RIVALS
 from gnn.evaluation.evaluate import Table, evaluate
-from gnn.evaluation.judgements import pairs, test_judgement
+from gnn.evaluation.judgements import pairs, test_judgement, valid_judgement
 from gnn.evaluation.rivals import fit_for_test
-from gnn.split import SINCE, Split, default_split, split
+from gnn.split import SINCE, Split, split
 from gnn.store import About, SavedModel, load, run_folder, save, serving
 from gnn.train import Fitted
 from gnn.train import refit as fit_again
@@ -40,8 +40,9 @@ def train_and_save(
     """The whole of `gnn train`; a run with the same data and options is taken up where it stopped.
 
     With `start` training begins with that model's parameters, and is judged on what came after all that it
-    was trained on. A finished run is not repeated, unless `force`. Of several processes (gnn.distributed) the
-    first one judges and writes; all of them must see its files.
+    was trained on; where nobody could judge by that, training begins anew. A finished run is not repeated,
+    unless `force`. Of several processes (gnn.distributed) the first one judges and writes; all of them must
+    see its files.
 
     Raises:
         ModelError: the split does not exist or leaves nothing to learn from.
@@ -53,7 +54,7 @@ def train_and_save(
         )
     if data.encoder and data.encoder.startswith(TUNED):
         say(f"{data.encoder} was fine-tuned on what is held out here too, so the figures are flattered")
-    parts = split(data, split_name or _split_name(data, start), with_test=True)
+    parts, start = _parts(data, split_name, start)
     plan = {"config": config.model_dump(), "split": parts.name, "refit": refit}
     if start is not None:
         plan["from"] = start.about.version
@@ -129,15 +130,24 @@ def _about(
     )
 
 
-def _split_name(data: ShopData, start: SavedModel | None) -> str:
-    if start is None:
-        return default_split(data)
+def _parts(
+    data: ShopData, split_name: str | None, start: SavedModel | None
+) -> tuple[Split, SavedModel | None]:
+    """The parts, and the model to start from: none where nobody could judge what was trained on from it."""
+    if split_name or start is None:
+        return split(data, split_name, with_test=True), start
     if start.about.until is None:
         raise ModelError(
             f"Model {start.about.version} does not say what it was trained on, so nothing is known "
             "that it has not seen: train without --from."
         )
-    return f"{SINCE}{start.about.until}"
+    try:
+        parts = split(data, f"{SINCE}{start.about.until}", with_test=True)
+        valid_judgement(data, parts), test_judgement(data, parts)
+    except ModelError as error:
+        say(f"{error} So training begins anew, without the parameters of {start.about.version}.")
+        return split(data, with_test=True), None
+    return parts, start
 
 
 def _newest(data: ShopData, rows: pd.DataFrame) -> int | None:

@@ -22,22 +22,18 @@ def pairs(data: ShopData, rows: pd.DataFrame) -> sp.csr_matrix:
 
 
 def valid_judgement(data: ShopData, parts: Split) -> Judgement:
-    return judgement(_known(data, parts.train), pairs(data, parts.valid))
+    """Raises ModelError where nobody can judge."""
+    return _with_users(judgement(_known(data, parts.train), pairs(data, parts.valid)), parts, "validation")
 
 
 def test_judgement(data: ShopData, parts: Split) -> Judgement:
-    """Raises ModelError where the split was made without its test part."""
+    """Raises ModelError where the split was made without its test part, or nobody can judge."""
     if parts.test is None:
         raise ModelError(f"Split {parts.name!r} was made without its test part: ask with with_test=True.")
     known, strangers = parts.fitting, None
     if parts.given is not None:
         known, strangers = pd.concat([known, parts.given]), parts.given["user"].unique()
-    judged = judgement(_known(data, known), pairs(data, parts.test), strangers)
-    if not len(judged.asked.users):
-        raise ModelError(
-            f"Split {parts.name!r}: no user has both a history and something new in the test part."
-        )
-    return judged
+    return _with_users(judgement(_known(data, known), pairs(data, parts.test), strangers), parts, "test")
 
 
 def new_items(data: ShopData, parts: Split) -> npt.NDArray[np.int64]:
@@ -81,6 +77,14 @@ def item_targets(
     some.eliminate_zeros()
     rows = np.flatnonzero(np.diff(some.indptr))
     return rows, some[rows]
+
+
+def _with_users(judged: Judgement, parts: Split, part: str) -> Judgement:
+    if not len(judged.asked.users):
+        raise ModelError(
+            f"Split {parts.name!r}: no user has both a history and something new in the {part} part."
+        )
+    return judged
 
 
 def _known(data: ShopData, rows: pd.DataFrame) -> Histories:

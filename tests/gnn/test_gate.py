@@ -265,6 +265,23 @@ def test_training_starts_from_an_earlier_model_and_is_judged_on_what_it_has_not_
         train_and_save(data, tmp_path, CONFIG, start=first._replace(about=first.about._replace(until=None)))
 
 
+def test_training_begins_anew_where_all_that_came_since_is_of_newcomers(
+    data: ShopData, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    train_and_save(until(data, 800_000), tmp_path, CONFIG, "time", ks=(20,))
+    first = load(tmp_path)
+    rows = data.interactions
+    late = rows["order"] > (first.about.until or 0)
+    numbers = np.arange(int(late.sum())) // 2 + len(data.users)
+    rows = rows.assign(user=rows["user"].mask(late, pd.Series(numbers, index=rows.index[late])))
+    users = np.concatenate([data.users, [f"newcomer-{n}" for n in np.unique(numbers)]])
+    about = train_and_save(
+        data._replace(users=users, interactions=rows), tmp_path, CONFIG, ks=(20,), start=first
+    )
+    assert about.split == "time"
+    assert "So training begins anew" in capsys.readouterr().err
+
+
 def test_parameters_are_copied_by_id_and_new_items_start_from_text(home: Path) -> None:
     saved = load(home)
     ids = ["new", *reversed(saved.about.item_ids)]
