@@ -181,8 +181,7 @@ def meaning(snapshot: Snapshot, words: str, said: Words) -> Meaning:
         words: as `read` leaves them.
         said: what they mean.
     """
-    named = np.isin(snapshot.of_categories.labels, categories(snapshot, words))
-    likely = _likely(snapshot.of_categories, said.vector, _NAMED * named)
+    likely = _likely(snapshot.of_categories, said.vector, categories(snapshot, words))
     makers = snapshot.trained.get("brand")
     known = len(snapshot.lexicon.known(words)) / max(len(set(tokens(words))), 1)
     strange = known < 0.5 and float(said.near.max(initial=-1.0)) < _STRANGE
@@ -198,15 +197,19 @@ def meaning(snapshot: Snapshot, words: str, said: Words) -> Meaning:
     )
 
 
-def _likely(classifier: Classifier, vector: Vectors, more: Vectors | float = 0.0) -> dict[str, float]:
+def _likely(classifier: Classifier, vector: Vectors, named: Collection[str] = ()) -> dict[str, float]:
     """Up to five labels, each with its probability, the likeliest first.
 
     Args:
-        more: added to the logits, [labels].
+        named: labels that the words are the name of; one that was not learned is else as likely as most are.
     """
-    share = softmax(classifier.logits(vector) + more)
+    labels = [*classifier.labels, *(label for label in named if label not in classifier.labels)]
+    logits = np.zeros(len(labels), dtype=np.float32)
+    logits[: len(classifier.labels)] = classifier.logits(vector)
+    logits[len(classifier.labels) :] = logits[: len(classifier.labels)].mean() if classifier.labels else 0
+    share = softmax(logits + _NAMED * np.isin(labels, list(named)))
     best = np.argsort(-share, kind="stable")[:5]
-    return {classifier.labels[n]: round(float(share[n]), 3) for n in best if share[n] >= _LEAST_PART}
+    return {labels[n]: round(float(share[n]), 3) for n in best if share[n] >= _LEAST_PART}
 
 
 def lower_third(snapshot: Snapshot, lexical: Vectors) -> float | None:

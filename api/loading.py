@@ -1,7 +1,7 @@
 """Reads the snapshot of the live model from the graph."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -58,6 +58,8 @@ def _read(graph: Graph, version: Version) -> Snapshot:
     )
     texts = [(r.item_id, r.text if r.text_model == text_model else None) for r in rows]
     text_dim = next((t.size for _, t in texts if t is not None), 0)
+    shown = columns_from([columns[i] for i in ids])
+    categories = categories_from(graph.read(_Q.categories), graph.read(_Q.item_categories), number)
     return Snapshot(
         version=version,
         ids=ids,
@@ -69,24 +71,31 @@ def _read(graph: Graph, version: Version) -> Snapshot:
         text_model=text_model,
         lexicon=Lexicon([r.written for r in rows]),
         shoppers=np.array([r.shoppers for r in rows], dtype=np.int64),
-        columns=columns_from([columns[i] for i in ids]),
-        categories=categories_from(graph.read(_Q.categories), graph.read(_Q.item_categories), number),
+        columns=shown,
+        categories=categories,
         activity=read_activity(graph, number, len(ids), DEFAULT.events | dict(version.event_weights)),
         currencies=frozenset(graph.read(_Q.currencies)[0]["currencies"]),
-        trained=classifiers_of(graph, text_model, text_dim),
+        trained=classifiers_of(
+            graph, text_model, text_dim, {"category": categories.names, "brand": shown.brand_number}
+        ),
     )
 
 
-def classifiers_of(graph: Graph, text_model: str | None, dim: int) -> dict[str, Classifier]:
-    """What `shopgraph graph classify` learned of words of this encoder, by kind."""
-    return {
-        row["kind"]: Classifier(
-            row["labels"],
-            np.array(row["weights"], dtype=np.float32).reshape(len(row["labels"]), dim),
-            np.array(row["bias"], dtype=np.float32),
-        )
-        for row in graph.read(load("classify").read, model=text_model)
-    }
+def classifiers_of(
+    graph: Graph, text_model: str | None, dim: int, there: Mapping[str, Collection[str]]
+) -> dict[str, Classifier]:
+    """What `shopgraph graph classify` learned of words of this encoder, by kind.
+
+    Args:
+        there: by kind, the labels that there still are.
+    """
+    found = {}
+    for row in graph.read(load("classify").read, model=text_model):
+        kept = [n for n, label in enumerate(row["labels"]) if label in there[row["kind"]]]
+        weights = np.array(row["weights"], dtype=np.float32).reshape(len(row["labels"]), dim)
+        bias = np.array(row["bias"], dtype=np.float32)
+        found[row["kind"]] = Classifier([row["labels"][n] for n in kept], weights[kept], bias[kept])
+    return found
 
 
 def read_columns(graph: Graph) -> list[list[Any]]:

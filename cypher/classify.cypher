@@ -26,7 +26,7 @@ MATCH (i:Item {textModel: $model})
 WHERE i.textEmbedding IS NOT NULL AND NOT coalesce(i.hidden, false)
 RETURN i.itemId AS item_id,
        [(i)-[:IN_CATEGORY]->(c:Category) | c.categoryId] AS categories,
-       [(i)-[:MADE_BY]->(b:Brand) | toLower(b.name)] AS brands
+       [(i)-[:MADE_BY]->(b:Brand) | b.name] AS brands
 ORDER BY item_id
 
 // name: vectors

@@ -128,7 +128,10 @@ def stale(graph: Graph) -> bool:
 
 def _told(graph: Graph, encode: Encode, model: str, draw: np.random.Generator) -> _Told:
     """All that there is to learn from."""
-    stands_for = {row["item_id"]: row for row in graph.stream(_Q.items, model=model)}
+    stands_for = {
+        row["item_id"]: row | {"brands": [name.casefold() for name in row["brands"]]}
+        for row in graph.stream(_Q.items, model=model)
+    }
     ids = list(stands_for)
     if len(ids) > _MOST:
         ids = [ids[n] for n in sorted(draw.choice(len(ids), _MOST, replace=False))]

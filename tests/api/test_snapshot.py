@@ -1,4 +1,4 @@
-"""Versions and columns of the snapshot, on arrays alone."""
+"""Versions, columns and classifiers of the snapshot."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -8,9 +8,13 @@ import pytest
 from neo4j.time import DateTime
 
 from api.columns import seconds
+from api.encoder import QueryEncoder
+from api.loading import load_snapshot
 from api.snapshot import with_columns
 from api.version import Version, version_from
+from kg.driver import Graph
 from kg.errors import ModelError
+from kg.queries import load
 from tests.api.arrays import made_up
 
 STATE = {
@@ -79,3 +83,20 @@ def test_release_times_may_be_numbers_or_date_times() -> None:
     assert seconds(7) == 7
     assert seconds(moment) == seconds(DateTime.from_native(moment)) == moment.timestamp()
     assert np.isnan(seconds(None))
+
+
+def test_classifiers_are_read_without_labels_that_are_gone(
+    filled: Graph, query_encoder: QueryEncoder
+) -> None:
+    assert load_snapshot(filled).trained == {}
+    vector = query_encoder.embed("green tea")
+    stored = {"labels": ["gone", "acme"], "weights": [*(2 * vector).tolist(), *vector.tolist()]}
+    store = load("classify").store
+    stored |= {"bias": [0.1, 0.2], "metrics": "{}", "sizes": []}
+    filled.write(store, kind="brand", model=query_encoder.name, **stored)
+    filled.write(store, kind="category", model="of another encoder", **stored)
+    trained = load_snapshot(filled).trained
+    assert list(trained) == ["brand"]
+    assert trained["brand"].labels == ["acme"]
+    assert np.allclose(trained["brand"].weights, vector[None])
+    assert np.allclose(trained["brand"].bias, [0.2])

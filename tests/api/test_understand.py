@@ -17,6 +17,7 @@ from api.snapshot import Snapshot
 from api.understand import Understood, intent_of, understand
 from kg.classifier import Classifier
 from tests.api.arrays import made_up
+from tests.api.test_intent import with_names
 
 GOODS = {
     "Coca-Cola Classic 330 ml": 2.0,
@@ -188,3 +189,11 @@ def test_categories_and_brands_are_those_that_a_trained_classifier_points_to() -
     untrained = told(plain, vector=True, query="nivea creme")
     assert list(untrained.brands) == ["nivea"]
     assert "Sweets" not in untrained.categories
+
+
+def test_a_category_that_the_words_name_is_told_though_no_classifier_learned_it() -> None:
+    plain = with_names("Sweets", "Tea")
+    trained = {"category": Classifier(["Sweets"], plain.text[:1] * 3, np.zeros(1, dtype=np.float32))}
+    found = told(replace(plain, trained=trained), vector=True, query="tea")
+    assert list(found.categories) == ["Tea"]
+    assert found.categories["Tea"] > 0.9
