@@ -2,7 +2,9 @@
 
 import json
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
+from unittest.mock import ANY
 
 import numpy as np
 import pytest
@@ -12,11 +14,16 @@ from kg.checksum import measure
 from kg.classifier import Classifier, Examples, Vectors, judged, nearest_centroid, softmax_regression
 from kg.classify import Trained, classify_with, stale
 from kg.driver import Graph
+from kg.encode import encode_items
 from kg.errors import GraphError
+from kg.ingest import ingest
 from kg.queries import load, parse
+from kg.refresh.source import remember
 from kg.schema import make_keys
 from tests.conftest import empty
+from tests.kg.made_up import PRODUCTS, read_csv, write_csv, write_shop
 from tests.kg.test_intents import tell
+from tests.kg.test_refresh import home, run, settings  # noqa: F401 - a fixture
 
 DIM = 8
 WAYS = {"softmax_regression", "nearest_centroid"}
@@ -215,3 +222,24 @@ def test_of_one_label_there_is_nothing_to_learn_and_that_is_kept(graph: Graph) -
     assert brand.taken is not None
     assert [row["kind"] for row in graph.read(load("classify").read, model="made-up")] == ["brand"]
     assert not stale(graph)
+
+
+def test_classifiers_are_learned_once_and_again_when_the_shop_has_moved(
+    graph: Graph,
+    tmp_path: Path,
+    home: Path,  # noqa: F811 - the fixture
+) -> None:
+    folder = write_shop(tmp_path / "large", users=20, items=110)
+    make_keys(graph)
+    remember(graph, folder, None)
+    ingest(graph, folder, home)
+    encode_items(graph, settings(graph, home))
+    learned = run(graph, home).stages["mine"]["classifiers"]
+    assert set(learned) == {"category", "brand"}
+    assert None not in learned.values()
+    products = read_csv(folder / "products.csv")
+    more = [[f"more-{n}", f"Further thing {n}", *products[0][2:]] for n in range(8)]
+    write_csv(folder / "products.csv", PRODUCTS, [*products, *more[:2]])
+    assert run(graph, home).stages["mine"] == {"seconds": ANY}
+    write_csv(folder / "products.csv", PRODUCTS, [*products, *more])
+    assert set(run(graph, home).stages["mine"]["classifiers"]) == {"category", "brand"}

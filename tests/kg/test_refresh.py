@@ -264,25 +264,6 @@ def test_killed_in_a_stage_the_next_run_ends_in_the_same_graph(
     assert found == rebuilt(graph, loaded, tmp_path / "other")
 
 
-def test_classifiers_are_learned_once_and_again_when_the_shop_has_moved(
-    graph: Graph, tmp_path: Path, home: Path
-) -> None:
-    folder = write_shop(tmp_path / "large", users=20, items=110)
-    make_keys(graph)
-    remember(graph, folder, None)
-    ingest(graph, folder, home)
-    encode_items(graph, settings(graph, home))
-    learned = run(graph, home).stages["mine"]["classifiers"]
-    assert set(learned) == {"category", "brand"}
-    assert None not in learned.values()
-    products = read_csv(folder / "products.csv")
-    more = [[f"more-{n}", f"Further thing {n}", *products[0][2:]] for n in range(8)]
-    write_csv(folder / "products.csv", PRODUCTS, [*products, *more[:2]])
-    assert run(graph, home).stages["mine"] == {"seconds": ANY}
-    write_csv(folder / "products.csv", PRODUCTS, [*products, *more])
-    assert set(run(graph, home).stages["mine"]["classifiers"]) == {"category", "brand"}
-
-
 def test_needs_that_were_mined_before_are_mined_again_when_anything_changed(
     graph: Graph, loaded: Path, home: Path
 ) -> None:
