@@ -24,8 +24,7 @@ class Counts(NamedTuple):
     relationships_deleted: int = 0
     properties_set: int = 0
 
-    # A tuple's own + joins; two counts add up, so the override is meant.
-    def __add__(self, other: "Counts") -> "Counts":  # type: ignore[override]
+    def __add__(self, other: "Counts") -> "Counts":  # type: ignore[override]  # a tuple's own + joins
         return Counts(*(a + b for a, b in zip(self, other, strict=True)))
 
 
