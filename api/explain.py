@@ -13,6 +13,7 @@ from kg.driver import Row
 from kg.queries import Query, load
 
 NAMED = 5  # reasons an item names; the small rest of each type is summed into one
+_WAYS = 2  # ways through the graph that an item shows
 _Q = load("api")
 _DID = {"VIEWED": "viewed", "ADDED_TO_CART": "put in the cart", "BOUGHT": "bought", "RATED": "rated"}
 _TIED = {
@@ -78,10 +79,14 @@ def source_of(told: Told, column: int) -> str:
     return max(told.by_type, key=lambda name: told.by_type[name][column], default="none")
 
 
-def path_pairs(item_id: str, reasons: Iterable[Reason]) -> list[list[str]]:
-    """Pairs (from, to) whose ways through the graph are worth showing: its two largest reasons."""
-    causes = [r.item_id for r in reasons if r.item_id and r.contribution > 0 and r.item_id != item_id]
-    return [[cause, item_id] for cause in list(dict.fromkeys(causes))[:2]]
+def causes(item_id: str, reasons: Iterable[Reason]) -> list[Reason]:
+    """The reasons whose ways through the graph are worth showing: the two largest that come from a node."""
+    found: dict[tuple[str | None, str | None], Reason] = {}
+    for reason in reasons:
+        from_item = reason.item_id is not None and reason.item_id != item_id
+        if reason.contribution > 0 and (from_item or reason.type == "intent"):
+            found.setdefault((reason.item_id, reason.name), reason)
+    return list(found.values())[:_WAYS]
 
 
 def paths_of(
@@ -100,7 +105,12 @@ def paths_of(
         slot: that of the model that scored.
     """
     paths = []
-    for cause, _ in path_pairs(item_id, reasons):
+    for reason in causes(item_id, reasons):
+        if (cause := reason.item_id) is None:
+            cypher = pasteable(_Q.browse_intent_path, text=reason.name, item_id=item_id)
+            nodes, types = [f"Intent:{reason.name}", f"Item:{item_id}"], ["SATISFIED_BY"]
+            paths.append(Path(nodes=nodes, relationships=types, cypher=cypher))
+            continue
         row = found.get((cause, item_id))
         nodes = list(row["nodes"]) if row else [f"Item:{cause}", f"Item:{item_id}"]
         types = list(row["relationships"]) if row else ["(learned)"]

@@ -9,7 +9,7 @@ import numpy as np
 
 from api.answers import Path, Reason, Recommendation, RecommendationResponse, SourceLeftOut
 from api.columns import seconds
-from api.explain import path_pairs, paths_of, reasons_of, source_of, told
+from api.explain import causes, paths_of, reasons_of, source_of, told
 from api.filters import LiveItem
 from api.gather import gather
 from api.paging import shown_by, token_of
@@ -201,7 +201,8 @@ async def _paths(work: Work, reasons: dict[int, list[Reason]]) -> dict[int, list
     if work.request.explain != "paths":
         return {}
     ids = work.snapshot.ids
-    pairs = [pair for number, found in reasons.items() for pair in path_pairs(ids[number], found)]
+    shown = ((ids[number], causes(ids[number], found)) for number, found in reasons.items())
+    pairs = [[c.item_id, item_id] for item_id, found in shown for c in found if c.item_id is not None]
     slot = work.snapshot.version.slot.lower()
     rows = await work.reads.rows(_Q.paths, pairs=pairs, slot=slot) if pairs else []
     ways = {(row["from_id"], row["to_id"]): row for row in rows}

@@ -298,7 +298,7 @@ RETURN collect([
 
 // name: paths
 // The way in the graph from one item to another: the edge of the model's linear term that is in the score, else the shortest
-// one over what ties items together, at most three relationships long.
+// one over what ties items together, at most three relationships long; before one of three, the smallest category that both lie in.
 // params: pairs ([[str, str]]), slot (str)
 // returns: from_id (str), to_id (str), nodes ([str]), relationships ([str])
 UNWIND $pairs AS pair
@@ -308,7 +308,11 @@ WHERE a <> b
 OPTIONAL MATCH direct = (a)-[l:LEADS_TO {slot: $slot}]->(b)
 WHERE l.weight > 0
 OPTIONAL MATCH tied = shortestPath((a)-[:BOUGHT_WITH|VIEWED_WITH|COMPLEMENTS|SUBSTITUTES|SIMILAR_TO|MADE_BY*..3]-(b))
-WITH pair, coalesce(direct, tied) AS p
+OPTIONAL CALL (a, b) {
+  MATCH shared = (a)-[:IN_CATEGORY]->(c:Category)<-[:IN_CATEGORY]-(b)
+  RETURN shared ORDER BY COUNT { (c)<-[:IN_CATEGORY]-() }, c.categoryId LIMIT 1
+}
+WITH pair, coalesce(direct, CASE WHEN length(tied) <= 2 THEN tied END, shared, tied) AS p
 WHERE p IS NOT NULL
 RETURN pair[0] AS from_id,
        pair[1] AS to_id,
@@ -318,24 +322,33 @@ RETURN pair[0] AS from_id,
 // name: browse_user_path
 // For Neo4j Browser: what ties a user to an item through one of the user's own items.
 // params: user_id (str), from_id (str), item_id (str), slot (str)
-// returns: past (path), learned (path), way (path), b (node)
+// returns: past (path), learned (path), way (path), shared (path), b (node)
 MATCH past = (u:User {userId: $user_id})-[]->(a:Item {itemId: $from_id})
 MATCH (b:Item {itemId: $item_id})
 OPTIONAL MATCH learned = (a)-[:LEADS_TO {slot: $slot}]->(b)
 OPTIONAL MATCH way = shortestPath((a)-[:BOUGHT_WITH|VIEWED_WITH|COMPLEMENTS|SUBSTITUTES|SIMILAR_TO|MADE_BY*..3]-(b))
 WHERE a <> b
-RETURN past, learned, way, b
+OPTIONAL MATCH shared = (a)-[:IN_CATEGORY]->(:Category)<-[:IN_CATEGORY]-(b)
+RETURN past, learned, way, shared, b
 
 // name: browse_item_path
 // For Neo4j Browser: what ties two items together.
 // params: from_id (str), item_id (str), slot (str)
-// returns: a (node), learned (path), way (path), b (node)
+// returns: a (node), learned (path), way (path), shared (path), b (node)
 MATCH (a:Item {itemId: $from_id})
 MATCH (b:Item {itemId: $item_id})
 OPTIONAL MATCH learned = (a)-[:LEADS_TO {slot: $slot}]->(b)
 OPTIONAL MATCH way = shortestPath((a)-[:BOUGHT_WITH|VIEWED_WITH|COMPLEMENTS|SUBSTITUTES|SIMILAR_TO|MADE_BY*..3]-(b))
 WHERE a <> b
-RETURN a, learned, way, b
+OPTIONAL MATCH shared = (a)-[:IN_CATEGORY]->(:Category)<-[:IN_CATEGORY]-(b)
+RETURN a, learned, way, shared, b
+
+// name: browse_intent_path
+// For Neo4j Browser: what others chose after words like these.
+// params: text (str), item_id (str)
+// returns: p (path)
+MATCH p = (:Intent {text: $text})-[:SATISFIED_BY]->(:Item {itemId: $item_id})
+RETURN p
 
 // name: browse_item
 // For Neo4j Browser: an item and what surrounds it.

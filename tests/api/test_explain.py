@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from api.explain import pasteable, path_pairs, paths_of, reasons_of, source_of, told
-from api.signals import Edge, Part, Seed
+from api.explain import causes, pasteable, paths_of, reasons_of, source_of, told
+from api.signals import Edge, Need, Part, Seed
 from kg.queries import load
 
 NOTHING = np.zeros(1, dtype=np.float32)
@@ -14,7 +14,7 @@ def seed(item_id: str, type_: str, event: str = "BOUGHT") -> Seed:
     return Seed(item_id, type_, 1.0, event, NOTHING, NOTHING, NOTHING)
 
 
-def part(type_: str, value: float, cause: Seed | Edge | None = None) -> Part:
+def part(type_: str, value: float, cause: Seed | Edge | Need | None = None) -> Part:
     return Part(type_, cause, np.array([value]))
 
 
@@ -53,10 +53,25 @@ def test_the_source_is_the_type_that_adds_most_in_all() -> None:
     assert source_of(told(parts, 1), 0) == "history"
 
 
-def test_pairs_skip_what_pulls_down_and_the_item_itself() -> None:
+def test_ways_skip_what_pulls_down_what_no_node_says_and_the_item_itself() -> None:
     parts = [part("session", v, seed(i, "session")) for i, v in (("a", 3.0), ("x", 2.0), ("b", -1.0))]
 
-    assert path_pairs("x", reasons_of(told(parts, 1), 0, None, 0, title)) == [["a", "x"]]
+    found = causes("x", reasons_of(told([*parts, part("words", 4.0)], 1), 0, "tea", 0, title))
+
+    assert [reason.item_id for reason in found] == ["a"]
+
+
+def test_the_two_largest_are_shown_needs_among_them() -> None:
+    need = Need("i1", "quiet evenings", 3, 1.0, np.array([0]), np.array([1.0]))
+    history = [part("history", v, seed(i, "history")) for i, v in (("a", 3.0), ("b", 1.0))]
+    reasons = reasons_of(told([*history, part("intent", 2.0, need)], 1), 0, "evening", 0, title)
+
+    paths = paths_of("x", reasons, {}, {"a": "BOUGHT", "b": "BOUGHT"}, "ann", "blue")
+
+    assert [path.nodes for path in paths] == [
+        ["User:ann", "Item:a", "Item:x"],
+        ["Intent:quiet evenings", "Item:x"],
+    ]
 
 
 def test_a_pair_without_a_way_is_tied_by_what_was_learned() -> None:

@@ -91,6 +91,16 @@ def test_what_others_chose_after_such_words_is_a_reason(mined: TestClient) -> No
     assert ask(mined, query="roast coffee")["intent"]["needs"] == []
 
 
+def test_its_way_through_the_graph_can_be_opened(mined: TestClient, filled: Graph) -> None:
+    answer = ask(mined, **BODY, explain="paths")
+
+    (item,) = (i for i in answer["items"] if i["item_id"] == "tools-4")
+    way = next(p for p in item["paths"] if p["relationships"] == ["SATISFIED_BY"])
+    assert way["nodes"] == [f"Intent:{QUERY.title()}", "Item:tools-4"]
+    (found,) = filled.driver.execute_query(way["cypher"]).records
+    assert found["p"].relationships[0]["support"] == 2
+
+
 def test_it_counts_in_search_in_explanations_and_as_a_scenario_wants(mined: TestClient) -> None:
     assert any(r["type"] == "intent" for r in search(mined, query=QUERY, limit=18)["items"][0]["reasons"])
     why = explain(mined, query=QUERY, item_id="tools-4")

@@ -348,6 +348,9 @@ def test_paths_lead_from_the_user_to_the_item_and_their_cypher_runs(
     (shown,) = filled.driver.execute_query(by_id["tea-3"][0]["cypher"]).records
     assert shown["learned"].relationships[0]["weight"] == 1.5
     assert "LEADS_TO" not in by_id["tea-4"][0]["relationships"]
+    assert by_id["tea-1"][0]["nodes"][1:] == ["Item:tea-0", "Category:Food > Tea", "Item:tea-1"]
+    (shown,) = filled.driver.execute_query(by_id["tea-1"][0]["cypher"]).records
+    assert [r.type for r in shown["shared"].relationships] == ["IN_CATEGORY", "IN_CATEGORY"]
 
 
 def test_unknown_session_items_are_noted_not_fatal(client: TestClient) -> None:

@@ -52,7 +52,7 @@ def replay(client: TestClient, answer: dict[str, Any]) -> Any:
 
 
 def kept(graph: Graph, number: int) -> list[dict[str, Any]]:
-    wait_for(lambda: len(graph.read(KEPT["answers"])) == number, seconds=2)
+    wait_for(lambda: len(graph.read(KEPT["answers"])) == number, seconds=10)
     return graph.read(KEPT["answers"])
 
 
