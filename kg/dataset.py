@@ -90,7 +90,7 @@ def from_folder(folder: Path, manifest: Path | None, settings: Settings) -> Shop
         IngestError: too many rows are bad.
         EncoderError: the encoder cannot be loaded.
     """
-    from kg.manifest import find_manifest
+    from kg.sources import find_manifest
     from kg.staging import stage
 
     staged = stage(folder, find_manifest(folder, manifest), settings.home)

@@ -21,9 +21,10 @@ from kg.console import progress, say
 from kg.driver import Graph
 from kg.events import attach_all
 from kg.loading import Change, Step, steps
-from kg.manifest import find_manifest, read_manifest
+from kg.manifest import read_manifest
 from kg.queries import load
 from kg.schema import make_keys
+from kg.sources import find_manifest
 from kg.staging import Staged, TableCount, fingerprint_of, remove_others, stage
 
 ANALYZERS = {
@@ -100,7 +101,7 @@ def ingest(
         IngestError: a file is damaged, or too many rows are bad; then nothing was written.
     """
     path = _manifest(folder, manifest)
-    shop = read_manifest(path)
+    shop = read_manifest(path, folder)
     last = next(iter(graph.read(load("ingest").last_run, source=shop.name)), None)
     if last and last["ended"] and not force and last["fingerprint"] == fingerprint_of(folder, shop):
         return Report(shop.name, last["fingerprint"], None, {}, {}, already_loaded=True)

@@ -4,6 +4,7 @@ The classes below are the reference of the format: each field's docstring or com
 Examples for real data sets are in examples/.
 """
 
+import re
 import tomllib
 from difflib import get_close_matches
 from pathlib import Path
@@ -212,7 +213,7 @@ class Intents(Referring):
 class Manifest(Strict):
     """The whole of shop.toml."""
 
-    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
+    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]  # default: the data folder's
     language: str = "en"
     items: Annotated[list[Items], BeforeValidator(_as_list)] = []
     interactions: list[Interactions] = []
@@ -221,20 +222,32 @@ class Manifest(Strict):
     intents: list[Intents] = []
 
     @property
+    def globs(self) -> list[str]:
+        """Those of all files that it names."""
+        tables = [*self.items, *self.interactions, *self.relations, *self.queries, *self.intents]
+        joined = [glob for table in tables for join in table.join for glob in join.files]
+        return [*(glob for table in tables for glob in table.files), *joined]
+
+    @property
     def split_names(self) -> list[str]:
         """All split columns, in order: split_<name>."""
         names = (n for t in self.interactions for n in t.mapped if n.startswith("split_"))
         return list(dict.fromkeys(names))
 
 
-def read_manifest(path: Path) -> Manifest:
+def read_manifest(path: Path, folder: Path | None = None) -> Manifest:
     """Read and check a shop.toml.
+
+    Args:
+        folder: the data's; a manifest without a name is called after it.
 
     Raises:
         ManifestError: naming the file, the key and what is wrong with it.
     """
     try:
         raw = tomllib.loads(path.read_text(encoding="utf-8"))
+        if folder is not None and "name" not in raw:
+            raw["name"] = re.sub(r"[^A-Za-z0-9._-]+|^[._-]+", "", folder.resolve().name)
         return Manifest.model_validate(raw)
     except OSError as error:
         raise ManifestError(f"{path} cannot be read: {error.strerror}.") from error
@@ -247,35 +260,6 @@ def read_manifest(path: Path) -> Manifest:
             f"{path}: {_where(e['loc'])}: {e['msg'].removeprefix('Value error, ')}" for e in error.errors()
         ]
         raise ManifestError("\n".join(lines)) from None
-
-
-def find_manifest(folder: Path, manifest: Path | None = None) -> Path:
-    """The manifest to use for a folder: the given one, FOLDER/shop.toml, or the project's own example.
-
-    An example fits by name: examples/<last two parts of FOLDER>/shop.toml, then examples/<last part>/.
-
-    Raises:
-        ManifestError: there is none.
-    """
-    if manifest is not None:
-        return manifest
-    if (folder / "shop.toml").is_file():
-        return folder / "shop.toml"
-    parts = folder.resolve().parts
-    known = [Path(*parts[-2:]), Path(parts[-1])] if len(parts) > 2 else []
-    for examples in _example_folders():
-        for name in known:
-            if (examples / name / "shop.toml").is_file():
-                return examples / name / "shop.toml"
-    raise ManifestError(
-        f"{folder} has no shop.toml: write one that maps its columns (the examples of the project show how), "
-        "or name one with --manifest."
-    )
-
-
-def _example_folders() -> list[Path]:
-    here = Path(__file__).resolve().parent
-    return [here.parent / "examples", here / "examples"]  # a checkout, a wheel
 
 
 def _where(loc: tuple[int | str, ...]) -> str:

@@ -1,4 +1,4 @@
-"""Reads a shop's files, whatever their format, as chunks of rows with their row numbers.
+"""Finds a shop's files and reads them, whatever their format, as chunks of rows with their row numbers.
 
 Row numbers are what an editor shows: the line for text (a CSV's header is line 1), the record, counted
 from 1, for Parquet and for a JSON array or object. Memory is bounded by the chunk, except for a JSON
@@ -26,7 +26,7 @@ import pyarrow as pa
 from kg.delimited import Bad, Dialect, read_blocks, read_header
 from kg.errors import IngestError, ManifestError
 from kg.jsonfile import Numbered, read_document, read_lines
-from kg.manifest import Format, Table, suggest
+from kg.manifest import Format, Table, read_manifest, suggest
 from kg.parquet import read_batches, read_names
 
 CHUNK_ROWS = 50_000
@@ -35,6 +35,8 @@ _SUFFIXES: dict[str, Format] = {
     ".csv": "csv", ".tsv": "tsv", ".parquet": "parquet", ".pq": "parquet",
     ".jsonl": "jsonl", ".ndjson": "jsonl", ".json": "json", ".txt": "csv",
 }  # fmt: skip
+_HERE = Path(__file__).resolve().parent
+_EXAMPLES = (_HERE.parent / "examples", _HERE / "examples")  # in a checkout, in a wheel
 _PACKED = {".gz": gzip.open, ".bz2": bz2.open, ".xz": lzma.open}
 
 
@@ -53,6 +55,30 @@ class Wanted(NamedTuple):
 
     key: str  # for example items[0].title
     column: str  # may be a pattern, attr_*, which need not match
+
+
+def find_manifest(folder: Path, manifest: Path | None = None) -> Path:
+    """The manifest to use for a folder: the given one, FOLDER/shop.toml, or an example of the project.
+
+    An example fits where all of its files are in FOLDER.
+
+    Raises:
+        ManifestError: there is none.
+    """
+    if manifest is not None:
+        return manifest
+    if not folder.is_dir():
+        raise ManifestError(f"{folder} is not a folder.")
+    if (folder / "shop.toml").is_file():
+        return folder / "shop.toml"
+    for path in sorted(path for place in _EXAMPLES for path in place.rglob("shop.toml")):
+        globs = read_manifest(path, path.parent).globs
+        if all(any(found.is_file() for found in folder.glob(glob)) for glob in globs):
+            return path
+    raise ManifestError(
+        f"{folder} has no shop.toml, and its files are those of no example: write one that maps its columns "
+        "(the examples of the project show how), or name one with --manifest."
+    )
 
 
 def matching_files(folder: Path, patterns: Iterable[str], key: str) -> list[Path]:

@@ -124,7 +124,7 @@ def stage(
     started = time.monotonic()
     if not folder.is_dir():
         raise IngestError(f"{folder} is not a folder.")
-    manifest = read_manifest(manifest_path)
+    manifest = read_manifest(manifest_path, folder)
     fingerprint = fingerprint_of(folder, manifest)
     final = home / "staging" / f"{manifest.name}-{fingerprint[:12]}"
     found = _load(final)

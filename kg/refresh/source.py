@@ -5,10 +5,11 @@ from pathlib import Path
 from kg.driver import Graph
 from kg.errors import RefreshError, ShrinkError
 from kg.ingest import Report, load_staged, note_folder, noted_folder, prepare
-from kg.manifest import find_manifest, read_manifest
+from kg.manifest import read_manifest
 from kg.queries import load
 from kg.refresh.delta import changed, rows_of
 from kg.refresh.job import Job, Source
+from kg.sources import find_manifest
 from kg.staging import Staged, fingerprint_of, finished, stage
 
 _Q = load("refresh")
@@ -22,7 +23,7 @@ def remember(graph: Graph, folder: Path, manifest: Path | None) -> None:
         ManifestError: there is no manifest for it.
     """
     path = find_manifest(folder.resolve(), manifest)
-    name = read_manifest(path).name
+    name = read_manifest(path, folder).name
     graph.write(_Q.remember, name=name, folder=str(folder.resolve()), manifest=str(path.resolve()))
 
 
@@ -47,7 +48,7 @@ def remembered(graph: Graph) -> list[Source]:
 
 def fingerprint(source: Source) -> str:
     """Of all its files as they are now."""
-    return fingerprint_of(source.folder, read_manifest(_manifest(source)))
+    return fingerprint_of(source.folder, read_manifest(_manifest(source), source.folder))
 
 
 def staged_now(job: Job, source: Source) -> Staged:

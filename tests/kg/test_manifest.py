@@ -3,7 +3,8 @@ from pathlib import Path
 import pytest
 
 from kg.errors import ManifestError
-from kg.manifest import Column, find_manifest, read_manifest
+from kg.manifest import Column, read_manifest
+from kg.sources import find_manifest
 
 EXAMPLES = sorted((Path(__file__).parents[2] / "examples").rglob("shop.toml"))
 
@@ -47,22 +48,29 @@ def test_mistakes_are_named_with_their_key(tmp_path: Path, text: str, message: s
     assert message in str(error.value)
 
 
-def test_the_folders_own_manifest_comes_before_the_projects_example(tmp_path: Path) -> None:
-    folder = tmp_path / "data" / "beauty"
-    folder.mkdir(parents=True)
+def test_the_folders_own_manifest_comes_before_an_example_whose_files_it_has(tmp_path: Path) -> None:
+    folder = tmp_path / "clothing"
+    folder.mkdir()
+    for name in ("items.csv", "interactions.csv.gz", "item_item_edges.csv.gz"):
+        with pytest.raises(ManifestError, match=r"has no shop\.toml, and its files are those of no example"):
+            find_manifest(folder)
+        (folder / name).touch()
     assert find_manifest(folder).parts[-3:] == ("examples", "beauty", "shop.toml")
     own = write(folder, 'name = "mine"')
     assert find_manifest(folder) == own
     assert find_manifest(folder, tmp_path / "other.toml") == tmp_path / "other.toml"
+    with pytest.raises(ManifestError, match="is not a folder"):
+        find_manifest(tmp_path / "gone")
 
 
-def test_an_example_may_be_found_by_two_parts_of_the_folders_name(tmp_path: Path) -> None:
-    (tmp_path / "intents" / "food").mkdir(parents=True)
-    assert find_manifest(tmp_path / "intents" / "food").parts[-3:] == ("intents", "food", "shop.toml")
-    with pytest.raises(ManifestError, match=r"has no shop\.toml"):
-        find_manifest(tmp_path / "intents")
+@pytest.mark.parametrize(("folder", "name"), [("my shop!", "myshop"), ("_2026.orders", "2026.orders")])
+def test_a_manifest_without_a_name_is_called_after_the_folder(tmp_path: Path, folder: str, name: str) -> None:
+    path = write(tmp_path, ITEMS.removeprefix('name = "s"\n') + 'id = "sku"')
+    assert read_manifest(path, tmp_path / folder).name == name
+    with pytest.raises(ManifestError, match="name"):
+        read_manifest(path, tmp_path / "…")
 
 
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.parent.name)
-def test_every_example_is_a_manifest_named_after_its_folder(path: Path) -> None:
-    assert read_manifest(path).name.endswith(path.parent.name)
+def test_every_example_is_a_manifest(path: Path) -> None:
+    assert read_manifest(path, path.parent).name == path.parent.name

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from kg.errors import IngestError
-from kg.manifest import find_manifest
+from kg.sources import find_manifest
 from kg.staging import Staged, TableCount, remove_others, stage
 from tests.kg.made_up import PRODUCTS, SALES, write_csv, write_shop
 
@@ -167,5 +167,5 @@ def test_every_example_stages_its_real_data(shared_data: Path, tmp_path: Path, n
     folder = shared_data / name
     found = stage(folder, find_manifest(folder), tmp_path)
     kept = {kind: count.kept for kind, count in found.counts.items() if count.kept}
-    assert (kept, found.users) == EXPECTED[name]
+    assert (found.name, kept, found.users) == (folder.name, *EXPECTED[name])
     found.check_rejects(0.001)
