@@ -3,7 +3,7 @@
 import asyncio
 import os
 import socket
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -195,7 +195,7 @@ def recommend(
                 "price": {"gte": price_gte, "lte": price_lte},
                 "in_stock": in_stock,
                 "on_sale": on_sale,
-                "released_after": released_after.astimezone() if released_after else None,
+                "released_after": released_after.replace(tzinfo=UTC) if released_after else None,
             },
         },
     )

@@ -1,6 +1,7 @@
 """From a request to the signals that rank for it: what the graph says now about the user and the items."""
 
 import asyncio
+from collections.abc import Callable
 from typing import NamedTuple
 
 from api.answers import Source
@@ -9,9 +10,10 @@ from api.needs import needs_of
 from api.problems import ApiError, bad_field
 from api.reads import Reads
 from api.schemas import RecommendationRequest
+from api.scope import for_staff
 from api.served import Serving
 from api.signals import Edge, Need, Seed, Signals, Words
-from api.snapshot import Snapshot
+from api.snapshot import Snapshot, Vectors
 from api.sources import Sources
 from api.weights import RankingWeights
 from kg.driver import Row
@@ -91,8 +93,12 @@ async def _words(words: str | None, serving: Serving) -> Words | None:
         return None
     if serving.encoder is None:
         raise ApiError(503, "no-encoder", f"The query cannot be read: {serving.encoder_problem}")
-    encode = serving.encoder.encode
-    return await asyncio.to_thread(lambda: Words.of(words, encode(words), serving.snapshot))
+    return await asyncio.to_thread(_compared, words, serving.encoder.encode, serving.snapshot)
+
+
+def _compared(words: str, encode: Callable[[str], Vectors], snapshot: Snapshot) -> Words:
+    vector = encode(words)
+    return Words.of(words, vector, snapshot, for_staff(vector, encode))
 
 
 async def _past(

@@ -101,6 +101,7 @@ class Intent(BaseModel):
         description="By what was found, how sure it is, from 0 to 1. Of negated, relation and on_sale by the "
         "form of the words: .9 for one that hardly means anything else, .7 for 'no', 'not' and 'like' at the "
         "beginning, .5 for 'matching'. Of breadth the share of the words that some item is written in, of "
-        "out_of_scope the share that none is.",
+        "out_of_scope how near they come to a question for the shop's staff, else the share that no item is "
+        "written in, at least .5.",
         examples=[{"negated": 0.9, "breadth": 1.0}],
     )

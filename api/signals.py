@@ -75,20 +75,22 @@ class Words:
     lexical: Vectors  # [n], in 0..1: how much of them each item is written in
     texts: Codes  # of the items
     named: Vectors  # [n]: 1 for items of a category that they name, else 0
+    staff: float  # cosine to the nearest question that is for the shop's staff
 
     @classmethod
-    def of(cls, words: str, vector: Vectors, snapshot: Snapshot) -> "Words":
+    def of(cls, words: str, vector: Vectors, snapshot: Snapshot, staff: float = 0.0) -> "Words":
         """Compare words with every item.
 
         Args:
             vector: that of the words, unit length, [text dim].
+            staff: what `api.scope.for_staff` says of them.
         """
         scores = snapshot.lexicon.scores(words)
         scores /= max(float(scores.max(initial=0.0)), 1e-9)
         named = np.zeros_like(scores)
         for category_id in categories(snapshot, words):
             named[snapshot.categories.within(category_id)] = 1
-        return cls(vector, scores, snapshot.text_codes, named)
+        return cls(vector, scores, snapshot.text_codes, named, staff)
 
     def written(self, weights: RankingWeights) -> Vectors:
         """What the words add to each item's score beside their vector, where they count once, [n]."""

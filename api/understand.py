@@ -1,22 +1,27 @@
 """What the words of a request change about it: filters, items refused, and the kind of recommendation."""
 
+import re
 from collections.abc import Collection
 from typing import NamedTuple
 
 import numpy as np
 
+from api.columns import Bools
 from api.conditions import Filters, PriceRange
 from api.filters import Further, allowed, nothing
 from api.gather import Gathered
-from api.intent import LIKELY, SAID, Prices, Read, lower_third, meaning, negations, read
+from api.intent import Read, lower_third, meaning, read
 from api.intent_schemas import Finding, Intent, NamedNeed, NamedPrices
-from api.lexicon import tokens
+from api.lexicon import Lexicon, tokens
 from api.named import attribute_values, brands, product
+from api.negations import LIKELY, SAID, negations
+from api.prices import Prices
 from api.schemas import RecommendationRequest
 from api.snapshot import Snapshot
 
 _SURE = 0.5  # what is less sure is told, and filters nothing
 _CHEAP = 0.5  # how sure "cheap" is of its bound
+_WHAT_WAS_SEEN = ("", "this", "it", "that", "these", "those", "them")  # what a relation may be to, unnamed
 
 
 class Understood(NamedTuple):
@@ -48,12 +53,14 @@ def understand(
     said = read(request.query or "", priced)
     prices = said.prices or _cheap(said, snapshot)
     plain, notes = _related(request, said, snapshot)
+    if names := _names_of_goods(request.query or "", said, snapshot):
+        plain = plain.model_copy(update={"query": " ".join([plain.query or "", *names]).strip()})
     refused = _refused(said, snapshot)
     filters = request.filters
     if prices and prices.currency and priced and prices.currency not in priced:
         theirs = ", ".join(priced)
         notes.append(f"The words name a price in {prices.currency}, items have {theirs}: it filters nothing.")
-    elif prices and prices.confidence >= _SURE and filters.price is None:
+    elif prices and prices.confidence >= _SURE and filters.price in (None, PriceRange()):
         bounded = filters.model_copy(update={"price": PriceRange(gte=prices.gte, lte=prices.lte)})
         if _leaves_some(snapshot, bounded, refused, further):
             filters = bounded
@@ -93,7 +100,7 @@ def intent_of(
     if words is None:
         return intent
     found = meaning(snapshot, gathered.words or "", words)
-    strange = {"out_of_scope": round(1 - found.known, 3)} if found.out_of_scope else {}
+    strange = {"out_of_scope": round(found.out_of_scope, 3)} if found.out_of_scope else {}
     return intent.model_copy(
         update={
             "encoder": encoder,
@@ -108,7 +115,7 @@ def intent_of(
                 for n in gathered.signals.needs
             ],
             "breadth": found.breadth,
-            "out_of_scope": found.out_of_scope,
+            "out_of_scope": found.out_of_scope > 0,
             "confidence": found.confidence,
             "confidences": intent.confidences | {"breadth": found.known} | strange,
         }
@@ -129,7 +136,8 @@ def _related(
             rest = said.words.removesuffix(relation.to).strip() or None
             changed = {"kind": relation.kind, "item_ids": [item], "query": rest}
             return request.model_copy(update=changed), [f"The item looked at is {snapshot.title(item)!r}."]
-        if request.item_ids or request.session_items:
+        of_session = relation.confidence >= LIKELY and relation.to in _WHAT_WAS_SEEN and request.session_items
+        if request.item_ids or of_session:
             return searched.model_copy(update={"kind": relation.kind}), []
     note = (
         f"The words ask for {relation.kind} of an item, but none is known: they are searched for as they are."
@@ -159,19 +167,36 @@ def _refused(said: Read, snapshot: Snapshot) -> frozenset[str]:
     found: set[int] = set()
     for word in said.negated:
         if word.endswith("-free"):  # what says of itself that it is
-            of = lexicon.scores(word.removesuffix("-free")) > 0
+            of = _written(lexicon, word.removesuffix("-free"))
             found.update(np.flatnonzero(of & (lexicon.scores("free") > 0)).tolist())
             continue
-        written = (lexicon.scores(word) > 0) & ~spared
+        written = _written(lexicon, word) & ~spared
         found.update(np.flatnonzero(written & ~denying).tolist())
         found.update(n for n in np.flatnonzero(written & denying).tolist() if not _denies(titles[n], word))
     return frozenset(snapshot.ids[n] for n in found)
 
 
+def _names_of_goods(query: str, said: Read, snapshot: Snapshot) -> list[str]:
+    """Of the words after "no" those that items are called by, "no show socks": they are looked for too."""
+    lexicon, titles = snapshot.lexicon, snapshot.columns.titles
+    found = []
+    for word in said.negated:
+        if re.search(rf"\bno[ -]{re.escape(word)}\b", query.casefold()) and f"no {word}" not in said.words:
+            written = _written(lexicon, word) & (lexicon.scores("no") > 0)
+            if any(_denies(titles[n], word) for n in np.flatnonzero(written)):
+                found.append(f"no {word}")
+    return found
+
+
 def _denies(title: str | None, word: str) -> bool:
     """Whether it negates the word, as in "no added sugar"."""
     negated, _ = negations((title or "").casefold())
-    return set(tokens(word)) <= set(tokens(" ".join(negated)))
+    return not set(tokens(word)).isdisjoint(tokens(" ".join(negated)))
+
+
+def _written(lexicon: Lexicon, words: str) -> Bools:
+    """The items that are written in all of some words, [n]."""
+    return np.asarray(np.all([lexicon.scores(word) > 0 for word in words.split()], axis=0))
 
 
 def _leaves_some(snapshot: Snapshot, filters: Filters, refused: frozenset[str], further: Further) -> bool:

@@ -7,8 +7,9 @@ import numpy.typing as npt
 import pytest
 
 from api.columns import categories_from
-from api.intent import Prices, Related, lower_third, meaning, read
+from api.intent import Read, Related, lower_third, meaning, read
 from api.named import attribute_values, brands, categories
+from api.prices import Prices
 from api.ranking import Scorer
 from api.signals import Signals, Words
 from api.snapshot import Snapshot
@@ -54,6 +55,24 @@ from tests.api.arrays import made_up
         ("watch under CHF 20", "watch", Prices(None, 20, "CHF", 0.9)),
         ("tea under 5 pounds 200 g", "tea 200 g", Prices(None, 5, "GBP", 0.9)),
         ("5-10 quid gift", "gift", Prices(5, 10, "GBP", 0.6)),
+        ("gifts no more than $30", "gifts", Prices(None, 30, "USD", 0.9)),
+        ("nothing over 30 € please", "please", Prices(None, 30, "EUR", 0.9)),
+        ("shoes not under $30", "shoes", Prices(30, None, "USD", 0.9)),
+        ("bag over $30 under $50", "bag", Prices(30, 50, "USD", 0.9)),
+        ("bag at least 30 but not more than 50 euros", "bag", Prices(30, 50, "EUR", 0.9)),
+        ("hat < us$20", "hat", Prices(None, 20, "USD", 0.9)),
+        ("hat $20 or less", "hat", Prices(None, 20, "USD", 0.9)),
+        ("gifts $30+", "gifts", Prices(30, None, "USD", 0.9)),
+        ("wine max. 20€", "wine", Prices(None, 20, "EUR", 0.9)),
+        ("candy under 50 cents", "candy", Prices(None, 0.5, "USD", 0.9)),
+        ("coat under 10000 huf", "coat", Prices(None, 10000, "HUF", 0.9)),
+        ("switch up to 10 gbps", "switch up to 10 gbps", None),
+        # Without a currency the number may count something else.
+        ("snacks under 100 calories", "snacks under 100 calories", Prices(None, 100, None, 0.3)),
+        ("cream for women over 40", "cream for women over 40", Prices(40, None, None, 0.3)),
+        ("books from 1990", "books from 1990", Prices(1990, None, None, 0.3)),
+        ("iphone 11 max", "iphone 11 max", Prices(None, 11, None, 0.3)),
+        ("gift under 20 for mom", "gift for mom", Prices(None, 20, None, 0.9)),
     ],
 )
 def test_prices_are_read_and_taken_out(query: str, words: str, prices: Prices | None) -> None:
@@ -90,6 +109,16 @@ def test_a_sign_that_several_currencies_share_means_the_shops_own() -> None:
         ("eggs free range", "eggs free range", {}),
         ("bread not gluten free", "bread", {"gluten-free": 0.7}),
         ("gum, not sugar-free or fat-free", "gum", {"sugar-free": 0.7, "fat-free": 0.7}),
+        ("shoes except for nike", "shoes", {"nike": 0.9}),
+        ("bag not made of leather, not from china", "bag", {"leather": 0.7, "china": 0.7}),
+        ("anything but black", "anything but black", {"black": 0.9}),
+        ("cookies without palm oil", "cookies", {"palm oil": 0.9}),
+        ("coffee without milk & sugar", "coffee", {"milk": 0.9, "sugar": 0.9}),
+        ("shampoo w/o sodium lauryl sulfate for men", "shampoo for men", {"sodium lauryl sulfate": 0.9}),
+        ("not only black shoes", "not only black shoes", {}),
+        ("not under armour", "not under armour", {}),
+        ("forget me not seeds", "forget me not seeds", {}),
+        ("perfume no. 5", "perfume no. 5", {}),
     ],
 )
 def test_negations_are_read_word_by_word(query: str, words: str, negated: dict[str, float]) -> None:
@@ -123,6 +152,10 @@ def test_cheap_and_on_sale() -> None:
     assert read("  cheap ").words == "cheap"  # nothing else to search for
     for words in ("green tea on sale", "discounted green tea", "green tea at reduced prices"):
         assert (read(words).words, read(words).on_sale) == ("green tea", True)
+    for words in ("watch not too expensive", "cheaper watch", "cheapest watch"):
+        assert read(words)[:3] == ("watch", None, True)
+    for words in ("watch not cheap", "watch, not on sale"):
+        assert read(words) == Read("watch", None, False, {}, None, False)
     for words in ("reduced fat milk", "sale of the century", "wholesale"):
         assert (read(words).words, read(words).on_sale) == (words, False)
 
@@ -139,9 +172,9 @@ def test_the_words_point_to_the_category_whose_items_are_near() -> None:
     away = meaning(
         snapshot, "opening hours", Words.of("opening hours", np.zeros(6, dtype=np.float32), snapshot)
     )
-    assert (away.out_of_scope, away.known) == (True, 0.0)
+    assert (away.out_of_scope, away.known) == (1.0, 0.0)
     half = meaning(snapshot, "title hours", Words.of("title hours", centroids[place], snapshot))
-    assert (half.out_of_scope, half.known) == (False, 0.5)
+    assert (half.out_of_scope, half.known) == (0.0, 0.5)
 
 
 def with_names(*names: str) -> Snapshot:

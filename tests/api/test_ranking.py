@@ -58,7 +58,7 @@ def signals_of(snapshot, seed: int) -> Signals:
     seeds[0] = seeds[0]._replace(context=np.zeros_like(seeds[0].context))
     vector, lexical = snapshot.text[int(picks[0])], random.random(len(snapshot.ids)).astype(np.float32)
     named = (lexical > 0.7).astype(np.float32)
-    words = Words(vector, lexical, snapshot.text_codes, named)
+    words = Words(vector, lexical, snapshot.text_codes, named, 0.0)
     needs = [Need("x", "tea", 4, 0.6, np.sort(picks[:3]), np.array([1.0, 0.4, 0.1]))]
     boosts = [Boost("up", "Boosted.", 0.7, picks[1:4]), Boost("down", "Buried.", -1.1, picks[3:])]
     return Signals(seeds, anchors=seeds[-1:], words=words, edges=edges, needs=needs, boosts=boosts)

@@ -145,6 +145,12 @@ def test_the_words_point_to_a_category_or_out_of_the_shop(client: TestClient) ->
     assert intent["confidence"] > 0.5
     assert not intent["out_of_scope"]
     assert recommend(client, query="opening hours of the museum")["intent"]["out_of_scope"]
+    assert (
+        recommend(client, query="can I return green tea?")["intent"]["confidences"].get("out_of_scope", 0)
+        < 0.6
+    )
+    for question in ("what are your opening hours?", "where is my order", "how do i return this"):
+        assert recommend(client, query=question)["intent"]["out_of_scope"]
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ from api.intent_schemas import Intent
 from api.lexicon import Lexicon
 from api.named import product
 from api.schemas import RecommendationRequest
+from api.scope import out_of_scope
 from api.signals import Signals, Words
 from api.snapshot import Snapshot
 from api.understand import Understood, intent_of, understand
@@ -133,6 +134,49 @@ def test_an_item_is_named_by_its_title_or_by_its_beginning() -> None:
     assert product(doubled, "gums") == snapshot.ids[1]
     hidden = np.arange(len(GOODS)) == 1
     assert product(replace(doubled, columns=twice._replace(hidden=hidden)), "gum") == snapshot.ids[0]
+
+
+def test_what_goods_are_called_by_is_looked_for_though_it_negates() -> None:
+    titles = ["No-Show Socks", "Show jumping socks", "Wool socks"]
+    snapshot = replace(shop(), lexicon=Lexicon([*titles, *list(GOODS)[3:]]))
+    snapshot = replace(
+        snapshot, columns=snapshot.columns._replace(titles=[*titles, *snapshot.columns.titles[3:]])
+    )
+    found = understand(RecommendationRequest(query="no show socks"), snapshot)
+    assert found.request.query == "socks no show"
+    assert found.refused == {snapshot.ids[1]}
+    plain = understand(RecommendationRequest(query="socks no wool"), snapshot)
+    assert (plain.request.query, plain.refused) == ("socks", frozenset({snapshot.ids[2]}))
+
+
+def test_a_whole_thing_is_refused_not_each_of_its_words() -> None:
+    assert asked(query="treat without milk chocolate").refused == {"Milk chocolate, no nuts"}
+    assert asked(query="treat without chocolate sugar").refused == set()
+
+
+def test_a_relation_is_to_what_was_seen_only_where_the_words_mean_that() -> None:
+    seen = ["Nivea Creme"]
+    assert asked(query="goes with this", session_items=seen).request.kind == "complements"
+    for query in ("matching socks", "shoes to wear with a red dress"):
+        assert asked(query=query, session_items=seen).request.kind == "for_you"
+
+
+def test_no_bounds_are_no_price() -> None:
+    """As the command line sends where no price is given."""
+    price = asked(query="gum under $5", filters={"price": {"gte": None, "lte": None}}).request.filters.price
+    assert price is not None
+    assert price.lte == 5
+
+
+def test_questions_for_the_staff_are_out_of_scope_though_items_are_written_in_the_words() -> None:
+    snapshot = shop()
+    known = Words.of("nivea", snapshot.text[0], snapshot, staff=0.9)
+    away = snapshot.text[0] - 2 * snapshot.text.mean(axis=0)
+    for vector, staff, sure in ((away, 0.9, 0.9), (away, 0.4, 0.0), (snapshot.text[0], 0.9, 0.0)):
+        said = replace(known, vector=(vector / np.linalg.norm(vector)).astype(np.float32), staff=staff)
+        assert out_of_scope("nivea", 1.0, said) == sure
+    far = replace(known, vector=np.zeros_like(known.vector), staff=0.0)
+    assert out_of_scope("who is nivea", 1.0, far) == 0.5
 
 
 def told(snapshot: Snapshot, vector: bool, **body: Any) -> Intent:
