@@ -16,6 +16,7 @@ import numpy as np
 import scipy.sparse as sp
 
 from api.coefficients import linear_coefficients
+from api.columns import Bools
 from api.history import MOST_EDGES, weighed
 from api.signals import Floats, Need, Numbers, Seed
 from api.snapshot import Snapshot, Vectors
@@ -77,7 +78,7 @@ def goal_of_text(snapshot: Snapshot, text: Vectors, temperature: float) -> Goal 
     Args:
         text: unit length, float32 [text dim]
     """
-    usable = np.flatnonzero(snapshot.target.any(axis=1) & snapshot.text.any(axis=1))
+    usable = np.flatnonzero(_seen(snapshot) & snapshot.text.any(axis=1))
     if not usable.size or not text.any():
         return None
     cosines = (snapshot.text[usable] @ text).astype(np.float64)
@@ -92,11 +93,16 @@ def goal_of_need(snapshot: Snapshot, need: Need) -> Goal | None:
 
     None where none of them has a learned vector.
     """
-    known = snapshot.target[need.numbers].any(axis=1)
+    known = _seen(snapshot)[need.numbers]
     if not known.any():
         return None
     shares = need.weights[known] / need.weights[known].sum()
     return _goal_of_items(snapshot, need.numbers[known], shares)
+
+
+def _seen(snapshot: Snapshot) -> Bools:
+    """Items that have a learned vector and may be shown, [n]."""
+    return np.asarray(snapshot.target.any(axis=1) & ~snapshot.columns.hidden)
 
 
 def _goal_of_items(snapshot: Snapshot, numbers: Numbers, shares: Floats) -> Goal:

@@ -79,7 +79,8 @@ async def _goal(body: AudienceRequest, serving: Serving, reads: Reads) -> Goal:
     else:
         goal = await _of_words(words, serving)
     if goal is None:
-        raise ApiError(503, "no-vectors", "There are no vectors to go by. Run: shopgraph graph encode")
+        steps = "shopgraph graph encode, shopgraph gnn train, shopgraph gnn write-back"
+        raise ApiError(503, "no-vectors", f"There are no learned vectors to go by. Run: {steps}")
     return goal
 
 

@@ -47,9 +47,7 @@ class AudienceMember(BaseModel):
     """A user of the audience; a line of the answer as JSON lines."""
 
     user_id: str = Field(description="The user.", examples=["A1YJEY40YUW4SE"])
-    score: float = Field(
-        description="What for_you recommendations score the item at for this user.", examples=[7.4]
-    )
+    score: float = Field(description="What the model scores the item at for this user.", examples=[7.4])
     reason: AudienceReason = Field(
         description="The past item that adds most.",
         examples=[_REASON],

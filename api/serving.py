@@ -51,7 +51,7 @@ class Keeper:
         self._suggester: Suggester | None = None
         self._problem = ApiError(503, "starting", "The API is starting: it has not read the graph yet.")
         self._mark: frozenset[str] = frozenset()
-        self._revision = 0
+        self._revision = self._removed = 0
         self._nudged = asyncio.Event()
         self._rest_until = 0.0
         self._columns_until = 0.0
@@ -173,7 +173,7 @@ class Keeper:
             self._reads = Reads(self._graph.connection)
         rows, mark = await self._reads.answer(_Q.state)
         version = version_from(rows[0])
-        revision = rows[0]["revision"]
+        revision, removed = rows[0]["revision"], rows[0]["removed"]
         loaded = False
         if self._serving is not None and _only_model(version, self._serving.snapshot.version):
             await self._move(self._serving, version)
@@ -183,8 +183,11 @@ class Keeper:
             loaded = True
             if self._serving is not None:
                 await self.curation.follow(self._reads, self._serving.snapshot.text_model)
-            self._revision = revision
+            self._revision, self._removed = revision, removed
             self._trend_noted(rows[0])
+        elif removed != self._removed and time.monotonic() >= self._rest_until:
+            await self._refresh(self._serving)
+            self._removed = removed
         elif revision != self._revision:
             await self._take_in(self._serving)
             self._revision = revision

@@ -3,7 +3,7 @@
 // name: state
 // Which model is live and which version of the graph it sits on; asked every second.
 // params:
-// returns: model_version (str), slot (str), dim (int), temperature (float), serving (str, JSON), graph_version (str), revision (int), touched ([int]): other numbers when users did something, or it was forgotten
+// returns: model_version (str), slot (str), dim (int), temperature (float), serving (str, JSON), graph_version (str), revision (int), removed (int), touched ([int]): other numbers when users did something, or it was forgotten
 OPTIONAL MATCH (:Alias {name: 'live'})-[:POINTS_TO]->(m:Model)
 OPTIONAL MATCH (l:Lease {name: 'ingest'})
 OPTIONAL MATCH (r:Refresh)
@@ -18,6 +18,7 @@ RETURN m.version AS model_version,
        m.serving AS serving,
        r.runId AS graph_version,
        coalesce(l.revision, 0) AS revision,
+       coalesce(l.removed, 0) AS removed,
        [
          COUNT { ()-[:VIEWED]->() },
          COUNT { ()-[:ADDED_TO_CART]->() },
@@ -238,8 +239,8 @@ MATCH (u:User)
 WHERE u.userId IS NOT NULL AND NOT u.userId STARTS WITH 'session:'
 CALL (u) {
   MATCH (u)-[e:VIEWED|ADDED_TO_CART|BOUGHT|RATED]->(i:Item)
-  WITH i.itemId AS item_id, type(e) AS type, coalesce(e.lastAt, e.position) AS at
-  ORDER BY at DESC, item_id, type
+  WITH i.itemId AS item_id, type(e) AS type, e.lastAt IS NULL AS untimed, coalesce(e.lastAt, e.position) AS at
+  ORDER BY untimed, at DESC, item_id, type
   LIMIT $most
   RETURN collect([item_id, type]) AS events
 }

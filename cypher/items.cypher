@@ -48,7 +48,7 @@ LIMIT 1
 // name: remove
 // Delete items with all that they are tied to; their users and the removal itself are marked with the turn.
 // params: ids (list of str)
-// returns: item_id
+// returns: item_id, hidden (bool)
 MERGE (l:Lease {name: 'ingest'})
 SET l.removed = coalesce(l.turns, 0)
 WITH l
@@ -58,8 +58,9 @@ CALL (i, l) {
   MATCH (i)<-[:VIEWED|ADDED_TO_CART|BOUGHT|RATED]-(u:User)
   SET u.turn = l.turns
 }
+WITH i, id, coalesce(i.hidden, false) AS hidden
 DETACH DELETE i
-RETURN id AS item_id
+RETURN id AS item_id, hidden
 
 // name: bury
 // Remember that items were deleted by hand: a file that still has one brings it back hidden (ingest.store_items).

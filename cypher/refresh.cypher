@@ -141,6 +141,22 @@ RETURN substring(r.stage, 4) AS stage, toString(r.startedAt) AS started_at,
        toString(r.finishedAt) AS finished_at, r.watermark AS watermark, r.counts AS counts, r.seconds AS seconds
 ORDER BY r.startedAt, stage
 
+// name: pending
+// Whether stages of runs that did not go to the end changed anything since the last run that did.
+// params:
+// returns: pending (bool)
+OPTIONAL MATCH (j:Refresh {stage: 'job', status: 'done'})
+WHERE j.until IS NULL
+WITH coalesce(max(j.startedAt), datetime({epochSeconds: 0})) AS last
+RETURN EXISTS {
+  MATCH (s:Refresh)
+  WHERE s.stage STARTS WITH 'job:' AND s.startedAt > last AND s.counts CONTAINS '"changed": true'
+    AND NOT EXISTS {
+      MATCH (j:Refresh {runId: s.job, status: 'done'})
+      WHERE j.until IS NULL
+    }
+} AS pending
+
 // name: ranked
 // The model beside which the weights of the ranking were last learned by a refresh.
 // params:

@@ -90,7 +90,10 @@ def evaluate(version: Version = None, as_json: Json = False) -> None:
 @app.command("write-back")
 def write_back_(
     version: Version = None,
-    force: Annotated[bool, typer.Option("--force", help="Write the live model again.")] = False,
+    force: Annotated[
+        bool,
+        typer.Option("--force", help="Write the live model again, or one that the gate refused last."),
+    ] = False,
     hold: Annotated[
         bool, typer.Option("--hold", help="Write it, but leave the live model live: model promote moves it.")
     ] = False,
@@ -103,6 +106,7 @@ def write_back_(
     from gnn.store import load
     from gnn.write_back import live_version, write_back
     from kg.driver import connect
+    from kg.models import check_not_refused
     from kg.settings import load_settings
 
     settings = load_settings()
@@ -111,6 +115,8 @@ def write_back_(
         if not force and model.about.version == live_version(graph):
             say(f"{model.about.version} is live already; --force writes it again")
             return
+        if not (force or hold):
+            check_not_refused(graph, model.about.version, "shopgraph gnn write-back {} --force")
         done = write_back(graph, model, hold=hold)
     if as_json:
         emit_json(done._asdict())

@@ -39,6 +39,7 @@ OTHER_ANALYZER = "standard-no-stop-words"  # for languages that Lucene has no an
 
 
 Rows = Callable[[str, int, int], Iterator[pa.RecordBatch]]  # table, first row, rows of a batch
+Check = Callable[[neo4j.ManagedTransaction], None]
 
 
 @dataclass
@@ -172,6 +173,7 @@ def load_staged(
     *,
     base: str = "",
     rows: Rows | None = None,
+    check: Check | None = None,
 ) -> None:
     """Write all steps and report them, going on where an unfinished run of the same rows stopped.
 
@@ -179,6 +181,7 @@ def load_staged(
         last: the newest ingest run of the shop; None to begin anew.
         base: fingerprint of the data that `rows` is told apart from; "" where they are all of the staging.
         rows: the rows of a table from one on, so many at a time; by default those of the staging.
+        check: called in each transaction; what it raises undoes that one.
     """
     queries = load("ingest")
     mark: dict[str, Any] = {}
@@ -197,7 +200,7 @@ def load_staged(
     for step in steps(staged.splits):
         started = time.monotonic()
         report.changes[step.name] = _load_step(
-            graph, step, run_id, mark, rows or partial(_staged_rows, staged)
+            graph, step, run_id, mark, rows or partial(_staged_rows, staged), check
         )
         report.step_seconds[step.name] = time.monotonic() - started
     attach_all(graph)
@@ -209,7 +212,9 @@ def _staged_rows(staged: Staged, table: str, start: int, rows: int) -> Iterator[
     return staged.batches(f"SELECT * FROM {table} WHERE rowid >= {start}", rows)
 
 
-def _load_step(graph: Graph, step: Step, run_id: str, done: dict[str, Any], rows: Rows) -> Change:
+def _load_step(
+    graph: Graph, step: Step, run_id: str, done: dict[str, Any], rows: Rows, check: Check | None
+) -> Change:
     queries = load("ingest")
     total = Change()
     with progress(f"loading {step.name}", None) as advance:
@@ -217,6 +222,8 @@ def _load_step(graph: Graph, step: Step, run_id: str, done: dict[str, Any], rows
             mark = {**done, step.table: done.get(step.table, 0) + len(batch)}
 
             def work(tx: neo4j.ManagedTransaction, batch: Any = batch, mark: Any = mark) -> Change:
+                if check is not None:
+                    check(tx)
                 tx.run(queries.take_turn.text, {"runId": run_id}).consume()
                 change = step.load(tx, batch)
                 tx.run(queries.mark_run.text, {"runId": run_id, "watermark": json.dumps(mark)}).consume()

@@ -134,12 +134,16 @@ def discard(tx: neo4j.ManagedTransaction, items: Sequence[Deletion]) -> list[Sto
 
 
 def remove(tx: neo4j.ManagedTransaction, item_ids: Sequence[str]) -> set[str]:
-    """Delete items with their edges; returns those that there were. Their events wait for their return."""
+    """Delete items with their edges; returns those that there were. Their events wait for their return.
+
+    One that was hidden comes back hidden.
+    """
     tx.run(load("ingest").take_turn.text, runId="items").consume()
     detach(tx, item_ids)
-    gone = {row["item_id"] for row in tx.run(_Q.remove.text, ids=list(item_ids)).data()}
+    gone = tx.run(_Q.remove.text, ids=list(item_ids)).data()
+    tx.run(_Q.bury.text, ids=sorted(row["item_id"] for row in gone if row["hidden"])).consume()
     tx.run(_Q.stamp.text, ids=[]).consume()
-    return gone
+    return {row["item_id"] for row in gone}
 
 
 def _row(item: ItemWrite, before: Row | None) -> Row:

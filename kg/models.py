@@ -78,11 +78,8 @@ def promote(
             experiment needs the live one.
     """
     model = find(graph, version)
-    if model.passed is False and not force:
-        raise ModelError(
-            f"The gate refused {model.version}: {gates(graph, model.version)[0]['reason']}. To let it answer "
-            f"all the same: shopgraph model promote {model.version} --force"
-        )
+    if not force:
+        check_not_refused(graph, model.version, "shopgraph model promote {} --force")
 
     def move(tx: neo4j.ManagedTransaction) -> list[Row]:
         if check is not None:
@@ -97,6 +94,23 @@ def promote(
             f"shopgraph gnn write-back {model.version}"
         )
     return find(graph, model.version)
+
+
+def check_not_refused(graph: Graph, version: str, otherwise: str) -> None:
+    """Refuse to let a model answer that the gate refused last.
+
+    Args:
+        otherwise: the command that does so all the same, with {} for the version.
+
+    Raises:
+        ModelError: the gate refused it.
+    """
+    last = next(iter(gates(graph, version)), None)
+    if last is not None and not last["publish"]:
+        raise ModelError(
+            f"The gate refused {version}: {last['reason']}. To let it answer all the same: "
+            + otherwise.format(version)
+        )
 
 
 def check_not_compared(tx: neo4j.ManagedTransaction) -> None:

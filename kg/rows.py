@@ -26,6 +26,7 @@ class Checked(NamedTuple):
 
     frame: pd.DataFrame  # the good rows: the table's columns and `row`, the row number
     bad: list[Bad]
+    held: pd.DataFrame  # user_id and item_id that bad rows name: what the graph has of them stays
     read: int  # rows looked at: the good, the bad, and those of exploded lists
 
 
@@ -46,7 +47,9 @@ def check(chunk: Chunk, table: Table, now: float) -> Checked:
     frame["row"] = chunk.rows
     good = problems.good
     bad = [(int(chunk.rows[k]), str(problems.reason[k])) for k in np.flatnonzero(~good)]
-    return Checked(frame[good] if not good.all() else frame, chunk.bad + bad, len(frame) + len(chunk.bad))
+    held = frame[~good].reindex(columns=["user_id", "item_id"]).dropna(subset="item_id")
+    kept = frame[good] if not good.all() else frame
+    return Checked(kept, chunk.bad + bad, held, len(frame) + len(chunk.bad))
 
 
 def _items(raw: pd.DataFrame, table: Items, problems: Problems, now: float) -> pd.DataFrame:

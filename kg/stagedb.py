@@ -75,6 +75,7 @@ class StageDb:
             self.con.unregister("empty")
         self.con.execute("CREATE TABLE sources (source INTEGER, kind VARCHAR, file VARCHAR, unknown VARCHAR)")
         self.con.execute('CREATE TABLE rejects (kind VARCHAR, file VARCHAR, "row" BIGINT, reason VARCHAR)')
+        self.con.execute("CREATE TABLE held (kind VARCHAR, user_id VARCHAR, item_id VARCHAR)")
         self.con.execute("CREATE TABLE graph_items (item_id VARCHAR)")
         self._sources: dict[tuple[str, int, str], int] = {}
 
@@ -100,6 +101,14 @@ class StageDb:
             self.con.register("bad", pa.Table.from_pandas(frame, preserve_index=False))
             self.con.execute('INSERT INTO rejects SELECT ?, ?, "row", reason FROM bad', [kind, file])
             self.con.unregister("bad")
+
+    def hold(self, kind: str, frame: pd.DataFrame) -> None:
+        """Note users and items of rows that cannot be used: the source still has them."""
+        if len(frame):
+            schema = pa.schema([("user_id", pa.string()), ("item_id", pa.string())])
+            self.con.register("rows", pa.Table.from_pandas(frame, schema=schema, preserve_index=False))
+            self.con.execute("INSERT INTO held SELECT ?, user_id, item_id FROM rows", [kind])
+            self.con.unregister("rows")
 
     def finish_items(self, keep_first: bool) -> int:
         """Build `items`, one row an id. Returns how many duplicates were dropped rather than rejected.

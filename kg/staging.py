@@ -29,7 +29,7 @@ from kg.sources import matching_files, read_table
 from kg.stagedb import MEMORY, StageDb, batches
 
 KINDS = ("items", "interactions", "relations", "queries", "intents")
-_FORMAT = b"staging 2"  # change when the staged tables change, so that older ones are not reused
+_FORMAT = b"staging 3"  # change when the staged tables change, so that older ones are not reused
 
 
 @dataclass
@@ -224,6 +224,7 @@ def _read_rows(
             checked = check(add_joined(chunk, joined), table, now)
             count.read += checked.read
             db.reject(kind, chunk.file, checked.bad)
+            db.hold(kind, checked.held)
             db.add(kind, number, chunk.file, unknown, checked.frame)
             advance(checked.read)
 

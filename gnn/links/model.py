@@ -16,6 +16,8 @@ import scipy.sparse as sp
 from pydantic import BaseModel, ConfigDict, Field
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.ensemble import HistGradientBoostingClassifier
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import cross_val_predict
 
 from gnn.links.evidence import Evidence, Links, evidence, folds, hide, linked
 from gnn.links.features import Block, Facts, Floats, blocks, facts
@@ -73,18 +75,18 @@ class Chances(NamedTuple):
 
 
 class LinkModel(NamedTuple):
-    """The two fitted models."""
+    """The two fitted models, and what makes probabilities of the first one's scores."""
 
-    link: CalibratedClassifierCV  # linked or not
+    link: HistGradientBoostingClassifier  # linked or not
     kind: CalibratedClassifierCV  # class of a linked pair
+    found: LogisticRegression  # P(linked), of `_odds`
     found_for_missing: float  # links hidden to learn from, for each true link that is missing
 
     def chances(self, features: Floats) -> Chances:
         """Of each row of features."""
-        classes = np.zeros((len(features), _CLASSES))
-        classes[:, self.kind.classes_] = self.kind.predict_proba(features)
-        found = self.link.predict_proba(features)[:, 1]
-        return Chances(corrected(found, self.found_for_missing), classes)
+        classes = _every_class(self.kind.predict_proba(features), self.kind.classes_)
+        odds = _odds(self.link.decision_function(features), classes)
+        return Chances(corrected(self.found.predict_proba(odds)[:, 1], self.found_for_missing), classes)
 
 
 class TypedLinks(NamedTuple):
@@ -121,11 +123,67 @@ def fit(of: Facts, visible: Links, config: LinkConfig) -> LinkModel:
         weights.append(np.where(label[keep] >= 0, 1.0, 1 / config.negatives))
         groups.append((block.source + block.target)[keep] % _CALIBRATION_FOLDS)
     x, y, weight, group = (np.concatenate(part) for part in (features, labels, weights, groups))
-    link = _calibrated("sigmoid", config, x, y >= 0, weight, group)
+    return _fitted(config, x, y, weight, group)
+
+
+def _fitted(
+    config: LinkConfig,
+    x: Floats,
+    y: npt.NDArray[np.int64],
+    weight: npt.NDArray[np.float64],
+    group: npt.NDArray[np.int64],
+) -> LinkModel:
+    """Boosted trees on all rows, calibrated by what trees that had not seen a group said of it.
+
+    A pair and its reverse are in one group, as they were hidden together. That a pair is linked is judged by
+    what its kind would be as well: where substitutes are found again more surely than complements,
+    the same score means more for one of them.
+    """
     positive = y >= 0
-    kind = _calibrated("temperature", config, x[positive], y[positive], weight[positive], group[positive])
+    trees, kinds = _trees(config, len(x)), _trees(config, int(positive.sum()))
+    of_all, of_positive = _parts(group), _parts(group[positive])
+    said = cross_val_predict(
+        trees, x, positive, cv=of_all, params={"sample_weight": weight}, method="decision_function"
+    )
+    kind = CalibratedClassifierCV(kinds, method="temperature", cv=of_positive, ensemble=False)
+    kind.fit(x[positive], y[positive])
+    of_kind = kind.predict_proba(x)
+    of_kind[positive] = cross_val_predict(
+        kinds, x[positive], y[positive], cv=of_positive, method="predict_proba"
+    )
+    odds = _odds(said, _every_class(of_kind, kind.classes_))
+    found = LogisticRegression(C=np.inf).fit(odds, positive, sample_weight=weight)
     missing = config.missing_share
-    return LinkModel(link, kind, config.hidden_share * (1 - missing) / missing)
+    ratio = config.hidden_share * (1 - missing) / missing
+    return LinkModel(trees.fit(x, positive, sample_weight=weight), kind, found, ratio)
+
+
+def _odds(said: npt.NDArray[np.float64], classes: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Log odds that a pair is linked, by the trees, and that it then is a complement alone, [pairs, 2]."""
+    complement = np.clip(classes[:, 0], 1e-4, 1 - 1e-4)
+    return np.column_stack([said, np.log(complement) - np.log1p(-complement)])
+
+
+def _every_class(chances: npt.NDArray[np.float64], present: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
+    """[pairs, 3], 0 where a class did not occur."""
+    classes = np.zeros((len(chances), _CLASSES))
+    classes[:, present] = chances
+    return classes
+
+
+def _parts(group: npt.NDArray[np.int64]) -> list[tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]]:
+    """Rows to learn from and rows to judge, for each group."""
+    return [(np.flatnonzero(group != n), np.flatnonzero(group == n)) for n in range(_CALIBRATION_FOLDS)]
+
+
+def _trees(config: LinkConfig, rows: int) -> HistGradientBoostingClassifier:
+    return HistGradientBoostingClassifier(
+        max_iter=config.rounds,
+        max_leaf_nodes=config.leaves,
+        min_samples_leaf=max(5, min(100, rows // 50)),
+        early_stopping=False,
+        random_state=config.seed,
+    )
 
 
 def corrected(found: npt.NDArray[np.float64], ratio: float) -> npt.NDArray[np.float64]:
@@ -196,31 +254,6 @@ def classes_of(block: Block, hidden: Links) -> npt.NDArray[np.int64]:
 def holds(matrix: sp.csr_matrix, block: Block) -> npt.NDArray[np.bool_]:
     """Whether the matrix has each pair of a block."""
     return np.asarray(matrix[block.source, block.target]).ravel() > 0
-
-
-def _calibrated(
-    method: str,
-    config: LinkConfig,
-    x: Floats,
-    y: npt.NDArray[np.generic],
-    weight: npt.NDArray[np.float64],
-    group: npt.NDArray[np.int64],
-) -> CalibratedClassifierCV:
-    """Boosted trees on all rows, calibrated by what trees that had not seen a group said of it.
-
-    A pair and its reverse are in one group, as they were hidden together. Both methods keep the order: a
-    sigmoid for linked or not, a temperature for the classes.
-    """
-    booster = HistGradientBoostingClassifier(
-        max_iter=config.rounds,
-        max_leaf_nodes=config.leaves,
-        min_samples_leaf=max(5, min(100, len(x) // 50)),
-        early_stopping=False,
-        random_state=config.seed,
-    )
-    parts = [(np.flatnonzero(group != n), np.flatnonzero(group == n)) for n in range(_CALIBRATION_FOLDS)]
-    calibrated = CalibratedClassifierCV(booster, method=method, cv=parts, ensemble=False)
-    return calibrated.fit(x, y, sample_weight=weight)
 
 
 def _any(links: Links) -> sp.csr_matrix:

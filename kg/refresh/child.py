@@ -38,8 +38,16 @@ def shopgraph(graph: Graph, settings: Settings, lease: Lease, *arguments: str) -
             _end(child)
     words = "shopgraph " + " ".join(arguments)
     if child.returncode:
-        raise RefreshError(f"{words} ended with {child.returncode}; its message stands above.")
+        raise RefreshError(f"{words} ended with {child.returncode}: {_why(output)}")
     return json.loads(output) if output.strip() else None
+
+
+def _why(output: str) -> str:
+    """The message of a command that failed; what it did not expect itself stands in the log alone."""
+    try:
+        return str(json.loads(output)["error"])
+    except (ValueError, TypeError, KeyError):
+        return "its message stands above."
 
 
 def _end(child: "subprocess.Popen[str]") -> None:

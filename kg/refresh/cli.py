@@ -180,18 +180,12 @@ def run_once(sources: list[Path], manifest: Path | None, options: "Options") -> 
     """A refresh on the database of the settings; SIGTERM stops it and the commands that it started."""
     from kg.driver import connect
     from kg.refresh.run import refresh as run
-    from kg.refresh.source import remember
-    from kg.schema import make_keys
     from kg.settings import load_settings
 
     signal.signal(signal.SIGTERM, _stop)
     settings = load_settings()
     with connect(settings) as graph:
-        if sources:
-            make_keys(graph)
-        for folder in sources:
-            remember(graph, folder, manifest)
-        return run(graph, settings, options)._asdict()
+        return run(graph, settings, options, sources, manifest)._asdict()
 
 
 def _stop(*_: object) -> None:

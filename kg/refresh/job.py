@@ -73,6 +73,7 @@ class Job:
     lease: Lease
     sources: list[Source]
     resumed: bool = False  # an earlier process of the same run was stopped half-way
+    pending: bool = False  # earlier runs that did not go to the end changed something
     done: dict[str, Done] = field(
         default_factory=dict
     )  # by stage, also by an earlier process of the same run
@@ -80,6 +81,11 @@ class Job:
     def command(self, *arguments: str) -> Any:
         """The JSON of a `shopgraph` command, run as a process of its own."""
         return shopgraph(self.graph, self.settings, self.lease, *arguments)
+
+    @property
+    def unsettled(self) -> bool:
+        """Whether what follows from changes is to be looked at."""
+        return self.changed or self.pending or self.options.full
 
     @property
     def changed(self) -> bool:

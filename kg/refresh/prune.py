@@ -5,7 +5,7 @@ is done twice changes nothing.
 """
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import neo4j
@@ -23,14 +23,27 @@ _BATCH = 5_000
 _FEW = 500  # items a transaction: each takes its edges with it
 
 
-def prune(graph: Graph, new: Staged, old: Staged) -> Counter[str]:
-    """Delete what `old` has and `new` has not; returns how much, by table."""
+def prune(
+    graph: Graph,
+    new: Staged,
+    old: Staged,
+    others: Sequence[Staged] = (),
+    check: Callable[[neo4j.ManagedTransaction], None] | None = None,
+) -> Counter[str]:
+    """Delete what `old` has and `new` has not; returns how much, by table.
+
+    Args:
+        others: what other sources have, which stays.
+        check: called in each transaction; what it raises undoes that one.
+    """
     gone: Counter[str] = Counter()
 
     def each(table: str, size: int, work: Callable[[neo4j.ManagedTransaction, list[Row]], int]) -> None:
-        for rows in lost(new, old, table, size):
+        for rows in lost(new, old, table, size, others):
 
             def turn(tx: neo4j.ManagedTransaction, rows: list[Row] = rows) -> int:
+                if check is not None:
+                    check(tx)
                 tx.run(_INGEST.take_turn.text, runId="prune").consume()
                 return work(tx, rows)
 

@@ -2,7 +2,9 @@
 
 import json
 import time
+from collections.abc import Sequence
 from datetime import UTC, datetime
+from pathlib import Path
 from secrets import token_hex
 from typing import Any, NamedTuple
 
@@ -14,12 +16,15 @@ from kg.errors import GraphError, RefreshError, SettingsError
 from kg.queries import load
 from kg.refresh.job import Done, Job, Options
 from kg.refresh.lease import Lease
-from kg.refresh.source import fingerprint, remembered
+from kg.refresh.source import fingerprint, remember, remembered
 from kg.refresh.stages import STAGES, Stage
 from kg.schema import make_keys
 from kg.settings import Settings
 
 _Q = load("refresh")
+# What a run that is taken up looks at again: the API and streams go on writing, and what is settled is soon
+# found to be.
+_LIVE = ("encode", "count", "mine")
 
 
 class Outcome(NamedTuple):
@@ -32,8 +37,18 @@ class Outcome(NamedTuple):
     stages: dict[str, dict[str, Any]]  # name -> seconds, counts; those of this process
 
 
-def refresh(graph: Graph, settings: Settings, options: Options) -> Outcome:
+def refresh(
+    graph: Graph,
+    settings: Settings,
+    options: Options,
+    folders: Sequence[Path] = (),
+    manifest: Path | None = None,
+) -> Outcome:
     """Run the stages; a run that was stopped is taken up at its stage, unless its sources have changed.
+
+    Args:
+        folders: to refresh from, from now on.
+        manifest: of all of these; by default that of each.
 
     Raises:
         BusyError: another refresh is running; nothing was done.
@@ -47,6 +62,8 @@ def refresh(graph: Graph, settings: Settings, options: Options) -> Outcome:
     began = time.monotonic()
     new_id = f"{datetime.now(UTC):%Y%m%dT%H%M%S}-refresh-{token_hex(2)}"
     with Lease(graph, new_id, options.lease_seconds) as lease:
+        for folder in folders:
+            remember(graph, folder, manifest)
         sources = remembered(graph)
         if not sources and not graph.read(_Q.any_item)[0]["there"]:
             raise RefreshError(
@@ -56,9 +73,11 @@ def refresh(graph: Graph, settings: Settings, options: Options) -> Outcome:
         mode = "full" if options.full else "incremental"
         mark = " ".join(fingerprint(source) for source in sources)
         run_id, resumed = _taken_up(graph, new_id, mode, mark)
-        job = Job(graph, settings, options, run_id, lease, sources, resumed)
+        pending = bool(graph.read(_Q.pending)[0]["pending"])
+        job = Job(graph, settings, options, run_id, lease, sources, resumed, pending)
         if resumed:
-            job.done = _done(graph, run_id)
+            done = _done(graph, run_id)
+            job.done = {name: of for name, of in done.items() if name not in _LIVE}
         graph.write(
             _Q.start_job, runId=run_id, mode=mode, until=options.until, fingerprint=mark, holder=lease.holder
         )

@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
 from kg.console import say
@@ -19,19 +20,22 @@ def every(cron: str, options: Sequence[str], *, now: bool = False) -> None:
     Times that passed while one was running, or while the machine slept, are made up for once.
 
     Raises:
-        SettingsError: APScheduler is not installed, or the line is none.
+        SettingsError: APScheduler is not installed, or the line is none or never comes.
     """
     try:
         from apscheduler.schedulers.blocking import BlockingScheduler
     except ImportError as error:
         raise SettingsError(f"{error}. Schedules need: pip install 'shopgraph[refresh]'") from error
     times = trigger(cron)
+    first = times.get_next_fire_time(None, datetime.now().astimezone())
+    if first is None:
+        raise SettingsError(f"--cron {cron!r} never comes: no month has such a day.")
     command = [sys.executable, "-m", "kg.main", "refresh", *options]
     if now:
         _run(command)
     scheduler = BlockingScheduler()
     scheduler.add_job(_run, times, [command], max_instances=1, coalesce=True, misfire_grace_time=None)
-    say(f"refreshing at {cron!r}   (stop with Ctrl-C)")
+    say(f"refreshing at {cron!r}, next {first:%Y-%m-%d %H:%M %Z}   (stop with Ctrl-C)")
     try:
         scheduler.start()
     except (KeyboardInterrupt, SystemExit):

@@ -1,5 +1,6 @@
 """Where a shop's files are, what was loaded from them before, and what they may not lose unasked."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from kg.driver import Graph
@@ -76,17 +77,41 @@ def earlier(job: Job, source: Source, new: Staged) -> list[Staged]:
     ]
 
 
-def guard(source: Source, new: Staged, *, allow: bool) -> None:
-    """Refuse a source that lost much of what it had, before anything is written.
+def loaded(job: Job, source: Source, fingerprint: str) -> Staged:
+    """The staging that this run has loaded, though the files may be others by now.
+
+    Args:
+        fingerprint: its first characters, at least.
 
     Raises:
-        ShrinkError: more than a fifth of its items or interactions are gone.
+        RefreshError: it is not on disk.
     """
-    for kind, before in (("items", source.items), ("interactions", source.interactions)):
+    for staged in finished(job.settings.home, source.name):
+        if staged.fingerprint.startswith(fingerprint):
+            return staged
+    raise RefreshError(
+        f"What was loaded of {source.name} is no longer under {job.settings.home / 'staging'}: nothing was "
+        "pruned. Run the refresh again with --full."
+    )
+
+
+def guard(source: Source, new: Staged, before: Sequence[Staged], *, allow: bool) -> None:
+    """Refuse a source that lost much of what it had, before anything is written.
+
+    Args:
+        before: its stagings since the last prune; where none was noted yet they tell what it had.
+
+    Raises:
+        ShrinkError: more than a fifth of the rows of a kind of table are gone.
+    """
+    had = {kind: max((old.counts[kind].kept for old in before), default=0) for kind in new.counts}
+    noted = {"items": source.items, "interactions": source.interactions}
+    had |= {kind: count for kind, count in noted.items() if count is not None}
+    for kind, number in had.items():
         now = new.counts[kind].kept
-        if before and now < _LEAST * before and not allow:
+        if number and now < _LEAST * number and not allow:
             raise ShrinkError(
-                f"{source.name} has {now:,} {kind}, it had {before:,}: {1 - now / before:.0%} are gone. "
+                f"{source.name} has {now:,} {kind}, it had {number:,}: {1 - now / number:.0%} are gone. "
                 f"Nothing was written or pruned. Is {source.folder} complete? If this is right: "
                 "shopgraph refresh --allow-shrink"
             )
@@ -104,9 +129,12 @@ def load_changes(job: Job, source: Source, new: Staged, *, full: bool) -> Report
     base = None if full else _base(job, source, new)
     path = changed(new, base) if base else None
     if base is None or path is None:
-        load_staged(graph, new, last, report)
+        load_staged(graph, new, last, report, check=job.lease.check)
     else:
-        load_staged(graph, new, last, report, base=base.fingerprint, rows=lambda *what: rows_of(path, *what))
+        load_staged(
+            graph, new, last, report,
+            base=base.fingerprint, rows=lambda *what: rows_of(path, *what), check=job.lease.check,
+        )  # fmt: skip
     return report
 
 

@@ -19,7 +19,7 @@ from kg.queries import load
 from kg.refresh import drift, retrain
 from kg.refresh.job import Done, Job
 from kg.refresh.prune import prune as prune_source
-from kg.refresh.source import earlier, guard, load_changes, staged_now
+from kg.refresh.source import earlier, guard, load_changes, loaded, staged_now
 from kg.staging import remove_others
 from kg.text import compose, text_hash
 
@@ -39,32 +39,35 @@ def ingest(job: Job) -> Done:
     if not job.sources:
         return Done(_NO_SOURCE)
     counts: dict[str, Any] = {}
+    fingerprints = []
     for source in job.sources:
         staged = staged_now(job, source)
         staged.check_rejects(job.options.max_rejects)
-        guard(source, staged, allow=job.options.allow_shrink)
+        guard(source, staged, earlier(job, source, staged), allow=job.options.allow_shrink)
         report = load_changes(job, source, staged, full=job.options.full)
         counts[source.name] = {"read": sum(c.read for c in staged.counts.values()), **_changes(report)}
+        fingerprints.append(staged.fingerprint)
     changed = any(n for of in counts.values() for name, n in of.items() if name != "read")
-    return Done(counts, _fingerprints(job), changed)
+    return Done(counts, " ".join(fingerprints), changed)
 
 
 def prune(job: Job) -> Done:
-    """What the sources once had and no longer have; only after all of them were loaded."""
+    """What the sources once had and no longer have, as they were loaded; only after all of them were."""
     if not job.sources:
         return Done(_NO_SOURCE)
     counts: dict[str, Any] = {}
-    for source in job.sources:
-        staged = staged_now(job, source)
+    mark = job.done["ingest"].watermark or ""
+    now = [loaded(job, source, part) for source, part in zip(job.sources, mark.split(), strict=True)]
+    for n, (source, staged) in enumerate(zip(job.sources, now, strict=True)):
         gone: Counter[str] = Counter()
         for old in earlier(job, source, staged):
-            gone += prune_source(job.graph, staged, old)
+            gone += prune_source(job.graph, staged, old, [*now[:n], *now[n + 1 :]], job.lease.check)
         job.lease.check()
         sizes = {kind: staged.counts[kind].kept for kind in ("items", "interactions")}
         job.graph.write(_Q.loaded, name=source.name, **sizes)
         remove_others(staged)
         counts[source.name] = dict(gone)
-    return Done(counts, _fingerprints(job), any(counts.values()))
+    return Done(counts, mark, any(counts.values()))
 
 
 def encode(job: Job) -> Done:
@@ -95,7 +98,7 @@ def count(job: Job) -> Done:
 
 def mine(job: Job) -> Done:
     """What words mean: needs, where some were mined before, and classifiers, where the shop has moved."""
-    if not job.changed:
+    if not job.unsettled:
         return Done({})
     shown: dict[str, Any] = {}
     if job.graph.read(_Q.mined)[0]["needs"]:
@@ -112,7 +115,7 @@ def train(job: Job) -> Done:
     why = retrain.reason(job.graph, job.options)
     if why.skip:
         return Done({"trained": False, "reason": why.text, **why.figures})
-    start = ("--from", why.live) if why.warm and why.live else ()
+    start = ("--from", why.live) if why.warm and why.live and _is_here(job, why.live) else ()
     about = job.command("gnn", "train", *start)
     return Done(
         {"trained": True, "reason": why.text, **why.figures, "version": about["version"]}, about["version"]
@@ -124,6 +127,9 @@ def evaluate(job: Job) -> Done:
     version = job.done["train"].watermark
     if version is None or version == retrain.live_version(job.graph):
         return Done({"judged": False})
+    if (live := retrain.live_version(job.graph)) and not _is_here(job, live):
+        end = f"To let {version} answer unjudged: shopgraph gnn write-back {version}"
+        return Done({"judged": False, "publish": False, "reason": f"{_elsewhere(job, live)}. {end}"})
     gate = job.command("gnn", "gate", version)
     shown = {name: gate[name] for name in ("publish", "reason", "live", "users", "overall")}
     if gate["publish"] and gate["live"] is not None:
@@ -151,8 +157,11 @@ def publish(job: Job) -> Done:
 
 def embed(job: Job) -> Done:
     """Vectors of the live model for items that it has none of."""
-    if not retrain.strangers(job.graph):
+    live = retrain.live_version(job.graph)
+    if live is None or not retrain.strangers(job.graph):
         return Done({"items": 0})
+    if not _is_here(job, live):
+        return Done({"items": 0, "reason": _elsewhere(job, live)})
     done = job.command("gnn", "embed-new")
     return Done(
         {name: done[name] for name in ("items", "edges", "without")}, done["version"], bool(done["items"])
@@ -167,7 +176,7 @@ def learn(job: Job) -> Done:
     if compared := job.graph.read(load("models").compared):
         return Done({"learned": False, "reason": f"the experiment {compared[0]['name']} compares two models"})
     if not (job.settings.home / "models" / version / "twin.safetensors").is_file():
-        return Done({"learned": False, "reason": f"model {version} was trained elsewhere"})
+        return Done({"learned": False, "reason": _elsewhere(job, version)})
     try:
         done = job.command("api", "learn")
     except RefreshError as error:  # answers are ranked as before, and the next refresh tries again
@@ -179,7 +188,7 @@ def learn(job: Job) -> Done:
 
 def check(job: Job) -> Done:
     """The graph's invariants, where anything changed."""
-    if not job.changed:
+    if not job.unsettled:
         return Done({"checked": False})
     broken = violations_of(job.graph)
     if broken:
@@ -203,8 +212,12 @@ def _changes(report: Report) -> dict[str, int]:
     }
 
 
-def _fingerprints(job: Job) -> str:
-    return " ".join(staged_now(job, source).fingerprint[:12] for source in job.sources)
+def _is_here(job: Job, version: str) -> bool:
+    return (job.settings.home / "models" / version / "model.json").is_file()
+
+
+def _elsewhere(job: Job, version: str) -> str:
+    return f"model {version} was trained elsewhere: its files are not in {job.settings.home / 'models'}"
 
 
 def _short(encoder: str) -> str:

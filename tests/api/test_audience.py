@@ -1,6 +1,7 @@
 """Audiences: the scores of recommendations turned round, on the made-up shop."""
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import httpx
@@ -17,9 +18,23 @@ from api.ranking import Scorer
 from api.signals import Signals
 from api.weights import DEFAULT
 from kg.driver import Graph
+from kg.queries import load, parse
 from tests.api import shop
 from tests.api.arrays import made_up
 from tests.api.test_recommendations import ask, wait_for
+
+BY_HAND = parse(
+    "by_hand",
+    """
+// name: place
+// An event that has a place among others and no time.
+// params:
+// returns:
+MATCH (u:User {userId: 'zoe'})
+MATCH (i:Item {itemId: 'tea-5'})
+CREATE (u)-[:BOUGHT {position: 1}]->(i)
+""",
+)
 
 
 def find(client: TestClient, **body: Any) -> dict[str, Any]:
@@ -68,6 +83,29 @@ def test_a_text_is_stood_for_by_its_nearest_items() -> None:
     np.testing.assert_allclose(goal.target, snapshot.target[4], atol=1e-6)
     np.testing.assert_allclose(goal.linear, snapshot.linear[:, [4]].toarray()[:, 0], atol=1e-6)
     assert goal_of_text(snapshot, np.zeros(6, dtype=np.float32), 0.06) is None
+
+
+def test_hidden_items_stand_for_nothing() -> None:
+    snapshot = made_up(60, 3)
+    goal = goal_of_text(snapshot, snapshot.text[5], 0.05)
+    assert goal is not None
+    hidden = np.array([i in goal.item_ids[:3] for i in snapshot.ids])
+    without = goal_of_text(
+        replace(snapshot, columns=snapshot.columns._replace(hidden=hidden)), snapshot.text[5], 0.05
+    )
+    assert without is not None
+    assert not set(goal.item_ids[:3]) & set(without.item_ids)
+
+
+def test_all_histories_are_in_the_order_of_one(filled: Graph) -> None:
+    """An event that a file gave in an order without times is older than one with a time."""
+    shop.events(filled, [("zoe", f"tea-{n}", "BOUGHT", 1_700_000_000 + n) for n in range(3)])
+    filled.write(BY_HAND["place"])
+    queries = load("api")
+    (one,) = filled.read(queries.history, user_id="zoe", most=9)
+    every = {row["user_id"]: row["events"] for row in filled.read(queries.histories, most=9)}
+    assert every["zoe"] == one["events"]
+    assert one["events"][-1] == ["tea-5", "BOUGHT"]
 
 
 def test_an_item_without_a_learned_vector_is_stood_for_by_those_that_read_alike() -> None:

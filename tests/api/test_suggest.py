@@ -136,3 +136,17 @@ def test_bad_parameters_are_problems(client: TestClient, params: dict[str, str])
     refused = client.get("/v1/suggest", params=params)
 
     assert (refused.status_code, refused.headers["content-type"]) == (422, "application/problem+json")
+
+
+def test_a_deleted_item_is_no_longer_suggested(client: TestClient) -> None:
+    """Also where nothing else is written afterwards."""
+    _, names, what = shop.GOODS["tea"]
+    title = f"{names[3]} {what}"
+
+    def suggested() -> list[str]:
+        found = client.get("/v1/suggest", params={"q": title, "limit": 10}).json()["suggestions"]
+        return [s["text"] for s in found]
+
+    assert title in suggested()
+    assert client.delete("/v1/items/tea-3").status_code == 200
+    wait_for(lambda: title not in suggested(), seconds=5)

@@ -187,7 +187,8 @@ def missing(saved: SavedModel) -> SavedModel:
 
 
 def foreign(saved: SavedModel) -> SavedModel:
-    return saved._replace(about=saved.about._replace(item_ids=["other", *IDS[1:]]))
+    others = [f"other{n}" for n in range(10)]
+    return saved._replace(about=saved.about._replace(item_ids=[*others, *IDS[10:]]))
 
 
 @pytest.mark.parametrize(
@@ -198,7 +199,7 @@ def foreign(saved: SavedModel) -> SavedModel:
         (short, r"context is \(30, 8\) and target \(30, 5\) for 30 items"),
         (missing, "has no target vectors"),
         (endless, "a linear weight is not finite"),
-        (foreign, "1 items that the graph has not, for example 'other'"),
+        (foreign, "the graph has 10 not, for example 'other0'"),
     ],
 )
 def test_bad_vectors_are_refused_and_nothing_is_written(
@@ -209,6 +210,13 @@ def test_bad_vectors_are_refused_and_nothing_is_written(
         write_back(shop, spoil(model("v2")))
     assert shop.read(Q["live"]) == [{"version": "v1"}]
     assert shop.read(Q["slots"])[0]["target_green"] == 0
+
+
+def test_items_that_were_deleted_since_the_training_are_left_out(shop: Graph) -> None:
+    saved = model("v1")
+    done = write_back(shop, saved._replace(about=saved.about._replace(item_ids=["deleted", *IDS[1:]])))
+    assert (done.items, done.without) == (len(IDS) - 1, 1)
+    assert shop.read(Q["live"]) == [{"version": "v1"}]
 
 
 def test_an_experiment_of_two_models_keeps_its_slots(shop: Graph) -> None:

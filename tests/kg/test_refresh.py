@@ -12,8 +12,9 @@ from unittest.mock import ANY
 
 import pytest
 
-from kg.build import build_edges
+from kg.build import DEFAULTS, build_edges
 from kg.checksum import measure
+from kg.counts import settled
 from kg.driver import Graph
 from kg.encode import encode_items
 from kg.errors import RefreshError, ShrinkError
@@ -22,11 +23,13 @@ from kg.events import store as tell
 from kg.ingest import ingest
 from kg.intents import mine_intents
 from kg.queries import parse
+from kg.refresh import stages
+from kg.refresh.child import shopgraph
 from kg.refresh.history import jobs, last
-from kg.refresh.job import Options
+from kg.refresh.job import Job, Options
 from kg.refresh.lease import Lease, holder
 from kg.refresh.run import Outcome, refresh
-from kg.refresh.source import remember
+from kg.refresh.source import remember, remembered
 from kg.schema import make_keys
 from kg.settings import Settings
 from tests.conftest import PROJECT, empty
@@ -42,6 +45,13 @@ Q = parse(
 // returns: user, type, item, count
 MATCH (u:User)-[r:VIEWED|BOUGHT]->(i:Item)
 RETURN u.userId AS user, type(r) AS type, i.itemId AS item, r.count AS count
+
+// name: take
+// Give the lease to another holder.
+// params:
+// returns:
+MATCH (l:Lease {name: 'refresh'})
+SET l.token = l.token + 1
 
 // name: items
 // Items.
@@ -216,6 +226,58 @@ def test_a_shop_that_came_without_a_source_is_refreshed(graph: Graph, home: Path
     assert done.stages["count"]["BOUGHT_WITH"]["written"] > 0
     assert done.stages["check"]["checked"]
     assert not run(graph, home).changed
+
+
+@pytest.mark.usefixtures("loaded")
+def test_a_run_that_failed_late_does_not_keep_what_is_told_live_from_being_counted(
+    graph: Graph, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object) -> None:
+        raise RefreshError("nothing trains today")
+
+    event = Event("e1", "purchase", "u1", "p1", datetime(2026, 1, 2, tzinfo=UTC))
+    graph.transact("event", lambda tx: tell(tx, [event]))
+    monkeypatch.setattr(stages.retrain, "reason", broken)
+    with pytest.raises(RefreshError, match="nothing trains"):
+        run(graph, home)
+    graph.transact("event", lambda tx: tell(tx, [event._replace(event_id="e2", item_id="p2")]))
+    with pytest.raises(RefreshError, match="nothing trains"):
+        run(graph, home)
+    assert settled(graph, home, DEFAULTS)
+    monkeypatch.undo()
+    done = run(graph, home)
+    assert done.resumed
+    assert "ingest" not in done.stages
+    assert done.stages["check"]["checked"]
+
+
+@pytest.mark.usefixtures("shop")
+def test_what_a_run_until_a_stage_changed_is_checked_by_the_next(graph: Graph, home: Path) -> None:
+    run(graph, home, Options(until="count", retrain=False))
+    whole = run(graph, home)
+    assert not whole.changed
+    assert whole.stages["check"]["checked"]
+    assert not run(graph, home).stages["check"]["checked"]
+    assert run(graph, home, Options(full=True, retrain=False)).stages["check"]["checked"]
+
+
+def test_a_command_that_fails_says_why_in_the_refresh(graph: Graph, home: Path) -> None:
+    with (
+        Lease(graph, "a run") as lease,
+        pytest.raises(RefreshError, match="shopgraph gnn gate nope ended with 1: No model 'nope' in"),
+    ):
+        shopgraph(graph, settings(graph, home), lease, "gnn", "gate", "nope")
+
+
+@pytest.mark.usefixtures("shop")
+def test_without_the_lease_no_batch_is_written(graph: Graph, home: Path) -> None:
+    before = measure(graph)
+    with Lease(graph, "a run") as lease:
+        job = Job(graph, settings(graph, home), NO_TRAINING, "r", lease, remembered(graph))
+        graph.write(Q["take"])
+        with pytest.raises(RefreshError, match="has expired and another refresh has taken it"):
+            stages.ingest(job)
+    assert measure(graph) == before
 
 
 @pytest.mark.usefixtures("shop")

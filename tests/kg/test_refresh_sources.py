@@ -3,16 +3,21 @@
 import shutil
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from kg.checksum import measure
 from kg.driver import Graph
+from kg.errors import ShrinkError
 from kg.events import Event
 from kg.events import store as tell
 from kg.ingest import check_only, ingest
+from kg.items import ItemWrite, store
+from kg.queries import parse
+from kg.refresh import stages
 from kg.refresh.job import Options
-from kg.refresh.source import remember
+from kg.refresh.source import load_changes, remember
 from kg.schema import make_keys
 from tests.kg.made_up import PRODUCTS, SALES, read_csv, write_csv, write_shop
 from tests.kg.test_refresh import Q, run
@@ -89,3 +94,94 @@ def test_a_source_that_has_moved_is_pruned_of_what_it_lost(graph: Graph, shop: P
     remember(graph, moved, None)
     assert run(graph, tmp_path / "home", LOADED).stages["prune"]["madeup"]["items"] == 1
     assert "p7" not in items(graph)
+
+
+def test_files_that_change_while_they_are_loaded_prune_nothing_more(
+    graph: Graph, shop: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is pruned is told by what was checked and loaded, not by a file that is being written."""
+    remember(graph, shop, None)
+    run(graph, tmp_path / "home", LOADED)
+    lose_item(shop)
+
+    def torn(*args: Any, **options: Any) -> Any:
+        report = load_changes(*args, **options)
+        write_csv(shop / "sales.csv", SALES, [])
+        return report
+
+    monkeypatch.setattr(stages, "load_changes", torn)
+    assert run(graph, tmp_path / "home", LOADED).stages["prune"]["madeup"]["items"] == 1
+    assert len(graph.read(Q["edges"])) > 50
+    monkeypatch.undo()
+    with pytest.raises(ShrinkError, match="madeup has 0 interactions"):
+        run(graph, tmp_path / "home", LOADED)
+
+
+def test_what_a_bad_row_names_is_not_pruned(graph: Graph, shop: Path, tmp_path: Path) -> None:
+    remember(graph, shop, None)
+    run(graph, tmp_path / "home", LOADED)
+    before = measure(graph)
+    products, sales = read_csv(shop / "products.csv"), read_csv(shop / "sales.csv")
+    write_csv(
+        shop / "products.csv", PRODUCTS, [[*r[:3], "?", *r[4:]] if r[0] == "p3" else r for r in products]
+    )
+    write_csv(shop / "sales.csv", SALES, [[*sales[0][:3], "one day", *sales[0][4:]], *sales[1:]])
+    done = run(graph, tmp_path / "home", LOADED.model_copy(update={"max_rejects": 0.2}))
+    assert done.stages["prune"]["madeup"] == {}
+    assert measure(graph) == before
+
+
+def test_the_first_refresh_after_an_ingest_knows_what_the_source_had(
+    graph: Graph, shop: Path, tmp_path: Path
+) -> None:
+    ingest(graph, shop, tmp_path / "home")
+    before = measure(graph)
+    remember(graph, shop, None)
+    write_csv(shop / "together.csv", ["how", "one", "other"], read_csv(shop / "together.csv")[:2])
+    with pytest.raises(ShrinkError, match=r"madeup has 2 relations, it had \d+.*--allow-shrink"):
+        run(graph, tmp_path / "home", LOADED)
+    assert measure(graph) == before
+    run(graph, tmp_path / "home", LOADED.model_copy(update={"allow_shrink": True}))
+
+
+def test_what_another_source_has_too_stays(graph: Graph, shop: Path, tmp_path: Path) -> None:
+    other = shop.with_name("other")
+    shutil.copytree(shop, other)
+    manifest = other / "shop.toml"
+    manifest.write_text(manifest.read_text().replace("madeup", "second"))
+    for folder in (shop, other):
+        remember(graph, folder, None)
+    run(graph, tmp_path / "home", LOADED)
+    edges = graph.read(Q["edges"])
+    lose_item(shop)
+    assert run(graph, tmp_path / "home", LOADED).stages["prune"]["madeup"] == {}
+    assert "p7" in items(graph)
+    assert len(graph.read(Q["edges"])) == len(edges)
+    lose_item(other)
+    assert run(graph, tmp_path / "home", LOADED).stages["prune"]["second"]["items"] == 1
+
+
+def test_an_item_that_was_hidden_comes_back_hidden(graph: Graph, shop: Path, tmp_path: Path) -> None:
+    remember(graph, shop, None)
+    run(graph, tmp_path / "home", LOADED)
+    hide = [ItemWrite({"item_id": "p7"}, whole=False, hidden=True)]
+    graph.transact("hide", lambda tx: store(tx, hide))
+    copy = shop.with_name("copy")
+    shutil.copytree(shop, copy)
+    lose_item(shop)
+    run(graph, tmp_path / "home", LOADED)
+    assert "p7" not in items(graph)
+    shutil.copytree(copy, shop, dirs_exist_ok=True)
+    run(graph, tmp_path / "home", LOADED)
+    shown = parse(
+        "hidden",
+        """
+// name: hidden
+// Hidden items.
+// params:
+// returns: id
+MATCH (i:Item {hidden: true})
+RETURN i.itemId AS id
+""",
+    )
+    assert [row["id"] for row in graph.read(shown["hidden"])] == ["p7"]

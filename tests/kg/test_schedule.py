@@ -56,6 +56,11 @@ def test_a_line_that_is_none_is_refused_in_words(cron: str) -> None:
         schedule.trigger(cron)
 
 
+def test_a_line_that_never_comes_is_refused() -> None:
+    with pytest.raises(SettingsError, match=r"'0 3 31 2 \*' never comes"):
+        schedule.every("0 3 31 2 *", [])
+
+
 def test_what_a_refresh_can_be_told_is_handed_to_each(monkeypatch: pytest.MonkeyPatch) -> None:
     ran: list[list[str]] = []
     monkeypatch.setattr(schedule, "_run", ran.append)
