@@ -5,7 +5,8 @@ from datetime import UTC, datetime
 from typing import NamedTuple
 
 from api.columns import Bools
-from api.conditions import AttributeValue
+from api.conditions import AttributeValue, Filters
+from api.filters import allowed
 from api.rules import reached
 from api.scenario_schemas import NamedRule, Target
 from api.snapshot import Snapshot
@@ -24,9 +25,9 @@ class Conflict(NamedTuple):
 def conflicts(rules: Sequence[NamedRule], snapshot: Snapshot) -> Iterator[Conflict]:
     """Every pair of rules that contradict each other at some moment.
 
-    Fatal are two pins on one position, a pin or a boost of which something named is hidden altogether, and a
-    boost and a bury of the same thing. Told is a boost that loses some of its items to a rule that hides;
-    so is one of what is on sale today, as other items will be tomorrow.
+    Fatal are two pins on one position or of one single item, a pin or a boost of which something named is
+    hidden altogether, and a boost and a bury of the same thing. Told is a boost that loses some of its items
+    to a rule that hides; so is one of what is on sale today, as other items will be tomorrow.
     """
     for n, one in enumerate(rules):
         for other in rules[n + 1 :]:
@@ -45,6 +46,8 @@ def _between(one: NamedRule, other: NamedRule, snapshot: Snapshot) -> Iterator[C
     both = f"The rules {one.rule_id!r} and {other.rule_id!r}"
     if effects == {"pin"} and one.position == other.position:
         yield Conflict(ids, f"{both} pin to the same position {one.position}.", fatal=True)
+    elif effects == {"pin"} and (item := _one_item(one.applies_to)) and item == _one_item(other.applies_to):
+        yield Conflict(ids, f"{both} pin the same item {item!r} to two positions.", fatal=True)
     if effects == {"boost", "bury"}:
         yield from (
             Conflict(ids, f"{both} boost and bury the same {thing}.", fatal=True)
@@ -69,6 +72,23 @@ def _hidden(hides: NamedRule, shows: NamedRule, snapshot: Snapshot) -> Iterator[
             yield Conflict(ids, f"The rule {hides.rule_id!r} hides {shown}", fatal=True)
         elif lost.any():
             yield Conflict(ids, f"The rule {hides.rule_id!r} hides some of {shown}", fatal=False)
+
+
+def left_out(rules: Sequence[NamedRule], filters: Filters, snapshot: Snapshot) -> Iterator[str]:
+    """What rules pin or boost and the scenario's own filters leave out, in words."""
+    shown = allowed(snapshot, filters, {}).mask
+    for rule in rules:
+        if rule.effect in ("pin", "boost"):
+            for thing, single in _singles(rule.applies_to):
+                found = _items(single, snapshot)
+                if found.any() and not (found & shown).any():
+                    does = f"that the rule {rule.rule_id!r} {rule.effect}s"
+                    yield f"The scenario's filters leave out the {thing} {does}."
+
+
+def _one_item(target: Target) -> str | None:
+    """The item that a target means where it means nothing else."""
+    return target.item_ids[0] if len(list(_singles(target))) == len(target.item_ids) == 1 else None
 
 
 def _items(target: Target, snapshot: Snapshot) -> Bools:

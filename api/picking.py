@@ -150,7 +150,9 @@ def in_order(work: Work, mask: Bools, wanted: int) -> Iterator[Numbers]:
         batches = scorer.ranked(part, pool)
         best, scores = next(batches)
         top, rest = best[:pool], best[pool:]
-        yield diversified(top, scores[:pool], snapshot.target[top], request.diversity)
+        learned = snapshot.target[top].any(axis=1).all()  # else texts tell what is alike
+        vectors = snapshot.target[top] if learned else snapshot.text[top]
+        yield diversified(top, scores[:pool], vectors, request.diversity)
         yield rest
         yield from (items for items, _ in batches)
 
@@ -160,6 +162,14 @@ def with_edges(work: Work, mask: Bools) -> Bools:
     if not work.plan.kind.only_edges:
         return mask.copy()
     return mask & np.isin(np.arange(len(mask)), [e.number for e in work.plan.signals.edges])
+
+
+def reaches_some(work: Work) -> bool:
+    """Whether any item may be returned, where the kind asks for an edge to it."""
+    if not work.plan.kind.only_edges:
+        return True
+    verdict = allowed(work.snapshot, work.request.filters, excluded(work), work.placement.conditions)
+    return bool(with_edges(work, verdict.mask).any())
 
 
 def excluded(work: Work) -> dict[str, Collection[str]]:

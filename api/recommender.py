@@ -13,7 +13,7 @@ from api.explain import causes, paths_of, reasons_of, source_of, told
 from api.filters import LiveItem
 from api.gather import gather
 from api.paging import shown_by, token_of
-from api.picking import Picked, Work, pick
+from api.picking import Picked, Work, pick, reaches_some
 from api.plan import plan_for
 from api.ranking import Scorer
 from api.reads import Reads
@@ -94,7 +94,9 @@ async def give(
             *work.gathered.notes,
             *picked.notes,
         ],
-        next_page_token=token_of([*work.shown, *taken, *(i.item_id for i in items)]) if picked.more else None,
+        next_page_token=token_of([*work.shown, *(i.item_id for i in items)], work.taken)
+        if picked.more
+        else None,
         took_ms=round(1000 * (time.perf_counter() - started), 2),
     )
     return Given(response, work.request.kind, shopper_of(request.user_id, request.session_id))
@@ -108,7 +110,7 @@ async def prepare(
     taken: Collection[str] = (),
 ) -> Work:
     """Find the placement, understand the words, look up what the graph knows, choose the weights."""
-    shown = shown_by(request.page_token)
+    page = shown_by(request.page_token)
     part = serving.part_of(request.scenario, request.user_id, request.session_id)
     serving = serving.taking(part)
     snapshot = serving.snapshot
@@ -123,7 +125,7 @@ async def prepare(
     added = boosts(snapshot.table, placement.rules, snapshot.categories)
     gathered = gathered._replace(signals=gathered.signals._replace(boosts=added))
     plan = plan_for(asked, gathered, snapshot, weights)
-    return Work(
+    work = Work(
         asked,
         snapshot,
         reads,
@@ -131,13 +133,25 @@ async def prepare(
         gathered,
         plan,
         Scorer(snapshot, plan.signals, plan.kind, weights),
-        shown,
-        taken,
+        page.shown,
+        [*page.elsewhere, *taken],
         understood,
         placement,
         part,
         learned.learned_at if learned else None,
     )
+    return work if reaches_some(work) else _without_edges(work)
+
+
+def _without_edges(work: Work) -> Work:
+    """With what stands in for a kind none of whose edges leads to an item that may be returned."""
+    gathered = work.gathered._replace(signals=work.gathered.signals._replace(edges=()))
+    plan = plan_for(work.request, gathered, work.snapshot, work.weights)
+    reason = f"No {work.request.kind.upper()} edge of the items named leads to an item that may be returned."
+    if plan.fallback is not None:
+        plan = plan._replace(fallback=plan.fallback.model_copy(update={"reason": reason}))
+    scorer = Scorer(work.snapshot, plan.signals, plan.kind, work.weights)
+    return work._replace(gathered=gathered, plan=plan, scorer=scorer)
 
 
 def _at_hand(understood: Understood, snapshot: Snapshot) -> Understood:

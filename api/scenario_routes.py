@@ -6,7 +6,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Path
 
 from api.answers import Problem
-from api.conflicts import conflicts
+from api.conflicts import conflicts, left_out
 from api.routes import KeeperOf, guarded
 from api.scenario_schemas import Name, NamedScenario, Rule, Scenario, ScenarioGone, ScenarioList
 from api.scenario_store import drop, drop_rule, found, save, save_rule
@@ -75,7 +75,9 @@ async def delete_rule(
 
 def _told(scenario: NamedScenario, keeper: Keeper) -> NamedScenario:
     """With what is odd about its rules: they may have been changed in the graph itself, unchecked."""
-    odd = [conflict.text for conflict in conflicts(scenario.rules or (), keeper.serving.snapshot)]
+    rules, snapshot = scenario.rules or (), keeper.serving.snapshot
+    odd = [conflict.text for conflict in conflicts(rules, snapshot)]
+    odd += left_out(rules, scenario.filters, snapshot)
     return scenario.model_copy(update={"notes": [*scenario.notes, *odd]})
 
 

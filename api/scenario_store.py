@@ -7,7 +7,8 @@ from typing import Any
 import neo4j
 
 from api.columns import value_key
-from api.conflicts import conflicts
+from api.conditions import Filters
+from api.conflicts import conflicts, left_out
 from api.problems import ApiError, bad_field
 from api.scenario_schemas import NamedRule, NamedScenario, Rule, Scenario, Target
 from api.scenarios import Scenarios, scenarios_from
@@ -29,7 +30,7 @@ def save(tx: neo4j.ManagedTransaction, name: str, scenario: Scenario, snapshot: 
         rules = list(before.rules or ()) if before else []
     else:
         rules = [_known(tx, rule, snapshot) for rule in rules]
-    notes = _checked(rules, snapshot)
+    notes = _checked(rules, scenario.filters, snapshot)
     properties = {
         "kind": scenario.kind,
         "weights": _json(scenario.weights.model_dump(exclude_none=True)),
@@ -57,7 +58,7 @@ def save_rule(
     told = NamedRule.model_validate({"rule_id": rule_id, **rule.model_dump(by_alias=True)})
     named = _known(tx, told, snapshot)
     rules = [*(r for r in before.rules or () if r.rule_id != rule_id), named]
-    notes = _checked(rules, snapshot)
+    notes = _checked(rules, before.filters, snapshot)
     _write(tx, name, named)
     return before.model_copy(update={"rules": rules, "notes": notes})
 
@@ -142,8 +143,8 @@ def _has(snapshot: Snapshot, name: str, value: Any) -> bool:
     return value_key(value) in snapshot.columns.attributes.get(name.casefold(), {})
 
 
-def _checked(rules: list[NamedRule], snapshot: Snapshot) -> list[str]:
-    """What is to be told of the rules.
+def _checked(rules: list[NamedRule], filters: Filters, snapshot: Snapshot) -> list[str]:
+    """What is to be told of the rules beside the scenario's filters.
 
     Raises:
         ApiError: 409, two of them contradict each other.
@@ -152,7 +153,7 @@ def _checked(rules: list[NamedRule], snapshot: Snapshot) -> list[str]:
     fatal = [conflict.text for conflict in odd if conflict.fatal]
     if fatal:
         raise ApiError(409, "rule-conflict", f"{' '.join(fatal)} Nothing was saved.")
-    return [conflict.text for conflict in odd]
+    return [*(conflict.text for conflict in odd), *left_out(rules, filters, snapshot)]
 
 
 def _write(tx: neo4j.ManagedTransaction, scenario: str, rule: NamedRule) -> None:

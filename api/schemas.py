@@ -1,10 +1,10 @@
 """What goes in over HTTP; the same models serve the command line."""
 
-from typing import Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import AwareDatetime, Field, SkipValidation
+from pydantic import AwareDatetime, Field, SkipValidation, StringConstraints
 
-from api.conditions import Filters, Id, PriceRange, Strict
+from api.conditions import AttributeValue, Filters, Id, PriceRange, Strict
 
 LONGEST_TOKEN = 100_000  # characters; about 8,000 items with ids of ten characters
 Kind = Literal[
@@ -167,6 +167,22 @@ class Options(Strict):
     price_lte: float | None = Field(
         None, ge=0, allow_inf_nan=False, description="Highest price.", examples=[20]
     )
+    attribute: list[Annotated[str, StringConstraints(pattern="^[^:]+:.")]] = Field(
+        default_factory=list,
+        max_length=100,
+        description="A value that an attribute is to have, as name:value; may be repeated: any of the values "
+        "of a name, all of the names.",
+        examples=[["color:red"]],
+    )
+    exclude_item_ids: list[Id] = Field(
+        default_factory=list,
+        max_length=1000,
+        description="An item to leave out; may be repeated.",
+        examples=[["B004756YJA"]],
+    )
+    diversity: float | None = Field(
+        None, ge=0, le=1, description="How much alike items are kept apart.", examples=[0.2]
+    )
     in_stock: bool | None = Field(None, description="Only items in stock, or out of stock.", examples=[True])
     on_sale: bool | None = Field(None, description="Only items on sale, or only others.", examples=[True])
     released_after: AwareDatetime | None = Field(
@@ -187,9 +203,13 @@ class Options(Strict):
     def request(self, kind: Kind | None, user_id: str | None, item_ids: list[str]) -> RecommendationRequest:
         """The same as the body of a POST; without a kind, the scenario's or the default counts."""
         bounded = self.price_gte is not None or self.price_lte is not None
-        named = {} if kind is None else {"kind": kind}
+        named: dict[str, Any] = {"kind": kind, "diversity": self.diversity}
+        attributes: dict[str, list[AttributeValue]] = {}
+        for pair in self.attribute:
+            name, _, value = pair.partition(":")
+            attributes.setdefault(name, []).append(value)
         return RecommendationRequest(
-            **named,
+            **{name: value for name, value in named.items() if value is not None},
             user_id=user_id,
             session_id=self.session_id,
             session_items=self.session,
@@ -201,6 +221,8 @@ class Options(Strict):
             filters=Filters(
                 category=self.category,
                 brand=self.brand,
+                attributes=attributes,
+                exclude_item_ids=self.exclude_item_ids,
                 price=PriceRange(gte=self.price_gte, lte=self.price_lte) if bounded else None,
                 in_stock=self.in_stock,
                 on_sale=self.on_sale,

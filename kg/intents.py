@@ -89,10 +89,12 @@ def mine_with(
     make_keys(graph)
     before = _before(graph, restore=restore)
     least, alike = least or before.least, alike or before.alike
-    said = list(said_and_chosen(graph))
-    source: Source = "searches" if said else "phrases"
-    told = said or list(phrases_of(_titled(graph)))
+    source: Source = "searches"
+    told = list(said_and_chosen(graph))
     needs = needs_from(told, encode, leading=before.leading, gone=before.gone, least=least, alike=alike)
+    if not needs and not before.gone:  # nobody searched yet, or no two for the same
+        source, told = "phrases", list(phrases_of(_titled(graph)))
+        needs = needs_from(told, encode, leading=before.leading, gone=before.gone, least=least, alike=alike)
     found = {need.intent_id: _row(need) for need in needs}
     changed = [row for intent_id, row in found.items() if _differs(before.by_id.get(intent_id), row, model)]
     dropped = [i for i, row in before.by_id.items() if i not in found and not _by_hand(row)]

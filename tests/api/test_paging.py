@@ -30,8 +30,9 @@ UNREADABLE = [
 def test_a_token_keeps_ids_of_any_kind() -> None:
     shown = ["B004", "", "日本", 'a"b', "\n", "\ud800"]
 
-    assert shown_by(token_of(shown)) == shown
-    assert shown_by(None) == []
+    assert shown_by(token_of(shown, ["elsewhere"])) == (shown, ["elsewhere"])
+    assert shown_by(token_of(shown)) == (shown, [])
+    assert shown_by(None) == ([], [])
 
 
 @pytest.mark.parametrize("token", UNREADABLE)

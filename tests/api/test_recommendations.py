@@ -122,6 +122,20 @@ def test_an_item_out_of_stock_gets_substitutes_in_stock(client: TestClient, fill
     assert "tools-4" in ids(asked("tea-4", in_stock=False))
 
 
+def test_where_no_edge_leads_to_what_may_be_returned_something_else_stands_in(
+    client: TestClient, filled: Graph
+) -> None:
+    shop.edge(filled, "tea-0", "tea-1", "SUBSTITUTES", 0.9, 3)
+    answer = ask(
+        client, kind="substitutes", item_ids=["tea-0"], limit=3, filters={"exclude_item_ids": ["tea-1"]}
+    )
+    assert len(answer["items"]) == 3
+    assert answer["fallback_used"] == {
+        "to": "similar",
+        "reason": "No SUBSTITUTES edge of the items named leads to an item that may be returned.",
+    }
+
+
 def test_unknown_user_falls_back_to_what_is_popular_and_says_so(client: TestClient) -> None:
     answer = ask(client, user_id="nobody", limit=4)
 

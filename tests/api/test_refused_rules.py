@@ -43,6 +43,11 @@ from tests.api.test_scenarios import day, put, refused, rule
             "The rules 'a' and 'b' boost and bury the same brand 'Acme'.",
         ),
         (
+            rule("a", "pin", {"item_ids": ["tea-1"]}, position=1),
+            rule("b", "pin", {"item_ids": ["tea-1"]}, position=3),
+            "The rules 'a' and 'b' pin the same item 'tea-1' to two positions.",
+        ),
+        (
             rule("a", "boost", {"on_sale": True}, factor=2),
             rule("b", "hide", {"on_sale": True, "item_ids": ["tea-1"]}),
             "The rule 'b' hides the sale that the rule 'a' boosts.",
@@ -116,3 +121,17 @@ def test_rules_that_say_nothing_are_refused(client: TestClient, bad: dict[str, A
     assert found["status"] == 422
     assert said in found["detail"]
     assert said in refused(client, bad, bad)["detail"]
+
+
+def test_what_the_scenarios_own_filters_leave_out_is_told(client: TestClient) -> None:
+    rules = [
+        rule("one", "pin", {"item_ids": ["tea-0", "tea-1"]}, position=1),
+        rule("two", "boost", {"brand": ["Borealis"]}, factor=2),
+        rule("three", "boost", {"category": ["Tea"]}, factor=2),
+    ]
+    saved = put(client, rules=rules, filters={"brand": ["Acme"]})
+    expected = [
+        "The scenario's filters leave out the item 'tea-1' that the rule 'one' pins.",
+        "The scenario's filters leave out the brand 'Borealis' that the rule 'two' boosts.",
+    ]
+    assert saved["notes"] == client.get("/v1/scenarios/home").json()["notes"] == expected

@@ -270,6 +270,17 @@ def test_pins_hold_with_diversity_in_a_batch_and_for_what_was_seen(client: TestC
     assert (ids(one)[1], "tea-0" in ids(two)) == ("tea-0", False)
 
 
+def test_pins_keep_their_places_on_the_pages_after_a_batch(client: TestClient) -> None:
+    """Places are counted over the pages of one list; what other lists show takes none of them."""
+    put(client, rules=[rule("late", "pin", {"item_ids": ["coffee-5"]}, position=5)])
+    body = {"scenario": "home", "query": "tea", "limit": 3}
+    *_, second = client.post(
+        "/v1/recommendations:batch", json={"requests": [{"limit": 3}, {"limit": 3}, body]}
+    ).json()["answers"]
+    after = ask(client, **body, page_token=second["next_page_token"])
+    assert [i["pinned_by"] for i in after["items"]] == [None, "late", None]
+
+
 def test_rules_hold_within_their_window_alone(client: TestClient) -> None:
     hide = {"category": ["Tea"]}
     put(

@@ -51,6 +51,12 @@ def test_facets_count_the_results(client: TestClient, filled: Graph) -> None:
     (value,) = (v for v in facets["attributes"]["Pack"] if v["count"] == 5)
     found = recommend(client, filters={"attributes": {"Pack": [value["value"]]}}, limit=18)
     assert len(found["items"]) == 5
+    narrowed = search(client, query="tea", limit=18, attribute=[f"Pack:{value['value']}", "organic:true"])
+    assert narrowed["facets"]["counted"] == len(narrowed["items"]) == 3
+    one = narrowed["items"][0]["item_id"]
+    without = search(client, query="tea", limit=18, attribute="organic:true", exclude_item_ids=one)
+    assert one not in [item["item_id"] for item in without["items"]]
+    assert client.get("/v1/search", params={"query": "tea", "attribute": "Pack"}).status_code == 422
 
 
 def test_values_count_once_a_result_and_in_any_case() -> None:

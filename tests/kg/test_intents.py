@@ -221,6 +221,11 @@ def test_without_searches_specific_phrases_stand_in(shop: Graph) -> None:
     assert not {"plain thing", "all", "lamp for", "lamp for camping"} & set(found)
     assert mine(shop).written == 0
 
+    # one shopper's search alone is no need, and takes none away
+    tell(shop, ("ann", 1, "search", "something nice"), ("ann", 2, "purchase", "gas-0"))
+    assert mine(shop).source == "phrases"
+    assert set(needs(shop)) == set(found)
+
 
 def test_phrases_are_those_of_close_items() -> None:
     def item(n: int, title: str, axis: int) -> Titled:
