@@ -8,6 +8,7 @@ import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -17,6 +18,7 @@ from api.reads import Reads
 from api.recommender import recommend
 from api.schemas import Kind, RecommendationRequest
 from api.served import Serving, load_serving
+from api.sources import Timeouts
 from kg.console import Advance, progress
 from kg.driver import Graph, connect
 from kg.errors import SettingsError
@@ -26,6 +28,7 @@ from kg.settings import Settings
 _Q = load("api")
 _AT_ONCE = 16  # users asked about at a time
 _GROUP = 5_000  # users in a row group, which is what memory holds
+_PATIENT = Timeouts(*[60.0] * len(Timeouts._fields))  # nobody waits: what is late is to be waited for
 _COLUMNS = pa.schema(
     {
         "user_id": pa.string(),
@@ -53,12 +56,10 @@ def export(settings: Settings, file: Path, kind: Kind | None, limit: int, scenar
     try:
         with connect(settings) as graph:
             users = [row["user_id"] for row in graph.stream(_Q.users)]
-            serving = load_serving(graph, settings)
-            asked = RecommendationRequest(limit=limit, scenario=scenario, explain="none", fields=[])
-            named = serving.scenarios.at(scenario).completed(asked)
-            if kind is not None:
-                named = named.model_copy(update={"kind": kind})
-            asyncio.run(_write(part, graph, serving, users, named))
+            serving = load_serving(graph, settings)._replace(timeouts=_PATIENT)
+            named: dict[str, Any] = {} if kind is None else {"kind": kind}
+            asked = RecommendationRequest(limit=limit, scenario=scenario, explain="none", fields=[], **named)
+            asyncio.run(_write(part, graph, serving, users, asked))
         part.replace(file)
     except OSError as error:
         raise SettingsError(f"--out {str(file)!r} cannot be written: {error.strerror or error}.") from error
@@ -75,7 +76,7 @@ async def _write(
     about = {
         "model_version": version.model,
         "graph_version": version.graph,
-        "kind": asked.kind,
+        "kind": serving.scenarios.at(asked.scenario).completed(asked).kind,
         "limit": str(asked.limit),
         **({"scenario": asked.scenario} if asked.scenario else {}),
     }

@@ -3,7 +3,7 @@
 from typing import NamedTuple
 
 from api.encoder import QueryEncoder
-from api.experiments import Experiments, Part
+from api.experiments import Experiments, Part, running
 from api.learned import Learned, read_learned
 from api.loading import load_snapshot
 from api.needs import Needs, read_needs
@@ -14,7 +14,10 @@ from api.sources import Timeouts, timeouts_of
 from kg.driver import Graph
 from kg.errors import EncoderError
 from kg.onnx_export import encoder_folder
+from kg.queries import load
 from kg.settings import Settings
+
+_EXPERIMENTS = load("experiments")
 
 
 class Serving(NamedTuple):
@@ -42,7 +45,7 @@ class Serving(NamedTuple):
 
 
 def load_serving(graph: Graph, settings: Settings) -> Serving:
-    """Snapshot and encoder, once.
+    """Snapshot, encoder and what people set, once; of experiments those of scenarios, as one model is read.
 
     Raises:
         ModelError: the live model's vectors are broken, or there are no items.
@@ -53,6 +56,7 @@ def load_serving(graph: Graph, settings: Settings) -> Serving:
         needs=read_needs(graph, serving.snapshot.text_model),
         timeouts=timeouts_of(settings),
         learned=read_learned(graph),
+        experiments=running([e for e in graph.read(_EXPERIMENTS.every) if e["compares"] == "scenario"]),
     )
 
 

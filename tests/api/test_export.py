@@ -1,6 +1,7 @@
 """The export agrees with what the API answers, and is never half written."""
 
 from pathlib import Path
+from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
@@ -15,6 +16,12 @@ from kg.settings import Settings
 from tests.api import shop
 from tests.api.test_cli import environment, shopgraph  # noqa: F401 - a fixture
 from tests.api.test_recommendations import ask
+
+
+def whole(client: TestClient, **body: Any) -> dict[str, Any]:
+    """An answer from which nothing is left out: on a busy machine a source may be late, which an export awaits."""
+    answers = (ask(client, **body) for _ in range(10))
+    return next(answer for answer in answers if not answer["sources_left_out"])
 
 
 def test_every_user_gets_what_the_api_answers(
@@ -32,7 +39,7 @@ def test_every_user_gets_what_the_api_answers(
     users = [f"user-{n}" for n in range(20)] + ["ann", "new"]
     assert {row["user_id"] for row in found} == set(users)
     for user in users:
-        answer = ask(client, user_id=user, limit=3)
+        answer = whole(client, user_id=user, limit=3)
         assert [
             (row["rank"], row["item_id"], row["score"], row["source"])
             for row in found

@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
@@ -13,9 +14,11 @@ from api.problems import ApiError
 from api.scenario_cli import app
 from kg.driver import Graph
 from kg.errors import SettingsError
+from kg.queries import load
 from kg.settings import Settings
 from tests.api.test_cli import environment, shopgraph  # noqa: F401 - a fixture
-from tests.api.test_recommendations import TEA, ask, ids
+from tests.api.test_export import whole
+from tests.api.test_recommendations import TEA, ask, ids, wait_for
 from tests.api.test_scenarios import put, rule
 
 RULES = [
@@ -91,3 +94,24 @@ def test_rules_hold_in_recommend_and_in_an_export(
     rows = [row for row in table.to_pylist() if row["user_id"] == "ann"]
     assert [row["item_id"] for row in sorted(rows, key=lambda r: r["rank"])] == expected
     assert (table.schema.metadata[b"scenario"], table.schema.metadata[b"kind"]) == (b"letter", b"trending")
+
+
+def test_an_export_shows_each_user_the_side_of_the_experiment_that_the_page_shows(
+    client: TestClient, filled: Graph, settings: Settings, tmp_path: Path
+) -> None:
+    put(client, "letter", rules=RULES, kind="trending", diversity=0.5)
+    put(client, "other", kind="for_you")
+    start = load("experiments").start
+    filled.write(start, name="e", compares="scenario", a="letter", b="other", share=0.5)
+    body: dict[str, Any] = {"scenario": "letter", "limit": 4}
+    wait_for(lambda: ask(client, **body, user_id="ann")["experiment"] == "e", seconds=5)
+
+    file = tmp_path / "all.parquet"
+    export(settings, file, None, 4, "letter")
+
+    shown: dict[str, list[str]] = {}
+    for row in sorted(pq.read_table(file).to_pylist(), key=lambda r: r["rank"]):
+        shown.setdefault(row["user_id"], []).append(row["item_id"])
+    answers = {user: whole(client, **body, user_id=user) for user in shown}
+    assert {answer["arm"] for answer in answers.values()} == {"a", "b"}
+    assert shown == {user: ids(answer) for user, answer in answers.items()}

@@ -146,8 +146,9 @@ def database_trial(shop: Shop, after: float, want: dict[bool, GraphSum]) -> str 
     pid = server.status().pid
     job = subprocess.Popen(command("--no-retrain"), stdout=subprocess.DEVNULL)
     time.sleep(after)
-    if pid is not None:
-        os.kill(pid, signal.SIGKILL)
+    if pid is None or job.poll() is not None:
+        return f"Neo4j after {after} s: the refresh or the server had ended before the kill"
+    os.kill(pid, signal.SIGKILL)
     job.wait(600)
     time.sleep(LEASE)
     refresh("--no-retrain")
