@@ -19,7 +19,7 @@ from tests.api.test_recommendations import ask
 
 
 def whole(client: TestClient, **body: Any) -> dict[str, Any]:
-    """An answer from which nothing is left out: on a busy machine a source may be late, which exports await."""
+    """An answer with all of its sources: on a busy machine one may be late, which an export awaits."""
     answers = (ask(client, **body) for _ in range(10))
     return next(answer for answer in answers if not answer["sources_left_out"])
 
