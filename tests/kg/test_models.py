@@ -9,7 +9,7 @@ from typer.testing import CliRunner
 
 from kg.driver import Graph
 from kg.errors import ModelError
-from kg.models import find, known, promote, published, rollback
+from kg.models import check_not_refused, find, known, promote, published, rollback
 from kg.models_cli import app
 from kg.queries import load, parse
 
@@ -96,6 +96,9 @@ def test_a_refused_model_is_promoted_by_force_alone_and_a_rollback_does_not_ask(
         ModelError, match=r"refused 20261123-a: not better overall.*model promote 20261123-a --force"
     ):
         promote(graph, "20261123")
+    with pytest.raises(ModelError, match="To let it answer all the same: gnn write-back 20261123-a --force"):
+        check_not_refused(graph, "20261123-a", "gnn write-back {} --force")
+    check_not_refused(graph, "20261124-b", "")  # never judged
     assert live(graph) == ["20261124-b"]
     assert promote(graph, "20261123", force=True).live
     assert rollback(graph).version == "20261124-b"
