@@ -9,6 +9,7 @@ from api.gather import Gathered
 from api.schemas import RecommendationRequest
 from api.signals import Seed, Signals
 from api.snapshot import Snapshot
+from api.tempering import tempered
 from api.weights import KindWeights, RankingWeights
 
 # What speaks for items whoever asks.
@@ -52,7 +53,7 @@ def plan_for(
     impersonal = request.kind == "for_you" and set(going_by) <= set(STANDING)
     if (lacking or impersonal) and fallback is None and request.kind != "trending":
         fallback = Fallback(to=" and ".join(going_by), reason=lacking or _NOTHING)
-    return Plan(kind, signals, [*going_by, *by_rules], fallback)
+    return Plan(tempered(snapshot, signals, kind, weights), signals, [*going_by, *by_rules], fallback)
 
 
 def types_in(signals: Signals, kind: KindWeights) -> list[str]:

@@ -54,6 +54,14 @@ class Scorer:
             scores += term.codes.rows @ term.direction
         return scores
 
+    def sample(self, most: int) -> Vectors:
+        """The scores of every so manieth item, at most so many, float32."""
+        every = -(-len(self._snapshot.ids) // most)
+        scores = self._beside[::every].copy()
+        for term in self._terms:
+            scores += term.codes.rows[::every] @ term.direction
+        return scores
+
     def ranked(self, allowed: Bools, first: int) -> Iterator[tuple[Numbers, Vectors]]:
         """Allowed items and scores, best first, in batches: about `first` of them, then, should these not do,
         all the rest. Equal scores keep the order of the items' numbers.
@@ -154,6 +162,8 @@ class Scorer:
     @cached_property
     def _cold(self) -> Floats:
         """What the texts of the seeds without a vector are multiplied by, float64 [len(seeds)]."""
+        if not self._kind.cold_text:
+            return np.zeros(len(self._signals.seeds))
         scale = self._kind.cold_text / self._weights.alike_temperature
         return cold_coefficients(self._signals.seeds, self._kind) * scale
 

@@ -96,6 +96,11 @@ class RankingWeights(BaseModel):
         description="What an item adds that lies in a category whose name the words are: of 0 to 10 the most "
         "that costs no more than 1 % of Recall@20 on electronic, where words name needs.",
     )
+    past_beside_words: float = Field(
+        5.0,
+        description="Beside words, by how much what the model makes of a past may put the 10th best of 2,000 "
+        "items above the median one; above it the model's part is scaled down.",
+    )
     alike_temperature: float = Field(0.06, description="Temperature of the cosine of two item texts.")
     events: dict[str, float] = Field(
         default_factory=lambda: {"purchase": 1.0, "cart": 0.7, "rating": 1.0, "view": 0.4},
