@@ -97,7 +97,7 @@ class RankingWeights(BaseModel):
         "that costs no more than 1 % of Recall@20 on electronic, where words name needs.",
     )
     past_beside_words: float = Field(
-        5.0,
+        6.0,
         description="Beside words, by how much what the model makes of a past may put the 10th best of 2,000 "
         "items above the median one; above it the model's part is scaled down.",
     )
