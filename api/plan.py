@@ -1,6 +1,6 @@
 """How a request is answered: with which weights, and what instead where it cannot be answered as asked."""
 
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
@@ -10,10 +10,8 @@ from api.schemas import RecommendationRequest
 from api.signals import Seed, Signals
 from api.snapshot import Snapshot
 from api.tempering import tempered
-from api.weights import KindWeights, RankingWeights
+from api.weights import STANDING, KindWeights, RankingWeights
 
-# What speaks for items whoever asks.
-STANDING: Final = ("popularity", "trend", "novelty", "discount", "season")
 _NOTHING = "The request names no user, items or words to go by."
 
 

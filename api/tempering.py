@@ -5,11 +5,10 @@ import numpy as np
 from api.ranking import Scorer
 from api.signals import Signals
 from api.snapshot import Snapshot
-from api.weights import KindWeights, RankingWeights
+from api.weights import STANDING, KindWeights, RankingWeights
 
 _SAMPLE = 2_000  # items that are looked at
 _BEST = 10
-_STANDING = ("popularity", "trend", "novelty", "discount", "season")
 
 
 def tempered(snapshot: Snapshot, signals: Signals, kind: KindWeights, weights: RankingWeights) -> KindWeights:
@@ -29,7 +28,7 @@ def tempered(snapshot: Snapshot, signals: Signals, kind: KindWeights, weights: R
 
 def spread(snapshot: Snapshot, signals: Signals, kind: KindWeights, weights: RankingWeights) -> float:
     """By how much the past alone puts the 10th best of a sample of items above the median one."""
-    alone = kind.model_copy(update={"cold_text": 0.0, **dict.fromkeys(_STANDING, 0.0)})
+    alone = kind.model_copy(update={"cold_text": 0.0, **dict.fromkeys(STANDING, 0.0)})
     scores = Scorer(snapshot, Signals(signals.seeds), alone, weights).sample(_SAMPLE)
     best = min(_BEST, len(scores))
     return float(np.partition(scores, -best)[-best] - np.median(scores))

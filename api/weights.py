@@ -3,7 +3,12 @@
 `shopgraph api learn` fits some of them to a shop (api.learning); what it adopts comes before these.
 """
 
+from typing import Final
+
 from pydantic import BaseModel, ConfigDict, Field
+
+# The terms that speak for items whoever asks.
+STANDING: Final = ("popularity", "trend", "novelty", "discount", "season")
 
 
 class KindWeights(BaseModel):
