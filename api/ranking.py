@@ -55,7 +55,7 @@ class Scorer:
         return scores
 
     def sample(self, most: int) -> Vectors:
-        """The scores of every so manieth item, at most so many, float32."""
+        """The scores of items at even distances, `most` at most, float32."""
         every = -(-len(self._snapshot.ids) // most)
         scores = self._beside[::every].copy()
         for term in self._terms:

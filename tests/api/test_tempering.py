@@ -34,7 +34,7 @@ def test_what_was_learned_of_a_long_past_is_scaled_down_beside_words_alone() -> 
     assert tempered(snapshot, past._replace(words=words), KIND, generous) is KIND
 
 
-def test_a_sample_has_every_so_manieth_score() -> None:
+def test_a_sample_has_scores_at_even_distances() -> None:
     snapshot = made_up(60, 3)
     scorer = Scorer(snapshot, Signals(words=Words.of("title 3", snapshot.text[3], snapshot)), KIND, DEFAULT)
 
