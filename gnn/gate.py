@@ -63,9 +63,8 @@ class Verdict(NamedTuple):
     overall: dict[str, float]  # see _compare
     segments: dict[str, dict[str, float]]  # the same and users, by segment
     served: dict[str, float]  # vectors that would serve less their twin's: difference, low, high, p
-    learned: tuple[
-        dict[str, float], ...
-    ] = ()  # what serves gains on its twin by knowing these days (gnn.leak)
+    # What serves gains on its twin by knowing these days (gnn.leak).
+    learned: tuple[dict[str, float], ...] = ()
 
 
 def refused(candidate: str, live: str | None, reason: str) -> Verdict:
@@ -82,7 +81,7 @@ def judge(data: ShopData, candidate: SavedModel, twin: SavedModel, live: SavedMo
     since = max(until for until in known_until if until is not None)
     order = data.interactions["order"]
     known, held = data.interactions[order <= since], data.interactions[order > since]
-    parts = Split("gate", known, known.iloc[:0], new_pairs(held, known))
+    parts = Split("gate", known, known.iloc[:0], known, new_pairs(held, known))
     judged = _judgement(data, parts)
     n_users = len(judged.asked.users) if judged else 0
     if judged is None or n_users < LEAST_USERS:

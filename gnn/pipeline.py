@@ -55,6 +55,7 @@ def train_and_save(
     if data.encoder and data.encoder.startswith(TUNED):
         say(f"{data.encoder} was fine-tuned on what is held out here too, so the figures are flattered")
     parts, start = _parts(data, split_name, start)
+    valid_judgement(data, parts), test_judgement(data, parts)  # before hours of training, not after
     plan = {"config": config.model_dump(), "split": parts.name, "refit": refit}
     if start is not None:
         plan["from"] = start.about.version
@@ -95,7 +96,7 @@ def _metrics(data: ShopData, parts: Split, judged: Fitted, ks: Sequence[int]) ->
     tables = {"gnn": evaluate(judged.scorer, test_judgement(data, parts), ks)}
     for name in RIVALS:
         if name == "ease" and len(data.items) > _EASE_ITEMS:
-            say(f"EASE is left out: {len(data.items):,} items; `gnn benchmark` runs it at any size")
+            say(f"EASE is left out: {len(data.items):,} items; `gnn benchmark` runs it up to 60,000")
             continue
         say(f"rival {name}")
         tables[name] = evaluate(RIVALS[name](pairs(data, parts.fitting)), test_judgement(data, parts), ks)

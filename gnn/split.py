@@ -11,11 +11,13 @@ import numpy.typing as npt
 import pandas as pd
 
 from gnn.histories import comes_after
+from kg.console import say
 from kg.dataset import ShopData
 from kg.errors import ModelError
 
 BUILT_IN = ("time", "leave-one-out", "random", "new-items", "new-users")
 SINCE = "since:"  # and seconds since 1970
+_ENOUGH = 100  # users; fewer say too little of a model
 
 
 class Split(NamedTuple):
@@ -24,14 +26,10 @@ class Split(NamedTuple):
     name: str
     train: pd.DataFrame  # fits a model whose epochs are chosen on `valid`
     valid: pd.DataFrame
+    fitting: pd.DataFrame  # what the model that is judged on the test part may know: all before it
     test: pd.DataFrame | None  # None unless asked for
     given: pd.DataFrame | None = None  # what is told of new users when they are judged; nobody trains on it
     repeats: pd.DataFrame | None = None  # time alone, with the test part: pairs bought again in its time
-
-    @property
-    def fitting(self) -> pd.DataFrame:
-        """Train and valid together: what the model that is judged on the test part may know."""
-        return pd.concat([self.train, self.valid])
 
     @property
     def ordered(self) -> bool:
@@ -40,8 +38,35 @@ class Split(NamedTuple):
 
 
 def default_split(data: ShopData) -> str:
-    """By time where the shop has times, else each user's last item."""
-    return "time" if data.has_time else "leave-one-out"
+    """The first by which enough users can be judged: by time, each user's last item, or at random.
+
+    Nobody can be judged by time in a shop whose users come once, nor by the last item where no order is told.
+    """
+    names = ["random"]
+    if data.interactions["order"].nunique() > 1:
+        names.insert(0, "leave-one-out")
+    if data.has_time:
+        names.insert(0, "time")
+    judged = {}
+    for name in names:
+        judged[name] = _judged(data, name)
+        if judged[name] >= _ENOUGH:
+            break
+    chosen = max(judged, key=lambda name: judged[name])  # the first one of equals
+    if chosen != names[0]:
+        say(f"split {chosen}, since {names[0]} would judge by {judged[names[0]]:,} users alone")
+    return chosen
+
+
+def _judged(data: ShopData, name: str) -> int:
+    """How many users validation and test part can be judged by, whichever has fewer."""
+    try:
+        parts = split(data, name, with_test=True)
+    except ModelError:
+        return 0
+    assert parts.test is not None
+    asked = ((parts.valid, parts.train), (parts.test, parts.fitting))
+    return min(len(np.intersect1d(of["user"], known["user"])) for of, known in asked)
 
 
 def split(
@@ -56,14 +81,16 @@ def split(
     """Split a shop's interactions.
 
     Args:
-        name: "time" (the newest `share` of all interactions is the test part, the `share` before it the
-            validation part), "leave-one-out" (each user's last item, and the one before), "random",
-            "new-items" (`share` of the items lose all their interactions to the test part, and of the other
-            pairs a random `share` goes there too), "since:SECONDS" (of what came after that time the first
-            half is the validation part, the second the test part), "new-users" (`share` of the users are in
-            no part but test, but for their first `given` items), or the name of a column split_<name> that
-            says train, valid or test; the prefix may be left out. Where nothing else is said, the validation
-            part is taken from train at random within each user, the test part unseen.
+        name: how; None for `default_split`. Where nothing else is said, the validation part is taken from
+            train within each user: at random, or the newest where the test part is the users' newest.
+
+            - time: the newest `share` of all interactions is the test part, that before it for validation
+            - leave-one-out: each user's last item, and the one before
+            - random: a `share` of each user's pairs
+            - new-items: all interactions of a `share` of the items, and of the other pairs a random `share`
+            - new-users: all of a `share` of the users but their first `given` items
+            - since:SECONDS: of what came later the first half is for validation, the second the test part
+            - the name of a column split_<name> that says train, valid or test, also without the prefix
         share: size of the validation and of the test part, where the split does not say it.
         given: how many items are told of a new user.
         with_test: whether to hand out the test part.
@@ -77,7 +104,7 @@ def split(
     if name == "time":
         part = _by_time(rows, share, data.has_time)
     elif name == "leave-one-out":
-        part = _leave_one_out(rows)
+        part = _leave_one_out(rows, seed)
     elif name == "random":
         part = _hold_out(rows, np.full(len(rows), "train", object), share, seed, "test")
         part = _hold_out(rows, part, share / (1 - share), seed + 1, "valid")
@@ -90,7 +117,8 @@ def split(
     elif column := next((c for c in (name, f"split_{name}") if c in columns), None):
         part = _by_column(rows[column])
         if not (part == "valid").any():
-            part = _hold_out(rows, part, share, seed, "valid")
+            later = comes_after(rows[part == "train"], rows[part == "test"])
+            part = _hold_out(rows, part, share, seed, "valid", newest=later)
     else:
         raise ModelError(f"There is no split {name!r}; there are: {', '.join([*BUILT_IN, *columns])}.")
     return _parts(name, rows, part, with_test)
@@ -100,7 +128,8 @@ def _parts(name: str, rows: pd.DataFrame, part: npt.NDArray[np.object_], with_te
     train = rows[part == "train"]
     valid = new_pairs(rows[part == "valid"], train)
     told = rows[part == "given"]
-    known = pd.concat([train, rows[part == "valid"], told])
+    fitting = rows[(part == "train") | (part == "valid")]
+    known = pd.concat([fitting, told])
     test = new_pairs(rows[part == "test"], known)
     for kind, frame in (("train", train), ("valid", valid), ("test", test)):
         if frame.empty:
@@ -110,7 +139,9 @@ def _parts(name: str, rows: pd.DataFrame, part: npt.NDArray[np.object_], with_te
     repeats = _first_pairs(rows[part == "test"]) if with_test and name == "time" else None
     if repeats is not None:
         repeats = repeats[np.isin(_pair_keys(repeats), _pair_keys(known))]
-    return Split(name, train, valid, test if with_test else None, None if told.empty else told, repeats)
+    return Split(
+        name, train, valid, fitting, test if with_test else None, None if told.empty else told, repeats
+    )
 
 
 def new_pairs(rows: pd.DataFrame, known: pd.DataFrame) -> pd.DataFrame:
@@ -120,7 +151,7 @@ def new_pairs(rows: pd.DataFrame, known: pd.DataFrame) -> pd.DataFrame:
 
 
 def _first_pairs(rows: pd.DataFrame) -> pd.DataFrame:
-    """The first row of each (user, item)."""
+    """The first row of each (user, item); rows are in the order of time."""
     return rows.iloc[np.sort(np.unique(_pair_keys(rows), return_index=True)[1])]
 
 
@@ -146,10 +177,9 @@ def _since(rows: pd.DataFrame, seconds: int, has_time: bool) -> npt.NDArray[np.o
     return np.select([order > test_from, order > seconds], ["test", "valid"], "train").astype(object)
 
 
-def _leave_one_out(rows: pd.DataFrame) -> npt.NDArray[np.object_]:
+def _leave_one_out(rows: pd.DataFrame, seed: int) -> npt.NDArray[np.object_]:
     """By first purchase: the pair that a user came to last is the test part, where the user has three."""
-    first = rows.groupby(["user", "item"], sort=False)["order"].min().reset_index()
-    first = first.sort_values(["user", "order", "item"])
+    first = _in_order(rows, seed)
     by_user = first.groupby("user")["item"]
     from_end, size = by_user.cumcount(ascending=False), by_user.transform("size")
     first["part"] = np.select(
@@ -157,6 +187,13 @@ def _leave_one_out(rows: pd.DataFrame) -> npt.NDArray[np.object_]:
     )
     joined = rows[["user", "item"]].merge(first, on=["user", "item"], how="left", validate="many_to_one")
     return joined["part"].to_numpy(object)
+
+
+def _in_order(rows: pd.DataFrame, seed: int) -> pd.DataFrame:
+    """Each user's items as they came to them; what came at once is in an order that is drawn."""
+    first = rows.groupby(["user", "item"], sort=False)["order"].min().reset_index()
+    first["draw"] = np.random.default_rng(seed).random(len(first))
+    return first.sort_values(["user", "order", "draw"]).drop(columns="draw")
 
 
 def _new_items(rows: pd.DataFrame, share: float, seed: int) -> npt.NDArray[np.object_]:
@@ -169,8 +206,7 @@ def _new_items(rows: pd.DataFrame, share: float, seed: int) -> npt.NDArray[np.ob
 
 def _new_users(rows: pd.DataFrame, share: float, seed: int, given: int) -> npt.NDArray[np.object_]:
     """Users with more than `given` items are drawn; the items that they came to first are given."""
-    first = rows.groupby(["user", "item"], sort=False)["order"].min().reset_index()
-    first = first.sort_values(["user", "order", "item"])
+    first = _in_order(rows, seed)
     items = first.groupby("user").size()
     able = items.index[items > given].to_numpy()
     chosen = np.random.default_rng(seed).permutation(able)[: max(1, round(share * len(items)))]
@@ -191,13 +227,24 @@ def _by_column(column: "pd.Series[str]") -> npt.NDArray[np.object_]:
 
 
 def _hold_out(
-    rows: pd.DataFrame, part: npt.NDArray[np.object_], share: float, seed: int, label: str
+    rows: pd.DataFrame,
+    part: npt.NDArray[np.object_],
+    share: float,
+    seed: int,
+    label: str,
+    *,
+    newest: bool = False,
 ) -> npt.NDArray[np.object_]:
-    """Move a random `share` of each user's train pairs to `label`; at least one pair stays, if it was two."""
+    """Move a `share` of each user's train pairs to `label`; at least one pair stays, if it was two.
+
+    Args:
+        newest: take those that the user came to last, else any at random.
+    """
     keys = _pair_keys(rows)
-    pairs = np.unique(keys[part == "train"])
+    pairs, first = np.unique(keys[part == "train"], return_index=True)
     user = pairs >> 32
-    by = np.lexsort((np.random.default_rng(seed).random(len(pairs)), user))
+    age = -rows["order"].to_numpy()[part == "train"][first] if newest else np.zeros(len(pairs))
+    by = np.lexsort((np.random.default_rng(seed).random(len(pairs)), age, user))
     pairs, user = pairs[by], user[by]
     start = np.searchsorted(user, user)
     size = np.searchsorted(user, user, side="right") - start

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from rich.markup import escape
 from rich.table import Table as RichTable
 
 from gnn.evaluation.evaluate import Table
@@ -45,7 +46,7 @@ def slice_table(slices: Mapping[str, Mapping[str, Mapping[str, Any]]], metric: s
         table.add_column(name, justify="right")
     for row in next(iter(slices.values())):
         cells = [f"{100 * of[row][metric]:.2f}" for of in slices.values()]
-        table.add_row(row, f"{next(iter(slices.values()))[row]['users']:,}", *cells)
+        table.add_row(escape(row), f"{next(iter(slices.values()))[row]['users']:,}", *cells)
     return table
 
 

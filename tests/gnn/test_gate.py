@@ -278,16 +278,24 @@ def test_training_begins_anew_where_all_that_came_since_is_of_newcomers(
     about = train_and_save(
         data._replace(users=users, interactions=rows), tmp_path, CONFIG, ks=(20,), start=first
     )
-    assert about.split == "time"
+    assert about.split == "leave-one-out"  # nor can they be judged by time
     assert "So training begins anew" in capsys.readouterr().err
 
 
 def test_parameters_are_copied_by_id_and_new_items_start_from_text(home: Path) -> None:
     saved = load(home)
-    ids = ["new", *reversed(saved.about.item_ids)]
-    model = ItemGraphModel(torch.rand(len(ids), 16), None, 1)
-    start_from(model, saved, ids, list(saved.about.relation_weights)[:1])
+    texts = vectors(saved, project=torch.rand(4, 32))
+    ids = ["told", "untold", *reversed(saved.about.item_ids)]
+    text = torch.ones(len(ids), 4)
+    text[1] = 0
+    model = ItemGraphModel(torch.rand(len(ids), 16), text, 1)
+    start_from(model, texts, ids, list(saved.about.relation_weights)[:1])
     assert not model.id[0].any()
-    assert torch.equal(model.id[1:].detach(), saved.tensors["id"].flip(0))
+    assert model.id[1].all()  # else nothing would say where it is
+    assert torch.equal(model.id[2:].detach(), saved.tensors["id"].flip(0))
+    assert torch.equal(model.project.detach(), texts.tensors["project"])
+    plain = ItemGraphModel(torch.rand(len(ids), 16), None, 1)
+    start_from(plain, saved, ids, [])
+    assert plain.id[:2].all()
     with pytest.raises(ModelError, match="has other sizes"):
         start_from(ItemGraphModel(torch.rand(len(ids), 8), None, 1), saved, ids, [])

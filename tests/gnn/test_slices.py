@@ -3,11 +3,13 @@
 import numpy as np
 import pandas as pd
 import scipy.sparse as sp
+from rich.console import Console
 
 from gnn.evaluation.evaluate import judgement
 from gnn.evaluation.judgements import AMONG_NEW, MAIN
 from gnn.evaluation.judgements import test_judgements as all_asked
 from gnn.evaluation.slices import Slice, figures, slices
+from gnn.evaluation.tables import slice_table
 from gnn.fake import fake_shop
 from gnn.split import Split
 from kg.dataset import ShopData
@@ -26,7 +28,7 @@ def shop(n_users: int, n_items: int) -> ShopData:
 def made() -> tuple[Split, list[Slice], dict[str, str]]:
     """Item 0 has 3 users, 1 has 2, 2 has 1; 3 and 4 are new. Item 1: c0, c1, kids; 2 and 4: c0."""
     train = rows((0, 0), (1, 0), (2, 0), (0, 1), (1, 1), (2, 2))
-    parts = Split("made", train, rows()[:0], rows((0, 2), (0, 3), (1, 2), (2, 1), (2, 4)))
+    parts = Split("made", train, rows()[:0], train, rows((0, 2), (0, 3), (1, 2), (2, 1), (2, 4)))
     data = shop(3, 5)
     found = slices(data, parts, all_asked(data, parts))
     return parts, found, {one.name: one.of for one in found}
@@ -69,6 +71,14 @@ def test_the_figures_of_a_slice() -> None:
     assert of["category: c0"]["targets"] == 4
 
 
+def test_a_name_is_shown_as_it_is() -> None:
+    values = {"users": 3, "recall@20": 0.5}
+    console = Console(width=120)
+    with console.capture() as shown:
+        console.print(slice_table({"gnn": {"category: x[/b] [old]": values}}, "recall@20"))
+    assert "category: x[/b] [old]" in shown.get()
+
+
 def test_bins_of_activity_cover_every_history_once() -> None:
     from gnn.evaluation.slices import _by_activity
 
@@ -90,7 +100,7 @@ def test_the_judgement_of_strangers_is_a_slice() -> None:
     known, targets = sp.eye_array(2, 3, format="csr"), sp.csr_matrix(np.array([[0, 0, 1], [0, 0, 1]]))
     asked = {MAIN: judgement(histories_of(sp.csr_matrix(known)), targets, np.array([1]))}
     train = rows((0, 0), (0, 2))
-    found = slices(shop(2, 3), Split("made", train, train[:0], train[:0]), asked)
+    found = slices(shop(2, 3), Split("made", train, train[:0], train, train[:0]), asked)
     assert {one.name: one.rows.tolist() for one in found if one.name.startswith("users")} == {
         "users: new": [1],
         "users: known": [0],

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from gnn.fake import fake_shop
-from gnn.split import Split, split
+from gnn.split import Split, default_split, split
 from kg.errors import ModelError
 
 NAMES = ["time", "leave-one-out", "random", "new-items", "new-users", "given"]
@@ -81,6 +81,49 @@ def test_hold_out_leaves_every_user_an_item() -> None:
     data = fake_shop()
     parts = split(data, "random", share=0.4, with_test=True)
     assert set(parts.train["user"]) == set(range(len(data.users)))
+
+
+def test_without_any_order_the_item_left_out_is_drawn() -> None:
+    rows = [(user, item) for user in range(200) for item in range(5)]
+    events = pd.DataFrame(rows, columns=["user", "item"]).assign(order=0, type="purchase")
+    data = fake_shop(with_time=False)._replace(interactions=events)
+    assert default_split(data) == "random"
+    drawn = split(data, "leave-one-out", with_test=True).test
+    assert drawn is not None
+    assert drawn["item"].value_counts().between(20, 60).all()
+    assert len(drawn["item"].unique()) == 5
+
+
+def test_the_default_is_by_what_enough_users_can_be_judged() -> None:
+    usual = fake_shop(n_users=1000)
+    times = np.random.default_rng(0).permutation(len(usual.interactions))
+    assert default_split(usual._replace(interactions=usual.interactions.assign(order=times))) == "time"
+    assert default_split(usual._replace(has_time=False)) == "leave-one-out"
+    # Who comes once and never again says nothing of what came later.
+    rows = [(user, (user + n) % 30, 1_000 * user + n) for user in range(300) for n in range(4)]
+    events = pd.DataFrame(rows, columns=["user", "item", "order"]).assign(type="view")
+    once = fake_shop()._replace(interactions=events)
+    assert default_split(once) == "leave-one-out"
+    assert split(once).name == "leave-one-out"
+    twice = events[events["item"] < 10].groupby("user").head(2).sort_values("user")
+    assert default_split(once._replace(interactions=twice)) == "random"
+
+
+def test_what_is_fitted_for_the_test_part_knows_repeats_of_the_validation_part() -> None:
+    rows = [
+        (0, 1, "view"),
+        (0, 2, "view"),
+        (1, 1, "view"),
+        (0, 1, "purchase"),
+        (1, 2, "view"),
+        (0, 4, "view"),
+    ]
+    events = pd.DataFrame(rows, columns=["user", "item", "type"]).assign(
+        split_given=["train"] * 3 + ["valid"] * 2 + ["test"], order=range(6)
+    )
+    parts = split(fake_shop()._replace(interactions=events), "given", with_test=True)
+    assert pairs(parts.valid) == {(1, 2)}
+    assert list(parts.fitting.index) == [0, 1, 2, 3, 4]
 
 
 def test_an_unknown_split_names_the_known_ones() -> None:
