@@ -23,11 +23,11 @@ class Division(NamedTuple):
     fade: float = 0.0  # by time: a shown item counts exp(-fade) less for each newer one
 
 
-class Batch:
-    """Some users and their examples; `users` are row numbers of the history."""
+class Batch(NamedTuple):
+    """Some users and their examples."""
 
-    def __init__(self, users: npt.NDArray[np.int64], examples: Examples) -> None:
-        self.users, self.examples = users, examples
+    users: npt.NDArray[np.int64]  # row numbers of the history
+    examples: Examples
 
 
 def batches(

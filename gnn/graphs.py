@@ -12,9 +12,9 @@ import pandas as pd
 import torch
 from torch_geometric.data import HeteroData
 
-from gnn.histories import histories
+from gnn.histories import LONGEST, histories
 from kg.dataset import ShopData
-from kg.neighbours import co_occurrence, text_neighbours, windows
+from kg.neighbours import co_occurrence, text_neighbours
 
 Ints = npt.NDArray[np.int64]
 
@@ -33,7 +33,6 @@ def shop_graph(
     text_k: int = 10,
     bought_k: int = 30,
     bought_least: int = 2,
-    window_days: float | None = None,
 ) -> HeteroData:
     """Nodes user, item (x: text), brand and category, with the edges that training may know.
 
@@ -42,10 +41,9 @@ def shop_graph(
         train: rows of data.interactions.
         relations: whether the item–item relations that the shop declared become edges too.
         text_k: text neighbours of an item.
-        bought_k: items that an item keeps as bought with it, counted over baskets where there are any, else
-            over what a user bought.
+        bought_k: items that an item keeps as bought with it, counted over baskets where there are any that
+            hold several, and over what a user has besides.
         bought_least: pairs bought together less often are no edge.
-        window_days: without baskets, count within so many days instead of a user's whole history.
     """
     graph = HeteroData()
     n_items = len(data.items)
@@ -56,7 +54,7 @@ def shop_graph(
         graph["item"].x = torch.from_numpy(np.ascontiguousarray(data.text, dtype=np.float32))
         edges = text_neighbours(data.text, text_k)
         _edges(graph, SIMILAR_TO, edges.source, edges.target, edges.score)
-    group, item, user = _groups(data, train, window_days)
+    group, item, user = _groups(train)
     counted = co_occurrence(group, item, n_items, bought_k, least=bought_least)
     _edges(graph, BOUGHT_WITH, counted.source, counted.target, counted.score)
     # Kept so that training can take a batch's own purchases out of the counts.
@@ -76,16 +74,19 @@ def _interactions(graph: HeteroData, train: pd.DataFrame) -> None:
     _edges(graph, INTERACTED, pairs.row, pairs.col, pairs.data)
 
 
-def _groups(data: ShopData, train: pd.DataFrame, window_days: float | None) -> tuple[Ints, Ints, Ints]:
-    """Group, item and user number of each training row that tells what is bought together."""
-    if train["basket"].notna().any():
-        rows = train[train["basket"].notna()]
-        group = rows.groupby(["user", "basket"], sort=False).ngroup().to_numpy()
-    else:
-        rows = train
-        span = int(window_days * 86_400) if window_days and data.has_time else None
-        group = windows(rows["user"].to_numpy(np.int64), rows["order"].to_numpy(), span)
-    return group.astype(np.int64), rows["item"].to_numpy(np.int64), rows["user"].to_numpy(np.int64)
+def _groups(train: pd.DataFrame) -> tuple[Ints, Ints, Ints]:
+    """Group, item and user number of each training row that tells what is bought together.
+
+    Orders of one item each say nothing, so where most items are in such orders all are taken for loose ones.
+    """
+    basket = train.groupby(["user", "basket"], sort=False).ngroup().fillna(-1).to_numpy(np.int64)
+    size = np.bincount(basket[basket >= 0])
+    n_baskets = len(size)
+    told = (basket >= 0) & (size[size > 1].sum() >= size.sum() / 2)
+    user, item = (train[name].to_numpy(np.int64) for name in ("user", "item"))
+    group = np.where(told, basket, user + n_baskets)
+    newest = pd.Series(group).groupby(group).cumcount(ascending=False).to_numpy() < LONGEST
+    return group[newest], item[newest], user[newest]
 
 
 def _labels(graph: HeteroData, edge: tuple[str, str, str], labels: "pd.Series[list[str]]") -> None:

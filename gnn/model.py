@@ -167,7 +167,7 @@ def spectral(pairs: sp.csr_matrix, dim: int, scale: float, seed: int) -> npt.NDA
     """Right singular vectors of the normalised user–item matrix, times √σ, with standard deviation `scale`.
 
     What the linear models start from; the ID embeddings start there too. Columns beyond the rank are small
-    noise.
+    noise, and so are items that nobody has: at zero they would have no direction, and none would be learned.
     """
     by_user, by_item = np.asarray(pairs.sum(axis=1)).ravel(), np.asarray(pairs.sum(axis=0)).ravel()
     normal = (
@@ -181,5 +181,6 @@ def spectral(pairs: sp.csr_matrix, dim: int, scale: float, seed: int) -> npt.NDA
         normal.astype(np.float32), rank, n_oversamples=16, n_iter=4, random_state=seed
     )
     start = np.random.default_rng(seed).standard_normal((pairs.shape[1], dim)) * 1e-3
-    start[:, :rank] = vectors.T * np.sqrt(values)
+    had = by_item > 0
+    start[had, :rank] = vectors.T[had] * np.sqrt(values)
     return np.asarray(start / start.std() * scale, dtype=np.float32)

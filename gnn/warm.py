@@ -11,7 +11,7 @@ def start_from(model: ItemGraphModel, saved: SavedModel, item_ids: list[str], re
     """Copy the parameters of the items and relations that both know.
 
     Items that the earlier model does not know start without an ID embedding: their text carries them, as it
-    does when they are served by that model.
+    does when they are served by that model. Those without a text keep the little that they have.
 
     Raises:
         ModelError: the vectors or the texts have another size.
@@ -28,7 +28,8 @@ def start_from(model: ItemGraphModel, saved: SavedModel, item_ids: list[str], re
     old = [n for n, item_id in enumerate(about.item_ids) if item_id in number]
     new = [number[about.item_ids[n]] for n in old]
     with torch.no_grad():
-        model.id.zero_()
+        if model.text is not None:
+            model.id[model.text.any(dim=1)] = 0
         model.id[new] = tensors["id"][old].to(model.id.device)
         model.log_length[new] = tensors["log_length"][old].to(model.log_length.device)
         if "project" in tensors:

@@ -124,6 +124,41 @@ def test_no_held_out_edge_is_among_the_message_edges(with_baskets: bool) -> None
     assert set(zip(*graph[BOUGHT_WITH].edge_index.tolist(), strict=True)) == together
 
 
+def test_orders_of_one_item_each_are_taken_for_loose_purchases() -> None:
+    data = fake_shop()
+    single = data.interactions.assign(basket=[f"o{n}" for n in range(len(data.interactions))])
+    alone = shop_graph(data, single, bought_least=1)["item", "bought_with", "item"]
+    loose = shop_graph(data, single.assign(basket=None), bought_least=1)["item", "bought_with", "item"]
+    assert alone.edge_index.shape[1] > 0
+    assert torch.equal(alone.edge_index, loose.edge_index)
+
+
+def test_purchases_without_a_basket_count_beside_those_with_one() -> None:
+    rows = [
+        (0, 0, "b"),
+        (0, 1, "b"),
+        (0, 2, None),
+        (0, 3, None),
+        (1, 2, None),
+        (1, 3, None),
+        (1, 1, "c"),
+        (1, 0, "c"),
+    ]
+    events = pd.DataFrame(rows, columns=["user", "item", "basket"]).assign(order=range(8), type="purchase")
+    data = fake_shop()
+    ends = shop_graph(data, events)["item", "bought_with", "item"].edge_index
+    assert {frozenset(pair) for pair in ends.T.tolist()} == {frozenset({0, 1}), frozenset({2, 3})}
+
+
+def test_of_an_account_that_has_everything_the_newest_items_are_counted(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("gnn.graphs.LONGEST", 3)
+    events = pd.DataFrame([(0, item) for item in range(9)], columns=["user", "item"])
+    graph = shop_graph(fake_shop(), events.assign(order=range(9), type="purchase", basket=None))
+    assert graph["bought"].item.tolist() == [6, 7, 8]
+
+
 def test_other_interactions_than_the_training_part_change_nothing() -> None:
     data = fake_shop()
     parts = split(data, "random")
