@@ -14,20 +14,20 @@ from kg.driver import Graph, Row
 from kg.neighbours import Edges, co_occurrence, renewed_neighbours, text_neighbours, windows
 from kg.queries import load
 from kg.runs import recorded
+from kg.text import NEIGHBOURS
 
 _Q = load("build")
 _BATCH = 10_000
 _COUNTED = (("BOUGHT", "BOUGHT_WITH"), ("VIEWED", "VIEWED_WITH"))
-_TEXT_K = 10  # text neighbours of an item at most
 DEFAULTS: dict[str, Any] = {"k": 20, "window_days": 30.0, "least": 2}
 
 
 class Change(NamedTuple):
-    """What building one type of edge did to the graph."""
+    """What was done to one type of edge in the graph."""
 
-    edges: int
-    written: int  # new, or with another count or score
-    deleted: int
+    edges: int  # that are there now
+    written: int  # new, or with another count, score or evidence
+    deleted: int  # no longer supported
 
 
 def build_edges(
@@ -43,7 +43,7 @@ def build_edges(
 
     Args:
         graph: where items, their vectors and interactions are.
-        k: edges of each type an item keeps, the best ones.
+        k: edges of each type an item keeps, the best ones; of SIMILAR_TO ten at most.
         window_days: without baskets, a user's interactions within so many days count as one basket.
         least: item pairs seen together less often give no edge.
         home: where what was read and made is kept for the next build; None keeps nothing.
@@ -56,7 +56,7 @@ def build_edges(
     texts, vectors = _texts(graph, old)
     ids = texts["itemId"].tolist()
     events = {kind: _events(graph, kind, old, at) for kind, _ in _COUNTED}
-    made = {"SIMILAR_TO": _frame(ids, _similar(texts, vectors, old, min(k, _TEXT_K)))}
+    made = {"SIMILAR_TO": _frame(ids, _similar(texts, vectors, old, min(k, NEIGHBOURS)))}
     for interaction, kind in _COUNTED:
         made[kind] = _together(ids, events[interaction], params)
     changes = {}
@@ -195,12 +195,13 @@ def _store(
     def store(rows: list[Row]) -> None:
         graph.write(_Q.store_edges, type=kind, source=source, runId=run_id, rows=rows)
 
-    _in_batches(f"drop {kind}", gone, drop)
-    _in_batches(f"write {kind}", written, store)
+    in_batches(f"drop {kind}", gone, drop)
+    in_batches(f"write {kind}", written, store)
     return Change(len(edges), len(written), len(gone))
 
 
-def _in_batches(label: str, rows: list[Any], write: Callable[[list[Row]], None]) -> None:
+def in_batches(label: str, rows: list[Any], write: Callable[[list[Row]], None]) -> None:
+    """Write rows, a transaction a batch, with a progress bar of that label."""
     if not rows:
         return
     with progress(label, len(rows)) as advance:

@@ -51,7 +51,9 @@ def encode(
 
 @app.command()
 def build(
-    k: Annotated[int, typer.Option(help="Edges of each type that an item keeps.", min=1)] = 20,
+    k: Annotated[
+        int, typer.Option(help="Edges of each type that an item keeps; of SIMILAR_TO ten at most.", min=1)
+    ] = 20,
     window_days: Annotated[
         float, typer.Option(help="Without baskets, a user's interactions within so many days count as one.")
     ] = 30,

@@ -16,12 +16,12 @@ from kg.console import say
 from kg.driver import Graph, Row
 from kg.encoder import Encoder
 from kg.errors import EncoderError
+from kg.models import vector_properties
 from kg.queries import load
-from kg.text import compose, text_hash
+from kg.text import NEIGHBOURS, compose, text_hash
 
 Floats = npt.NDArray[np.float32]
 _Q = load("items")
-_NEIGHBOURS = 10  # as `graph build` keeps
 
 
 class Text(NamedTuple):
@@ -127,12 +127,10 @@ def link(tx: neo4j.ManagedTransaction, item_ids: Sequence[str]) -> None:
     tx.run(load("ingest").take_turn.text, runId="texts").consume()
     live = tx.run(load("gnn").live.text).single()
     slot = "" if live is None else live["slot"]
-    names: dict[str, Any] = {
-        f"{tower}_property": f"gnn{tower.title()}{slot.title()}" for tower in ("context", "target")
-    }
+    names: dict[str, Any] = vector_properties(slot)
     nearest: dict[str, list[Row]] = defaultdict(list)
-    for row in tx.run(_Q.alike.text, ids=list(item_ids), k=_NEIGHBOURS + 1, **names).data():
-        if len(nearest[row["source"]]) < _NEIGHBOURS:  # the item itself may not be among those found
+    for row in tx.run(_Q.alike.text, ids=list(item_ids), k=NEIGHBOURS + 1, **names).data():
+        if len(nearest[row["source"]]) < NEIGHBOURS:  # the item itself may not be among those found
             nearest[row["source"]].append(row)
     edges = [
         {"source": source, "target": row["other"], "score": round(row["score"], 6), "count": 0, "lift": 0.0}

@@ -3,7 +3,9 @@
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Final
+
+NEIGHBOURS: Final = 10  # text neighbours that an item keeps at most
 
 
 def compose(item: Mapping[str, Any]) -> str:

@@ -1,6 +1,6 @@
 """What a shop's data say about pairs of items: which are bought together, which are viewed as alternatives.
 
-Two kinds of evidence, each a set of directed pairs. For each the strongest source that the shop has is taken:
+Two kinds of evidence, each a set of directed pairs. For each the strongest source is taken that has enough:
 
     complement    declared COMPLEMENTS, else declared BOUGHT_WITH, else counted over baskets of purchases
     substitute    declared SUBSTITUTES, else declared VIEWED_WITH, else counted over sessions of views
@@ -24,6 +24,7 @@ _VIEWED: Final = ("view", "cart")
 _WINDOW_DAYS: Final = 30  # as `shopgraph graph build` counts
 _COUNTED_K: Final = 20
 _COUNTED_LEAST: Final = 2
+_FEW: Final = 200  # pairs; a source with fewer teaches nothing, and is taken only where there is no other
 
 
 class Role(NamedTuple):
@@ -61,24 +62,29 @@ class Evidence(NamedTuple):
 
 def evidence(data: ShopData) -> Evidence:
     """The strongest evidence of each kind that the shop has."""
-    declared = {str(kind): rows for kind, rows in data.relations.groupby("kind")}
     found: list[Role | None] = []
     for kinds, types, noun in (
         (("COMPLEMENTS", "BOUGHT_WITH"), _BOUGHT, "purchases"),
         (("SUBSTITUTES", "VIEWED_WITH"), _VIEWED, "views and carts"),
     ):
-        kind = next((kind for kind in kinds if kind in declared), None)
-        if kind is not None:
-            rows = declared[kind]
-            edges = adjacency(rows["source"].to_numpy(), rows["target"].to_numpy(), len(data.items))
-            found.append(Role(edges, f"declared {kind}", typed=kind == kinds[0]))
-            continue
-        group, item = groups(data, types)
-        counted = co_occurrence(group, item, len(data.items), _COUNTED_K, least=_COUNTED_LEAST)
-        likely = counted.lift > 1
-        edges = adjacency(counted.source[likely], counted.target[likely], len(data.items))
-        found.append(Role(edges, f"counted from {noun}", counted=True) if edges.nnz else None)
+        said = [_declared(data, kind, typed=kind == kinds[0]) for kind in kinds]
+        role = next((of for of in said if of.edges.nnz >= _FEW), None) or _counted(data, types, noun)
+        found.append(role if role.edges.nnz else next((of for of in said if of.edges.nnz), None))
     return Evidence(*found)
+
+
+def _declared(data: ShopData, kind: str, *, typed: bool) -> Role:
+    rows = data.relations[data.relations["kind"] == kind]
+    edges = adjacency(rows["source"].to_numpy(), rows["target"].to_numpy(), len(data.items))
+    return Role(edges, f"declared {kind}", typed=typed)
+
+
+def _counted(data: ShopData, types: tuple[str, ...], noun: str) -> Role:
+    group, item = groups(data, types)
+    counted = co_occurrence(group, item, len(data.items), _COUNTED_K, least=_COUNTED_LEAST)
+    likely = counted.lift > 1
+    edges = adjacency(counted.source[likely], counted.target[likely], len(data.items))
+    return Role(edges, f"counted from {noun}", counted=True)
 
 
 def groups(data: ShopData, types: tuple[str, ...]) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:

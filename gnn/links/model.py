@@ -29,6 +29,7 @@ from kg.errors import ModelError
 KINDS = ("COMPLEMENTS", "SUBSTITUTES")
 _CLASSES = 3  # of a linked pair: complement evidence alone, substitute evidence alone, both
 _CALIBRATION_FOLDS = 3
+_LEAST = 0.05  # scores below are not kept: nobody writes or reads them
 _LEAST_PAIRS = 20  # hidden pairs of each kind, below which nothing is learned
 
 
@@ -260,9 +261,6 @@ def _any(links: Links) -> sp.csr_matrix:
     either = (links[0] + links[1]).tocsr()
     either.data[:] = 1
     return either
-
-
-_LEAST = 0.05  # scores below are not kept: nobody writes or reads them
 
 
 def _rows(

@@ -1,28 +1,15 @@
 """Writes the confident typed links into the graph, each with its evidence in words."""
 
-from collections.abc import Callable
-from typing import NamedTuple
-
 import numpy as np
 import pandas as pd
 
 from gnn.links.evidence import n_groups, together
 from gnn.links.model import KINDS, TypedLinks
-from kg.console import progress
+from kg.build import Change, in_batches
 from kg.dataset import ShopData
 from kg.driver import Graph, Row
 from kg.queries import load
 from kg.runs import recorded
-
-_BATCH = 10_000
-
-
-class Change(NamedTuple):
-    """What a write-back did to one kind of link."""
-
-    edges: int  # that are in the graph now
-    written: int  # new, or with another score or evidence
-    deleted: int  # of an earlier run, no longer predicted
 
 
 def confident(links: TypedLinks, *, least: float, k: int) -> pd.DataFrame:
@@ -126,15 +113,6 @@ def _store(graph: Graph, run_id: str, kind: str, wanted: dict[tuple[str, str], t
     def store(rows: list[Row]) -> None:
         graph.write(queries.store_links, type=kind, runId=run_id, rows=rows)
 
-    _in_batches(f"drop {kind}", gone, drop)
-    _in_batches(f"write {kind}", fresh, store)
+    in_batches(f"drop {kind}", gone, drop)
+    in_batches(f"write {kind}", fresh, store)
     return Change(len(wanted), len(fresh), len(gone))
-
-
-def _in_batches(label: str, rows: list[Row], write: Callable[[list[Row]], None]) -> None:
-    if not rows:
-        return
-    with progress(label, len(rows)) as advance:
-        for start in range(0, len(rows), _BATCH):
-            write(rows[start : start + _BATCH])
-            advance(len(rows[start : start + _BATCH]))

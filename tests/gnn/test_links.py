@@ -64,12 +64,20 @@ def test_what_the_shop_says_itself_comes_before_what_is_counted() -> None:
     )
     said = shop.relations[shop.relations["kind"] == "VIEWED_WITH"]
     assert pairs_of(known.substitute.edges) == set(zip(said["source"], said["target"], strict=True))
-    stronger = shop.relations.head(1).assign(kind="COMPLEMENTS", source=7, target=100)
-    both = shop._replace(relations=pd.concat([shop.relations, stronger]))
-    complement = evidence(both).complement
+
+
+@pytest.mark.parametrize(("n", "taken"), [(200, True), (199, False)])
+def test_what_the_shop_typed_itself_comes_first_if_it_is_enough(n: int, taken: bool) -> None:
+    shop = typed_shop()
+    pairs = [(a, b) for a in range(20) for b in range(a)] + [(20, b) for b in range(10)]
+    typed = pd.DataFrame(pairs[:n], columns=["source", "target"]).assign(relation="fits", kind="COMPLEMENTS")
+    complement = evidence(shop._replace(relations=pd.concat([shop.relations, typed]))).complement
     assert complement is not None
-    assert complement.typed
-    assert pairs_of(complement.edges) == {(7, 100)}
+    assert complement.typed == taken
+    assert (pairs_of(complement.edges) == set(pairs[:n])) == taken
+    nothing_else = evidence(shop._replace(relations=typed, interactions=shop.interactions.head(1))).complement
+    assert nothing_else is not None
+    assert nothing_else.typed
 
 
 def test_without_relations_links_are_counted_from_events() -> None:

@@ -6,7 +6,8 @@ import pytest
 
 from gnn.fake import fake_shop
 from gnn.links.model import TypedLinks
-from gnn.links.write_back import Change, confident, explained, write_back
+from gnn.links.write_back import confident, explained, write_back
+from kg.build import Change
 from kg.check import check
 from kg.dataset import ShopData, from_graph
 from kg.driver import Graph
