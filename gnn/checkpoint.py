@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import torch
+from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
@@ -36,33 +37,32 @@ class State(NamedTuple):
 
 
 class Checkpoint:
-    """Two files in a folder, <name>.safetensors and <name>.json, replaced at each epoch."""
+    """A file in a folder, <name>.safetensors, replaced at each epoch; the curve is in its metadata."""
 
     def __init__(self, folder: Path, name: str) -> None:
-        self.tensors, self.curve = folder / f"{name}.safetensors", folder / f"{name}.json"
+        self.path = folder / f"{name}.safetensors"
 
     def save(self, model: nn.Module, optimiser: torch.optim.Optimizer, state: State) -> None:
         """Replace what is there; a kill in the middle leaves the old state or the new one."""
-        epoch = state.curve[-1].epoch
         tensors = {f"model.{k}": v for k, v in model.state_dict().items()}
         for number, moments in optimiser.state_dict()["state"].items():
             tensors |= {f"optimiser.{number}.{k}": v for k, v in moments.items()}
         if state.best:
             tensors |= {f"best.{k}": v for k, v in state.best.tensors.items()}
-        about = {"epoch": str(epoch), "best": str(state.best.epoch if state.best else 0)}
-        written = self.tensors.with_suffix(".tmp")
-        save_file({k: v.detach().cpu().contiguous().clone() for k, v in tensors.items()}, written)
-        written.replace(self.tensors)
-        written = self.curve.with_suffix(".tmp")
-        written.write_text(json.dumps(about | {"curve": [e._asdict() for e in state.curve]}))
-        written.replace(self.curve)
+        best = state.best.epoch if state.best else 0
+        about = {"best": str(best), "curve": json.dumps([epoch._asdict() for epoch in state.curve])}
+        written = self.path.with_suffix(".tmp")
+        save_file({k: v.detach().cpu().contiguous().clone() for k, v in tensors.items()}, written, about)
+        written.replace(self.path)
 
     def restore(self, model: nn.Module, optimiser: torch.optim.Optimizer) -> State:
         """Bring model and optimiser to the saved state; an empty state where none is saved."""
-        if not (self.curve.is_file() and self.tensors.is_file()):
+        if not self.path.is_file():
             return State([], None)
-        about, tensors = json.loads(self.curve.read_text()), load_file(self.tensors)
-        curve = [Epoch(**{**line, "blend": Blend(*line["blend"])}) for line in about["curve"]]
+        with safe_open(self.path, "pt") as saved:
+            about = saved.metadata()
+        tensors = load_file(self.path)
+        curve = [Epoch(**{**line, "blend": Blend(*line["blend"])}) for line in json.loads(about["curve"])]
         model.load_state_dict(_under("model.", tensors))
         moments: dict[int, dict[str, Tensor]] = {}
         for key, value in _under("optimiser.", tensors).items():
@@ -73,8 +73,7 @@ class Checkpoint:
         return State(curve, best)
 
     def remove(self) -> None:
-        for path in (self.tensors, self.curve):
-            path.unlink(missing_ok=True)
+        self.path.unlink(missing_ok=True)
 
 
 def _under(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:

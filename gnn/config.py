@@ -27,7 +27,7 @@ class TrainConfig(BaseModel):
     start_scale: float = Field(0.1, gt=0, description="Standard deviation of the first ID embeddings.")
     learning_rate: float = Field(1.5e-3, gt=0, description="Adam's step size.")
     batch_users: int = Field(
-        1024, ge=1, description="Users a step at most; fewer in small shops, and where users have many items."
+        1024, ge=1, description="Users a step at most; fewer in small shops, for at least 20 steps an epoch."
     )
     shown_share: float = Field(
         0.5, gt=0, lt=1, description="Chance of a user's item to be shown, not asked for."
@@ -50,7 +50,11 @@ class TrainConfig(BaseModel):
     )
     max_epochs: int = Field(30, ge=1, description="Epochs at most; validation usually stops earlier.")
     patience: int = Field(2, ge=1, description="Epochs without a better validation figure before it stops.")
-    stop_on: str = Field("ndcg@20", description="Validation metric that chooses the epoch.")
+    stop_on: str = Field(
+        "ndcg@20",
+        pattern=r"^(recall|ndcg|hr|mrr|map)@(10|20)$",
+        description="Validation metric that chooses the epoch: recall, ndcg, hr, mrr or map at 10 or 20.",
+    )
     valid_users: int = Field(
         10_000, ge=1, description="Users that epoch and blend are chosen by, drawn once."
     )

@@ -45,7 +45,7 @@ def item_knn(train: sp.csr_matrix, neighbours: int = 0, shrink: float = 0.0) -> 
     cosine = _nearest(similar, neighbours) if neighbours else similar
 
     def score(asked: Asked) -> Scores:
-        return np.asarray((_ones(asked.history) @ cosine).toarray(), dtype=np.float32)
+        return np.asarray((ones(asked.history) @ cosine).toarray(), dtype=np.float32)
 
     return score
 
@@ -73,7 +73,7 @@ def ease(train: sp.csr_matrix, penalty: float = 50.0) -> Scorer:
     weights = inverse.mul_(scale).fill_diagonal_(0).cpu().numpy()
 
     def score(asked: Asked) -> Scores:
-        return np.asarray(_ones(asked.history) @ weights, dtype=np.float32)
+        return np.asarray(ones(asked.history) @ weights, dtype=np.float32)
 
     return score
 
@@ -89,8 +89,8 @@ def content_knn(text: npt.NDArray[np.float32], neighbours: int = 0) -> Scorer:
         edges = text_neighbours(text, neighbours)
         n = len(text)
         near = sp.csr_matrix((edges.score, (edges.source, edges.target)), shape=(n, n))
-        return lambda asked: np.asarray((_ones(asked.history) @ near).toarray(), dtype=np.float32)
-    return lambda asked: np.asarray((_ones(asked.history) @ text) @ text.T, dtype=np.float32)
+        return lambda asked: np.asarray((ones(asked.history) @ near).toarray(), dtype=np.float32)
+    return lambda asked: np.asarray((ones(asked.history) @ text) @ text.T, dtype=np.float32)
 
 
 def frequency(times: sp.csr_matrix, last: sp.csr_matrix) -> Scorer:
@@ -118,10 +118,11 @@ def _nearest(similar: sp.csr_matrix, k: int) -> sp.csr_matrix:
     return sp.csr_matrix((similar.data[kept], (row[kept], similar.indices[kept])), shape=similar.shape)
 
 
-def _ones(history: sp.csr_matrix) -> sp.csr_matrix:
+def ones(history: sp.csr_matrix) -> sp.csr_matrix:
+    """The same places, 1 at each."""
     # In single precision: a product with EASE's matrix must not copy it to double.
-    ones = np.ones(len(history.data), dtype=np.float32)
-    return sp.csr_matrix((ones, history.indices, history.indptr), history.shape)
+    data = np.ones(len(history.data), dtype=np.float32)
+    return sp.csr_matrix((data, history.indices, history.indptr), history.shape)
 
 
 # What `gnn train` compares with: seconds of work, and nothing to install.

@@ -87,7 +87,7 @@ def tune(
     trials: Annotated[
         int, typer.Option(help="Trials of each model, its defaults being the first.", min=1)
     ] = 20,
-    minutes: Annotated[float, typer.Option(help="Minutes for each model at most.", min=0)] = 60,
+    minutes: Annotated[float, typer.Option(help="Minutes for each model at most.", min=0.1)] = 60,
     seed: Seed = 0,
     as_json: Json = False,
 ) -> None:

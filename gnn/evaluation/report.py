@@ -131,7 +131,7 @@ class Report:
 
 def _spread(tables: Sequence[Table]) -> dict[str, Any]:
     return {
-        metric: {"mean": float(np.mean(values)), "std": float(np.std(values))}
+        metric: {"mean": float(np.mean(values)), "std": float(np.std(values, ddof=len(values) > 1))}
         for metric in tables[0]
         for values in [[table[metric] for table in tables]]
     }

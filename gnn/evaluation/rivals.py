@@ -34,9 +34,8 @@ from kg.errors import ModelError
 FREQUENCY: Final = "frequency"  # of repeat purchases alone; the main judgement masks all that it knows
 VALID_USERS: Final = int(TrainConfig().valid_users)  # that the rivals' epochs are chosen by, as the gnn's
 
-Curve = list[
-    dict[str, float]
-]  # a line an epoch: epoch, metrics on validation, and for the gnn loss and seconds
+# A line an epoch: epoch, metrics on validation, and for the gnn loss and seconds.
+Curve = list[dict[str, float]]
 
 
 class Chosen(NamedTuple):

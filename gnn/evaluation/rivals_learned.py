@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import scipy.sparse as sp
 
+from gnn.evaluation.baselines import ones
 from gnn.evaluation.evaluate import Asked, Judgement, Scorer, Scores, Table, evaluate
 from gnn.evaluation.params import BprParams, IalsParams, LightGcnParams, Stopping
 from kg.console import say
@@ -54,7 +55,7 @@ def ials(
 
     def fold_in(history: sp.csr_matrix) -> Floats32:
         with threadpool_limits(1, "blas"):
-            factors = model.recalculate_user(np.arange(history.shape[0]), _ones(history))
+            factors = model.recalculate_user(np.arange(history.shape[0]), ones(history))
         return np.asarray(factors, dtype=np.float32)
 
     return _learn(
@@ -185,7 +186,7 @@ def _factors(users: Floats32, items: Floats32, fold_in: Callable[[sp.csr_matrix]
 
 
 def _mean_of_items(history: sp.csr_matrix, items: Floats32) -> Floats32:
-    return np.asarray(_ones(history) @ items / np.diff(history.indptr)[:, None], dtype=np.float32)
+    return np.asarray(ones(history) @ items / np.diff(history.indptr)[:, None], dtype=np.float32)
 
 
 def _not_had(
@@ -225,9 +226,3 @@ def _normalised(train: sp.csr_matrix) -> Any:
 def _threads() -> int:
     """As many as OMP_NUM_THREADS says; 0, all cores, where it says nothing."""
     return int(os.environ.get("OMP_NUM_THREADS", "0") or 0)
-
-
-def _ones(history: sp.csr_matrix) -> sp.csr_matrix:
-    return sp.csr_matrix(
-        (np.ones(len(history.data), dtype=np.float32), history.indices, history.indptr), history.shape
-    )

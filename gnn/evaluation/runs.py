@@ -15,26 +15,8 @@ from gnn.split import Split
 from gnn.store import fingerprint
 from kg.dataset import ShopData
 
-# A change of these changes no outcome: they read outcomes, or are not part of a benchmark.
-_REPORTING: Final = {
-    "benchmark", "cli", "fake", "metrics", "pipeline", "plan", "plots", "report", "runs", "significance",
-    "slices", "store", "tables", "tune", "write_back",
-}  # fmt: skip
 _GNN: Final = Path(__file__).parents[1]
-# A rival's outcome hangs on these alone.
-_RIVALS: Final = {
-    "baselines",
-    "evaluate",
-    "histories",
-    "judgements",
-    "linear",
-    "params",
-    "rivals",
-    "rivals_learned",
-    "split",
-}
-
-_KG: Final = {"neighbours", "precision"}  # what the gnn's outcome hangs on beside its own code
+_KG: Final = ("neighbours", "precision")  # what an outcome hangs on beside the code of gnn
 _LIBRARIES: Final = ("torch", "torch-geometric", "numpy", "scipy", "scikit-learn", "implicit")
 
 
@@ -48,7 +30,7 @@ class Runs:
 
     def path(self, row: Planned, seed: int, k: int) -> Path:
         key = self.about | {"model": row.model, "params": row.params, "seed": seed, "k": k}
-        key["code"] = _code(_RIVALS if row.model != "gnn" else None)
+        key["code"] = _code()
         key["with"] = [training_device().type, *map(_version, _LIBRARIES)]
         name = hashlib.sha256(json.dumps(key, sort_keys=True).encode()).hexdigest()[:16]
         return self.folder / f"{row.model}-{seed}-{name}.npz"
@@ -66,15 +48,10 @@ def _rows(parts: Split) -> dict[str, Any]:
     return {"name": parts.name} | digests
 
 
-def _code(modules: set[str] | None) -> str:
-    """Digest of the modules that an outcome hangs on; None: all but those that only report."""
+def _code() -> str:
     digest = hashlib.sha256()
-    for path in sorted([*_GNN.glob("*.py"), *(_GNN / "evaluation").glob("*.py")]):
-        if path.stem in modules if modules is not None else path.stem not in _REPORTING:
-            digest.update(path.read_bytes())
-    if modules is None:
-        for name in sorted(_KG):
-            digest.update((_GNN.parent / "kg" / f"{name}.py").read_bytes())
+    for path in (*sorted(_GNN.rglob("*.py")), *(_GNN.parent / "kg" / f"{name}.py" for name in _KG)):
+        digest.update(path.read_bytes())
     return digest.hexdigest()
 
 

@@ -140,7 +140,12 @@ def _search(
         )
         params = checked(kind, chosen | dict(given), model)
         started = time.monotonic()
-        tried = try_model(model, data, parts, params, seed)
+        try:
+            tried = try_model(model, data, parts, params, seed)
+        except ModelError as error:  # of these parameters alone
+            say(f"{model}, trial {trial.number} failed: {error}")
+            trial.set_user_attr("failed", str(error))
+            raise
         curve = [line[STOP_ON] for line in tried.curve]
         value = max(curve) if curve else evaluate(tried.scorer, judged)[STOP_ON]
         trial.set_user_attr("params", params.model_dump())
@@ -156,7 +161,9 @@ def _search(
     left = trials - len(done)
     seconds = 60 * minutes - sum(t.user_attrs["seconds"] for t in done)
     if left > 0 and (seconds > 0 or not done):
-        study.optimize(objective, n_trials=left, timeout=seconds)
+        study.optimize(objective, n_trials=left, timeout=seconds, catch=(ModelError,))
+    if not _finished(study):
+        raise ModelError(f"none of its trials ended: {study.trials[-1].user_attrs['failed']}")
 
 
 def _draw(trial: optuna.Trial, name: str, within: Search) -> float:
@@ -177,7 +184,7 @@ def _summary(study: optuna.Study, given: Mapping[str, Any]) -> dict[str, Any]:
         "params": {**best.user_attrs["searched"], **given},
         "searched": best.user_attrs["searched"],
         "value": best.value,
-        "first": next(t.value for t in done if t.user_attrs.get("defaults")),
+        "first": next((t.value for t in done if t.user_attrs.get("defaults")), None),
         "seconds": sum(t.user_attrs["seconds"] for t in done),
         "trials": [
             {

@@ -2,13 +2,14 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from gnn.config import TrainConfig
 from gnn.evaluation.params import EaseParams
 from gnn.evaluation.plan import planned, read_tuned
-from gnn.evaluation.rivals import MODELS, parameters
+from gnn.evaluation.rivals import MODELS, Chosen, parameters, try_model
 from gnn.evaluation.tune import space, tune
 from gnn.fake import fake_shop
 from gnn.split import split
@@ -91,6 +92,25 @@ def test_a_search_that_was_cut_off_in_its_first_trial_begins_with_the_defaults_a
     found = tune(data, parts, ["ease"], 2, 5, path)["models"]["ease"]
     assert found["trials"][0]["params"] == {"penalty": EaseParams().penalty}
     assert len(found["trials"]) == 2
+
+
+def test_a_trial_that_fails_costs_no_more_than_itself(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = fake_shop()
+    parts, path = split(data, "random"), tmp_path / "tuned.json"
+
+    def fails(*arguments: Any) -> Chosen:
+        if arguments[3] != EaseParams():
+            raise ModelError("not a number")
+        return try_model(*arguments)
+
+    monkeypatch.setattr("gnn.evaluation.tune.try_model", fails)
+    found = tune(data, parts, ["ease"], 3, 5, path)["models"]["ease"]
+    assert [trial["params"] for trial in found["trials"]] == [EaseParams().model_dump()]
+    monkeypatch.setattr("gnn.evaluation.tune.try_model", lambda *_: fails(*range(4)))
+    left_out = tune(data, parts, ["item-knn"], 2, 5, path)["left_out"]
+    assert left_out == {"item-knn": "none of its trials ended: not a number"}
 
 
 def test_the_gnn_keeps_what_is_fixed(tmp_path: Path) -> None:
