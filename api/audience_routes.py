@@ -91,8 +91,7 @@ async def _of_item(item_id: str, snapshot: Snapshot, reads: Reads) -> Goal | Non
         _Q.fresh,
         item_ids=[item_id],
         model=snapshot.version.model,
-        context_property=snapshot.version.context_property,
-        target_property=snapshot.version.target_property,
+        **snapshot.version.properties,
     )
     if not rows:
         raise ApiError(404, "unknown-item", f"There is no item {item_id!r} in the graph.")

@@ -119,8 +119,7 @@ async def _items(request: RecommendationRequest, snapshot: Snapshot, reads: Read
             _Q.fresh,
             item_ids=missing,
             model=snapshot.version.model,
-            context_property=snapshot.version.context_property,
-            target_property=snapshot.version.target_property,
+            **snapshot.version.properties,
         )
         fresh = {row["item_id"]: row for row in rows}
     unknown = [i for i in missing if i not in fresh]

@@ -44,9 +44,7 @@ def _read(graph: Graph, version: Version) -> Snapshot:
             written(r["written"]),
             *map(vector, (r["text"], r["context"], r["target"])),
         )
-        for r in graph.stream(
-            _Q.vectors, context_property=version.context_property, target_property=version.target_property
-        )
+        for r in graph.stream(_Q.vectors, **version.properties)
         if r["item_id"] in columns  # an item that came in between waits for the next snapshot
     ]
     if not rows:
@@ -64,8 +62,8 @@ def _read(graph: Graph, version: Version) -> Snapshot:
         version=version,
         ids=ids,
         number=number,
-        context=_learned(version, version.context_property, [(r.item_id, r.context) for r in rows]),
-        target=_learned(version, version.target_property, [(r.item_id, r.target) for r in rows]),
+        context=_learned(version, "context", [(r.item_id, r.context) for r in rows]),
+        target=_learned(version, "target", [(r.item_id, r.target) for r in rows]),
         linear=leads_to(graph, version, number, len(ids)),
         text=matrix(version, "textEmbedding", text_dim, texts),
         text_model=text_model,
@@ -109,16 +107,12 @@ def learned_vectors(graph: Graph, version: Version, ids: Sequence[str]) -> tuple
     Raises:
         ModelError: there are none, or one is not finite or of another size.
     """
-    properties = {
-        "context_property": version.context_property,
-        "target_property": version.target_property,
-    }
     context, target = {}, {}
-    for row in graph.stream(_Q.learned, **properties):
+    for row in graph.stream(_Q.learned, **version.properties):
         context[row["item_id"]], target[row["item_id"]] = vector(row["context"]), vector(row["target"])
     return (
-        _learned(version, version.context_property, [(i, context.get(i)) for i in ids]),
-        _learned(version, version.target_property, [(i, target.get(i)) for i in ids]),
+        _learned(version, "context", [(i, context.get(i)) for i in ids]),
+        _learned(version, "target", [(i, target.get(i)) for i in ids]),
     )
 
 
@@ -130,7 +124,7 @@ def leads_to(graph: Graph, version: Version, number: dict[str, int], n: int) -> 
     """
     source, target, weight = [], [], []
     if version.linear:
-        for row in graph.stream(_Q.leads_to, slot=version.slot.lower()):
+        for row in graph.stream(_Q.leads_to, slot=version.slot):
             ends = [number.get(end) for end in row["ends"]]
             here = number.get(row["item_id"])
             kept = [(end, w) for end, w in zip(ends, row["weights"], strict=True) if end is not None]
@@ -187,7 +181,8 @@ def matrix(version: Version, name: str, dim: int, rows: Sequence[tuple[str, Vect
     return stacked
 
 
-def _learned(version: Version, name: str, rows: Sequence[tuple[str, Vectors | None]]) -> Vectors:
+def _learned(version: Version, tower: str, rows: Sequence[tuple[str, Vectors | None]]) -> Vectors:
+    name = version.properties[f"{tower}_property"]
     stacked = matrix(version, name, version.dim, rows)
     if version.trained and not stacked.any():
         raise ModelError(

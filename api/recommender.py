@@ -217,7 +217,7 @@ async def _paths(work: Work, reasons: dict[int, list[Reason]]) -> dict[int, list
     ids = work.snapshot.ids
     shown = ((ids[number], causes(ids[number], found)) for number, found in reasons.items())
     pairs = [[c.item_id, item_id] for item_id, found in shown for c in found if c.item_id is not None]
-    slot = work.snapshot.version.slot.lower()
+    slot = work.snapshot.version.slot
     rows = await work.reads.rows(_Q.paths, pairs=pairs, slot=slot) if pairs else []
     ways = {(row["from_id"], row["to_id"]): row for row in rows}
     events = {s.item_id: s.event for s in work.plan.signals.seeds if s.type == "history"}
@@ -230,9 +230,8 @@ async def _paths(work: Work, reasons: dict[int, list[Reason]]) -> dict[int, list
 def _fields(request: RecommendationRequest, item: LiveItem) -> dict[str, Any]:
     values = dict(zip(request.fields, item.shown, strict=True))
     if "in_stock" in values:
-        values["in_stock"] = (
-            values["in_stock"] is not False
-        )  # as in api.columns: in stock unless said otherwise
+        # As in api.columns: in stock unless said otherwise.
+        values["in_stock"] = values["in_stock"] is not False
     if values.get("released_at") is not None:
         values["released_at"] = int(seconds(values["released_at"]))
     return values

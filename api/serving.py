@@ -247,11 +247,7 @@ class Keeper:
         graph, snapshot = self.graph, serving.snapshot
 
         def newer() -> Snapshot | None:
-            properties = {
-                "context_property": snapshot.version.context_property,
-                "target_property": snapshot.version.target_property,
-            }
-            rows = graph.read(_Q.written, revision=self._revision, **properties)
+            rows = graph.read(_Q.written, revision=self._revision, **snapshot.version.properties)
             return with_items(snapshot, rows, graph.read(_Q.categories)) if rows else snapshot
 
         taken = await asyncio.to_thread(newer)

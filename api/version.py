@@ -6,10 +6,11 @@ from typing import NamedTuple
 from kg.columns import RELATIONSHIP_OF
 from kg.driver import Graph, Row
 from kg.errors import ModelError
+from kg.models import vector_properties
 from kg.queries import load
 
 _Q = load("api")
-_SLOTS = {"blue": "Blue", "green": "Green"}  # as in the names of properties
+_SLOTS = ("blue", "green")
 _NO_MODEL = "No model is live in this graph. Run: shopgraph gnn train, then shopgraph gnn write-back."
 
 
@@ -31,12 +32,9 @@ class Version(NamedTuple):
         return self.dim > 0
 
     @property
-    def context_property(self) -> str:
-        return f"gnnContext{self.slot}"
-
-    @property
-    def target_property(self) -> str:
-        return f"gnnTarget{self.slot}"
+    def properties(self) -> dict[str, str]:
+        """Those of items that hold its vectors: `context_property` and `target_property`, as queries want."""
+        return vector_properties(self.slot)
 
 
 def version_from(state: Row) -> Version:
@@ -47,14 +45,14 @@ def version_from(state: Row) -> Version:
     """
     model, graph = state["model_version"], state["graph_version"] or "unversioned"
     if model is None:
-        return Version("none", graph, "None", dim=0, temperature=1.0, event_weights=())
+        return Version("none", graph, "none", dim=0, temperature=1.0, event_weights=())
     try:
         serving = json.loads(state["serving"] or "{}")
         weights = serving.get("event_weights", {}).items()
         return Version(
             model=model,
             graph=graph,
-            slot=_SLOTS[state["slot"]],
+            slot=_SLOTS[_SLOTS.index(state["slot"])],
             dim=int(state["dim"]),
             temperature=float(state["temperature"]),
             event_weights=tuple((event, float(w)) for event, w in weights if event in RELATIONSHIP_OF),

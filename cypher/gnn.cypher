@@ -14,20 +14,6 @@ ORDER BY itemId
 MATCH (:Alias {name: 'live'})-[:POINTS_TO]->(m:Model)
 RETURN m.version AS version, m.slot AS slot
 
-// name: model_key
-// One node a model.
-// params:
-// returns: nothing
-CREATE CONSTRAINT model_key IF NOT EXISTS
-FOR (m:Model) REQUIRE m.version IS UNIQUE
-
-// name: alias_key
-// One node an alias.
-// params:
-// returns: nothing
-CREATE CONSTRAINT alias_key IF NOT EXISTS
-FOR (a:Alias) REQUIRE a.name IS UNIQUE
-
 // name: drop_blue
 // Remove the index of the slot blue, before its vectors change.
 // params:

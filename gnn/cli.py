@@ -104,9 +104,9 @@ def write_back_(
     Example: shopgraph gnn write-back
     """
     from gnn.store import load
-    from gnn.write_back import live_version, write_back
+    from gnn.write_back import write_back
     from kg.driver import connect
-    from kg.models import check_not_refused
+    from kg.models import check_not_refused, live_version
     from kg.settings import load_settings
 
     settings = load_settings()
@@ -166,10 +166,10 @@ def embed_new_(
     """
     from gnn.embed_new import embed_new
     from gnn.store import load
-    from gnn.write_back import live_version
     from kg.dataset import from_graph
     from kg.driver import connect
     from kg.errors import ModelError
+    from kg.models import live_version
     from kg.refresh.retrain import strangers
     from kg.settings import load_settings
 

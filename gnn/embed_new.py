@@ -21,6 +21,7 @@ from kg.console import progress
 from kg.dataset import ShopData
 from kg.driver import Graph, Row
 from kg.errors import ModelError
+from kg.models import vector_properties
 from kg.queries import load
 from kg.runs import recorded
 
@@ -60,7 +61,7 @@ def embed_new(graph: Graph, model: SavedModel, data: ShopData) -> Embedded:
     queries = load("gnn")
     version = model.about.version
     slot = _slot(graph.read(queries.live), version)
-    names = {"context_property": f"gnnContext{slot.title()}", "target_property": f"gnnTarget{slot.title()}"}
+    names = vector_properties(slot)
     wanted = [
         row["itemId"]
         for row in graph.read(queries.newcomers, slot=slot, target_property=names["target_property"])

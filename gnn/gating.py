@@ -5,10 +5,11 @@ from pathlib import Path
 
 from gnn.gate import Verdict, judge, refused
 from gnn.store import SavedModel, load, newest
-from gnn.write_back import checked, live_version
+from gnn.write_back import checked
 from kg.dataset import from_graph
 from kg.driver import Graph
 from kg.errors import ModelError
+from kg.models import live_version
 from kg.queries import load as queries
 
 

@@ -3,7 +3,7 @@
 import json
 import time
 from functools import partial
-from typing import Any, Final, NamedTuple
+from typing import Any, NamedTuple
 
 import neo4j
 import numpy as np
@@ -14,10 +14,10 @@ from kg.console import progress
 from kg.driver import Graph
 from kg.encode import vector_index
 from kg.errors import ModelError
-from kg.models import check_not_compared, promote
+from kg.models import check_not_compared, promote, vector_properties
 from kg.queries import Query, load
+from kg.schema import make_keys
 
-SLOTS: Final = ("blue", "green")
 _BATCH = 1_000  # items a transaction: 1,000 x 2 x 256 floats
 _EDGE_ITEMS = 200  # items a transaction that writes their edges: 200 x 50
 _GONE = 0.2  # part of a model's items that may have been deleted since it was trained
@@ -53,10 +53,9 @@ def write_back(graph: Graph, model: SavedModel, *, timeout: float = 300, hold: b
     context, target = checked(model, in_graph)
     live = next(iter(graph.read(queries.live)), None)
     slot = idle_slot(live["slot"] if live else None)
-    names = {"context_property": f"gnnContext{slot.title()}", "target_property": f"gnnTarget{slot.title()}"}
+    names = vector_properties(slot)
 
-    graph.write(queries.model_key)
-    graph.write(queries.alias_key)
+    make_keys(graph)
     graph.transact("freeing a slot", partial(_free, slot=slot))
     graph.write(queries.drop_blue if slot == "blue" else queries.drop_green)
     graph.write_batched(queries.clear, **names)
@@ -120,11 +119,6 @@ def _write_edges(graph: Graph, model: SavedModel, slot: str) -> int:
             graph.transact("edges", partial(_into, slot, load("gnn").edges, told))
             advance(stop - start)
     return int(linear.nnz)
-
-
-def live_version(graph: Graph) -> str | None:
-    """The version that answers now."""
-    return next((row["version"] for row in graph.read(load("gnn").live)), None)
 
 
 def idle_slot(live: str | None) -> str:

@@ -27,6 +27,20 @@ class Model(NamedTuple):
     config: dict[str, Any]
 
 
+def vector_properties(slot: str) -> dict[str, str]:
+    """The properties of items that hold a slot's vectors, as queries want them.
+
+    >>> vector_properties("blue")
+    {'context_property': 'gnnContextBlue', 'target_property': 'gnnTargetBlue'}
+    """
+    return {f"{tower}_property": f"gnn{tower.title()}{slot.title()}" for tower in ("context", "target")}
+
+
+def live_version(graph: Graph) -> str | None:
+    """The version that answers now."""
+    return next((row["version"] for row in graph.read(load("gnn").live)), None)
+
+
 def known(graph: Graph) -> list[Model]:
     """All models, the one promoted or judged last first."""
     return [_model(row) for row in graph.read(_Q.all)]

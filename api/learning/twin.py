@@ -101,7 +101,7 @@ def as_candidate(snapshot: Snapshot, twin: Twin) -> Snapshot:
         {
             "model_version": twin.version,
             "graph_version": snapshot.version.graph,
-            "slot": snapshot.version.slot.lower(),
+            "slot": snapshot.version.slot,
             "dim": twin.context.shape[1],
             "temperature": twin.serving.get("temperature"),
             "serving": json.dumps(twin.serving),

@@ -9,6 +9,7 @@ from heapq import nsmallest
 from typing import NamedTuple
 
 from kg.driver import Graph
+from kg.models import vector_properties
 from kg.queries import load
 
 _Q = load("drift")
@@ -39,9 +40,13 @@ def measure(graph: Graph) -> Agreement | None:
     if len(sample) < _LEAST:
         return None
     slot = live["slot"]
-    names = {f"{tower}_property": f"gnn{tower.title()}{slot.title()}" for tower in ("context", "target")}
     (row,) = graph.read(
-        _Q.agreement, ids=sample, index=f"item_gnn_{slot}", counted=_COUNTED, nearest=_NEAREST, **names
+        _Q.agreement,
+        ids=sample,
+        index=f"item_gnn_{slot}",
+        counted=_COUNTED,
+        nearest=_NEAREST,
+        **vector_properties(slot),
     )
     if row["items"] < _LEAST:
         return None

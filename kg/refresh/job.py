@@ -74,9 +74,8 @@ class Job:
     sources: list[Source]
     resumed: bool = False  # an earlier process of the same run was stopped half-way
     pending: bool = False  # earlier runs that did not go to the end changed something
-    done: dict[str, Done] = field(
-        default_factory=dict
-    )  # by stage, also by an earlier process of the same run
+    # By stage, also by an earlier process of the same run.
+    done: dict[str, Done] = field(default_factory=dict)
 
     def command(self, *arguments: str) -> Any:
         """The JSON of a `shopgraph` command, run as a process of its own."""

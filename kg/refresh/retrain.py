@@ -3,6 +3,7 @@
 from typing import Any, NamedTuple
 
 from kg.driver import Graph
+from kg.models import vector_properties
 from kg.queries import load
 from kg.refresh import drift
 from kg.refresh.job import Options
@@ -68,11 +69,6 @@ def reason(graph: Graph, options: Options) -> Reason:
     return Reason(False, why, figures, live, warm)
 
 
-def live_version(graph: Graph) -> str | None:
-    """The version that answers now."""
-    return next((row["version"] for row in graph.read(load("gnn").live)), None)
-
-
 def ranked(graph: Graph) -> str | None:
     """The version beside which a refresh last learned what the terms of the ranking count."""
     return next((row["version"] for row in graph.read(_Q.ranked)), None)
@@ -83,5 +79,5 @@ def strangers(graph: Graph) -> int:
     live = next(iter(graph.read(load("gnn").live)), None)
     if live is None:
         return 0
-    name = f"gnnTarget{live['slot'].title()}"
+    name = vector_properties(live["slot"])["target_property"]
     return len(graph.read(load("gnn").newcomers, slot=live["slot"], target_property=name))

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from kg.driver import Graph
 from kg.errors import RefreshError, ShrinkError
-from kg.ingest import Report, load_staged, note_folder, noted_folder, prepare
+from kg.ingest import Report, item_ids, load_staged, note_folder, noted_folder, prepare
 from kg.manifest import read_manifest
 from kg.queries import load
 from kg.refresh.delta import changed, rows_of
@@ -54,13 +54,7 @@ def fingerprint(source: Source) -> str:
 
 def staged_now(job: Job, source: Source) -> Staged:
     """All rows of a source, checked; found on disk where these very files were checked before."""
-    known = load("ingest").item_ids
-    staged = stage(
-        source.folder,
-        _manifest(source),
-        job.settings.home,
-        lambda: (r["itemId"] for r in job.graph.stream(known)),
-    )
+    staged = stage(source.folder, _manifest(source), job.settings.home, lambda: item_ids(job.graph))
     note_folder(staged, source.folder)
     return staged
 

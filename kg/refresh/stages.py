@@ -14,7 +14,7 @@ from kg.build import DEFAULTS
 from kg.check import check as violations_of
 from kg.errors import RefreshError
 from kg.ingest import Report
-from kg.models import promote
+from kg.models import live_version, promote
 from kg.queries import load
 from kg.refresh import drift, retrain
 from kg.refresh.job import Done, Job
@@ -125,9 +125,9 @@ def train(job: Job) -> Done:
 def evaluate(job: Job) -> Done:
     """Candidate against live model, on what neither has seen: the models alone, then as both would answer."""
     version = job.done["train"].watermark
-    if version is None or version == retrain.live_version(job.graph):
+    if version is None or version == live_version(job.graph):
         return Done({"judged": False})
-    if (live := retrain.live_version(job.graph)) and not _is_here(job, live):
+    if (live := live_version(job.graph)) and not _is_here(job, live):
         end = f"To let {version} answer unjudged: shopgraph gnn write-back {version}"
         return Done({"judged": False, "publish": False, "reason": f"{_elsewhere(job, live)}. {end}"})
     gate = job.command("gnn", "gate", version)
@@ -143,7 +143,7 @@ def evaluate(job: Job) -> Done:
 def publish(job: Job) -> Done:
     """Vectors into the idle slot, then the alias: the transaction that moves it holds the lease."""
     version = job.done["evaluate"].watermark
-    if version is None or version == retrain.live_version(job.graph):
+    if version is None or version == live_version(job.graph):
         return Done({"published": None})
     if compared := job.graph.read(load("models").compared):  # it began after the training
         end = f"shopgraph experiment stop {compared[0]['name']} && shopgraph gnn write-back {version}"
@@ -157,7 +157,7 @@ def publish(job: Job) -> Done:
 
 def embed(job: Job) -> Done:
     """Vectors of the live model for items that it has none of."""
-    live = retrain.live_version(job.graph)
+    live = live_version(job.graph)
     if live is None or not retrain.strangers(job.graph):
         return Done({"items": 0})
     if not _is_here(job, live):
@@ -170,7 +170,7 @@ def embed(job: Job) -> Done:
 
 def learn(job: Job) -> Done:
     """What the terms of the ranking count beside the live model, once for each model that has a twin here."""
-    version = retrain.live_version(job.graph)
+    version = live_version(job.graph)
     if not job.options.retrain or version is None or version == retrain.ranked(job.graph):
         return Done({"learned": False})
     if compared := job.graph.read(load("models").compared):

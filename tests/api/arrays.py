@@ -40,7 +40,7 @@ def made_up(n: int, seed: int, dim: int = 8) -> Snapshot:
     ]
     members = [{"item_id": i, "category_ids": [tree[int(random.integers(0, 3))]["category_id"]]} for i in ids]
     return Snapshot(
-        version=Version("model", "graph", "Blue", dim, 0.1, (), fade=0.1, linear=2.0),
+        version=Version("model", "graph", "blue", dim, 0.1, (), fade=0.1, linear=2.0),
         ids=ids,
         number=number,
         context=_unit(random, n, dim),

@@ -30,8 +30,8 @@ STATE = {
 def test_a_version_knows_its_properties_and_event_weights() -> None:
     version = version_from(STATE)
 
-    assert version == Version("m1", "run-1", "Green", 8, 0.1, (("purchase", 1.0), ("view", 0.25)))
-    assert (version.context_property, version.target_property) == ("gnnContextGreen", "gnnTargetGreen")
+    assert version == Version("m1", "run-1", "green", 8, 0.1, (("purchase", 1.0), ("view", 0.25)))
+    assert version.properties == {"context_property": "gnnContextGreen", "target_property": "gnnTargetGreen"}
     assert not version_from(STATE | {"model_version": None}).trained
 
 
