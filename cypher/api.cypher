@@ -49,7 +49,7 @@ RETURN m.version AS model_version,
 MATCH (m:Model)
 WHERE m.slot IS NOT NULL AND NOT EXISTS { (:Alias {name: 'live'})-[:POINTS_TO]->(m) }
 RETURN m.version AS model_version
-ORDER BY m.trainedAt DESC
+ORDER BY m.trainedAt DESC, m.version
 LIMIT 1
 
 // name: learned

@@ -8,24 +8,6 @@ MATCH (i:Item)
 WHERE i.itemId IS NULL OR i.itemId = ''
 RETURN 'node ' + elementId(i) AS what
 
-// name: duplicate_items
-// No two items have the same id.
-// params:
-// returns: what
-MATCH (i:Item)
-WITH i.itemId AS id, count(*) AS times
-WHERE times > 1
-RETURN 'item ' + id + ' stands ' + times + ' times' AS what
-
-// name: duplicate_users
-// No two users have the same id.
-// params:
-// returns: what
-MATCH (u:User)
-WITH u.userId AS id, count(*) AS times
-WHERE times > 1
-RETURN 'user ' + id + ' stands ' + times + ' times' AS what
-
 // name: indexes_not_online
 // Every index is online.
 // params:
@@ -111,7 +93,7 @@ WHERE size(models) > 1 OR unhashed > 0
 RETURN 'encoders ' + reduce(all = '', m IN models | all + ' ' + m) + ', ' + unhashed + ' without hash' AS what
 
 // name: live_model
-// The live alias points to exactly one model, whose slot every item with a vector has.
+// The live alias points to exactly one model.
 // params:
 // returns: what
 MATCH (a:Alias {name: 'live'})

@@ -26,14 +26,6 @@ RETURN options['indexConfig']['fulltext.analyzer'] AS analyzer
 // returns: nothing
 CALL db.awaitIndexes(300)
 
-// name: search_items
-// Items whose words match a Lucene query, best first.
-// params: words (str), k (int)
-// returns: itemId, title, score
-CALL db.index.fulltext.queryNodes('item_text', $words, {limit: $k}) YIELD node, score
-RETURN node.itemId AS itemId, node.title AS title, score
-ORDER BY score DESC, itemId
-
 // name: item_ids
 // Every item's id.
 // params:

@@ -312,4 +312,4 @@ SET g.publish = $publish, g.reason = $reason, g.report = $report
 MATCH (g:Gate {candidate: $candidate})
 RETURN g.candidate AS candidate, CASE WHEN g.live = '' THEN null ELSE g.live END AS live,
        g.publish AS publish, g.reason AS reason, g.report AS report, toString(g.at) AS at
-ORDER BY g.at DESC
+ORDER BY g.at DESC, live

@@ -15,11 +15,10 @@ MATCH ()-[r]->()
 RETURN type(r) AS type, count(*) AS count
 ORDER BY type
 
-// name: unique_keys
-// The keys that a constraint keeps unique.
+// name: constraints
+// The constraints that there are.
 // params:
-// returns: key (Label.property)
+// returns: name
 SHOW CONSTRAINTS
-YIELD type, labelsOrTypes, properties
-WHERE type CONTAINS 'UNIQUE'
-RETURN labelsOrTypes[0] + '.' + properties[0] AS key
+YIELD name
+RETURN name

@@ -106,9 +106,7 @@ def ingest(
     last = next(iter(graph.read(load("ingest").last_run, source=shop.name)), None)
     if last and last["ended"] and not force and last["fingerprint"] == fingerprint_of(folder, shop):
         return Report(shop.name, last["fingerprint"], None, {}, {}, already_loaded=True)
-    staged = stage(
-        folder, path, home, lambda: (row["itemId"] for row in graph.stream(load("ingest").item_ids))
-    )
+    staged = stage(folder, path, home, lambda: item_ids(graph))
     _keep_rejects(staged, rejects)
     staged.check_rejects(max_rejects)
     note_folder(staged, folder)
@@ -150,7 +148,8 @@ def _manifest(folder: Path, manifest: Path | None) -> Path:
     return path
 
 
-def _item_ids(graph: Graph) -> Iterator[str]:
+def item_ids(graph: Graph) -> Iterator[str]:
+    """Of all items in the graph."""
     return (row["itemId"] for row in graph.stream(load("ingest").item_ids))
 
 

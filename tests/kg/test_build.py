@@ -91,7 +91,7 @@ def test_check_names_what_is_broken(graph):
     broken = {v.invariant: v.examples for v in check(graph)}
     assert broken["self_edges"] == ["SIMILAR_TO of item tea to itself"]
     assert broken["bad_prices"] == ["item tea costs -1"]
-    assert "no unique constraint on User.userId" in broken["missing_constraints"]
+    assert "no constraint user_key" in broken["missing_constraints"]
     assert set(broken) == {"self_edges", "bad_prices", "missing_constraints"}
 
 

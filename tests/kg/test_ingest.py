@@ -260,7 +260,7 @@ def test_chinese_words_are_found_in_running_text(graph: Graph, tmp_path: Path) -
     run(graph, folder, tmp_path)
 
     def search(words: str) -> list[str]:
-        return sorted(row["itemId"] for row in graph.read(load("ingest").search_items, words=words, k=10))
+        return sorted(row["item_id"] for row in graph.read(load("evaluate").full_text, words=words, k=10))
 
     assert search('"早餐"') == ["z07", "z08"]
     assert search('"茶壶"') == ["z04", "z05"]

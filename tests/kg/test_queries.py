@@ -1,9 +1,10 @@
-from importlib import resources
+import re
 
 import pytest
 
 from kg.errors import QueryFileError
 from kg.queries import load, parse
+from tests.conftest import PROJECT
 
 GOOD = """// name: item
 // One item.
@@ -44,18 +45,19 @@ def test_a_semicolon_or_dollar_inside_a_string_is_text():
     assert "odd" in parse("shop", "// name: odd\n// x\n// params:\n// returns: x\nRETURN '; $a' AS x")
 
 
-def test_every_file_of_the_product_parses():
-    names = [
-        f.name.removesuffix(".cypher")
-        for f in resources.files("cypher").iterdir()
-        if f.name.endswith(".cypher")
-    ]
-    assert len(names) >= 5
-    assert all(list(load(name)) for name in names)
+def test_every_query_of_the_product_parses_and_is_used():
+    files = {f.stem for f in (PROJECT / "cypher").glob("*.cypher")}
+    code = "".join(
+        path.read_text() for part in ("kg", "gnn", "api") for path in (PROJECT / part).rglob("*.py")
+    )
+    whole = {name for name in files if f'in load("{name}")' in code}  # all its blocks are run
+    assert whole == {"check", "schema"}
+    blocks = [query.name.split(".")[1] for name in files - whole for query in load(name)]
+    assert [block for block in blocks if not re.search(rf"\.{block}\b", code)] == []
 
 
 def test_an_unknown_block_names_the_known_ones():
     with pytest.raises(
-        AttributeError, match=r"stats\.cypher has no block 'node'; it has: nodes, relationships"
+        AttributeError, match=r"stats\.cypher has no block 'node'; it has: constraints, nodes, relationships"
     ):
         load("stats").node  # noqa: B018
