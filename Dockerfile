@@ -23,7 +23,7 @@ RUN pip install --constraint constraints.txt '.[api]'
 USER shopgraph
 WORKDIR /home/shopgraph
 EXPOSE 8000
-CMD ["api", "serve", "--host", "0.0.0.0", "--port", "8000"]
+CMD ["api", "serve", "--wait", "--host", "0.0.0.0", "--port", "8000"]
 
 FROM base AS train
 RUN pip install --constraint constraints.txt '.[api,train,refresh]'

@@ -86,6 +86,9 @@ def ingest(
         raise typer.BadParameter(
             "--watch needs a folder of --events; for FOLDER: shopgraph refresh schedule."
         )
+    of_folder = {"--manifest": manifest, "--dry-run": dry_run, "--force": force}
+    if folder is None and (given := [name for name, value in of_folder.items() if value]):
+        raise typer.BadParameter(f"{', '.join(given)}: only with FOLDER.")
     settings = load_settings()
     if folder is None:
         where = rejects or settings.home / "rejects" / "events.csv"

@@ -4,7 +4,7 @@
     ...     answer = shop.recommendations(RecommendationRequest(user_id="4711", query="gift"))
     ...     print(answer.items[0].item_id)
 
-Install with `pip install 'shopgraph[client]'`.
+Install with `pip install '.[client]'`.
 """
 
 from collections.abc import Iterable, Iterator, Mapping

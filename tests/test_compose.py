@@ -188,5 +188,11 @@ def test_commands_exist_with_their_options(command: str) -> None:
     assert result.returncode == 0, result.stdout + result.stderr
 
 
+def test_the_api_starts_before_there_is_a_model() -> None:
+    """The model comes of the refresh, which people are told to run afterwards."""
+    assert "--wait" in yaml.safe_load(COMPOSE.read_text(encoding="utf-8"))["services"]["api"]["command"]
+    assert 'CMD ["api", "serve", "--wait",' in dockerfile()
+
+
 def dockerfile() -> str:
     return (PROJECT / "Dockerfile").read_text(encoding="utf-8")
