@@ -15,9 +15,8 @@ _FIRST, _LAST = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UT
 
 
 class Conflict(NamedTuple):
-    """Two rules, and what is the matter."""
+    """What is the matter between two rules."""
 
-    rule_ids: tuple[str, str]
     text: str
     fatal: bool  # False where both still do something
 
@@ -42,15 +41,14 @@ def _overlap(one: NamedRule, other: NamedRule) -> bool:
 
 def _between(one: NamedRule, other: NamedRule, snapshot: Snapshot) -> Iterator[Conflict]:
     effects = {one.effect, other.effect}
-    ids = (one.rule_id, other.rule_id)
     both = f"The rules {one.rule_id!r} and {other.rule_id!r}"
     if effects == {"pin"} and one.position == other.position:
-        yield Conflict(ids, f"{both} pin to the same position {one.position}.", fatal=True)
+        yield Conflict(f"{both} pin to the same position {one.position}.", fatal=True)
     elif effects == {"pin"} and (item := _one_item(one.applies_to)) and item == _one_item(other.applies_to):
-        yield Conflict(ids, f"{both} pin the same item {item!r} to two positions.", fatal=True)
+        yield Conflict(f"{both} pin the same item {item!r} to two positions.", fatal=True)
     if effects == {"boost", "bury"}:
         yield from (
-            Conflict(ids, f"{both} boost and bury the same {thing}.", fatal=True)
+            Conflict(f"{both} boost and bury the same {thing}.", fatal=True)
             for thing in sorted(_things(one.applies_to) & _things(other.applies_to))
         )
     if "hide" in effects and effects & {"pin", "boost"}:
@@ -59,7 +57,6 @@ def _between(one: NamedRule, other: NamedRule, snapshot: Snapshot) -> Iterator[C
 
 
 def _hidden(hides: NamedRule, shows: NamedRule, snapshot: Snapshot) -> Iterator[Conflict]:
-    ids = (hides.rule_id, shows.rule_id)
     gone = _items(hides.applies_to, snapshot)
     for thing, single in _singles(shows.applies_to):
         found = _items(single, snapshot)
@@ -69,9 +66,9 @@ def _hidden(hides: NamedRule, shows: NamedRule, snapshot: Snapshot) -> Iterator[
         named = named or (single.on_sale and hides.applies_to.on_sale)
         shown = f"the {thing} that the rule {shows.rule_id!r} {shows.effect}s."
         if named or (lost.any() and (lost == found).all() and not single.on_sale):
-            yield Conflict(ids, f"The rule {hides.rule_id!r} hides {shown}", fatal=True)
+            yield Conflict(f"The rule {hides.rule_id!r} hides {shown}", fatal=True)
         elif lost.any():
-            yield Conflict(ids, f"The rule {hides.rule_id!r} hides some of {shown}", fatal=False)
+            yield Conflict(f"The rule {hides.rule_id!r} hides some of {shown}", fatal=False)
 
 
 def left_out(rules: Sequence[NamedRule], filters: Filters, snapshot: Snapshot) -> Iterator[str]:

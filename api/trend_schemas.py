@@ -28,7 +28,7 @@ class TrendOptions(Strict):
 class HotCategory(BaseModel):
     """A category and how hot it is, with all that lies below it."""
 
-    category_id: str = Field(description="Id of the category.", examples=["Beverages/Tea"])
+    category_id: str = Field(description="Id of the category.", examples=["Beverages > Tea"])
     name: str = Field(description="Its name.", examples=["Tea"])
     heat: float = Field(
         description="Events of the last 60 days by the weight of their type, each a tenth less for each day "
@@ -56,7 +56,7 @@ class TrendResponse(BaseModel):
         examples=[
             [
                 {
-                    "category_id": "Beverages/Tea",
+                    "category_id": "Beverages > Tea",
                     "name": "Tea",
                     "heat": 41.7,
                     "rise": 1.8,

@@ -13,9 +13,8 @@ from typing import Any, NamedTuple
 from kg.driver import Graph
 from kg.queries import load
 
-BOOKKEEPING = frozenset(
-    {"runId", "loadedAt", "updatedAt", "revision", "turn"}
-)  # differ between two loads of the same data
+# These differ between two loads of the same data.
+BOOKKEEPING = frozenset({"runId", "loadedAt", "updatedAt", "revision", "turn"})
 
 
 class GraphSum(NamedTuple):

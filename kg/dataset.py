@@ -31,10 +31,9 @@ class ShopData(NamedTuple):
     interactions: pd.DataFrame  # user int32, item int32, type str, order int64 (seconds or position),
     # basket str or None, weight float32, and split_<name> (train, valid, test) for each split column
     has_time: bool  # whether `order` is seconds since 1970 rather than a position within the user
-    relations: (
-        pd.DataFrame
-    )  # relation str (the shop's word), kind str (BOUGHT_WITH, VIEWED_WITH, COMPLEMENTS,
-    # SUBSTITUTES or SIMILAR_TO), source int32, target int32
+    # relation str (the shop's word), kind str (BOUGHT_WITH, VIEWED_WITH, COMPLEMENTS, SUBSTITUTES or
+    # SIMILAR_TO), source int32, target int32
+    relations: pd.DataFrame
     text: np.ndarray | None  # unit-length float32 [n_items, d]
     encoder: str | None = None  # that made them, as the graph has it
 

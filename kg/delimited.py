@@ -80,7 +80,10 @@ def _block(records: list[tuple[int, str]], bad: list[Bad], width: int, dialect: 
         kept = []
         for row, text in records:
             reason = _unclean(text, dialect)
-            (bad.append((row, reason)) if reason else kept.append((row, text)))
+            if reason:
+                bad.append((row, reason))
+            else:
+                kept.append((row, text))
         records, texts = kept, [text for _, text in kept]
     cells = _parse(texts, dialect)
     good = [len(c) == width for c in cells]

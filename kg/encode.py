@@ -13,6 +13,7 @@ from kg.settings import Settings
 from kg.text import compose, text_hash
 
 _BATCH = 500  # vectors a transaction: about 2 MB over Bolt
+_PROBES = 500  # texts that the export is checked by
 _WINDOW = 8_192  # texts encoded before they are stored: what a cut-off run loses at most
 
 
@@ -50,12 +51,12 @@ def encode_items(graph: Graph, settings: Settings, *, force: bool = False) -> En
             if row["textHash"] is not None:
                 empty.append(row["itemId"])
             continue
-        probes.append(text) if len(probes) < 500 else None
+        if len(probes) < _PROBES:
+            probes.append(text)
         if force or row["textModel"] != encoder.name or row["textHash"] != text_hash(text):
             changed.append((row["itemId"], text))
-    exported = export(
-        encoder, settings.home, probes
-    )  # first: the API needs it once the first vectors are there
+    # First: the API needs it once the first vectors are there.
+    exported = export(encoder, settings.home, probes)
     with recorded(graph, "encode") as run:
         if empty:
             graph.write(queries.forget, ids=empty)

@@ -67,9 +67,8 @@ def _items(raw: pd.DataFrame, table: Items, problems: Problems, now: float) -> p
             "released_at": _whole(
                 read_seconds(raw, table.released_at, problems, "released_at", latest=now + 3650 * _DAY)
             ),
-            "image": read_text(raw, table.image, problems, "image").str.partition(" ")[
-                0
-            ],  # of a list the first
+            # Of a list the first.
+            "image": read_text(raw, table.image, problems, "image").str.partition(" ")[0],
             "attributes": _attributes(raw, table.attributes),
         }
     )

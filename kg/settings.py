@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from platformdirs import user_data_path
+from platformdirs import user_cache_path, user_data_path
 from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
@@ -26,6 +26,10 @@ class Settings(BaseSettings):
     home: Path = Field(
         default_factory=lambda: user_data_path("shopgraph"),
         description="Folder of the local database, staged data, models and encoders.",
+    )
+    cache: Path = Field(
+        default_factory=lambda: user_cache_path("shopgraph"),
+        description="Folder of Neo4j's jars, which every home shares.",
     )
     neo4j_uri: str | None = Field(
         None, description="Use this Neo4j (bolt:// or neo4j://) instead of the local server."

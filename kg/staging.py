@@ -99,7 +99,8 @@ class Staged:
                 sample = {reason.split(":")[0]: reason for reason in reversed(reasons)}
                 raise IngestError(
                     f"{count.rejected:,} of {count.read:,} rows of {kind} were rejected, more than the "
-                    f"{limit:.0%} that --max-rejects allows; nothing was written to the graph. Most common: "
+                    f"{limit:.0%} that are let through (--max-rejects, where it is an option); nothing was "
+                    "written to the graph. Most common: "
                     + ", ".join(f"{sample[reason]} ({n:,} such)" for reason, n in common)
                     + f". All of them: {self.rejects}. docs/manifest.md tells how to describe columns."
                 )

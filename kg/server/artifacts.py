@@ -75,9 +75,8 @@ def _path(context: "MavenContext", dependency: "LockedDependency") -> Path:
     return path
 
 
-def _artifact(
-    context: "MavenContext", d: "LockedDependency"
-) -> Any:  # an Artifact, of a private module of jgo
+# Returns an Artifact, of a private module of jgo.
+def _artifact(context: "MavenContext", d: "LockedDependency") -> Any:
     return (
         context.project(d.groupId, d.artifactId)
         .at_version(d.version)

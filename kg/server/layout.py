@@ -4,17 +4,15 @@ import os
 import secrets
 from pathlib import Path
 
-from platformdirs import user_cache_path
-
 from kg.errors import ServerError
+from kg.settings import load_settings
 
 USER = "neo4j"
 
 
 def cache_folder() -> Path:
-    """Downloads that every home shares: SHOPGRAPH_CACHE, or the user's cache folder."""
-    given = os.environ.get("SHOPGRAPH_CACHE")
-    return Path(given) if given else user_cache_path("shopgraph")
+    """Downloads that every home shares."""
+    return load_settings().cache
 
 
 class Layout:

@@ -13,9 +13,8 @@ from kg.needs import normal
 from kg.queries import load
 from kg.text import compose
 
-GUARD = (
-    "names"  # of categories: whether plain words are still understood; a loss speaks against, a gain not for
-)
+# Of categories: whether plain words are still understood; a loss speaks against, a gain not for.
+GUARD = "names"
 _WIDEST = 0.1  # of the items; a category that has more says little
 _OF_ONE_NEED = 10  # items at most
 

@@ -202,8 +202,9 @@ def test_bulk_deletes_beside_what_it_stores(filled: Graph, client: TestClient) -
 def test_purchases_come_back_with_a_deleted_item(client: TestClient) -> None:
     put(client, "new", **NEW)
     send(client, told("1", item="new", user="eve"))
+    wait_for(lambda: ask(client, user_id="eve")["fallback_used"] is None, seconds=5)
     client.delete("/v1/items/new")
-    assert ask(client, user_id="eve")["fallback_used"] is not None
+    wait_for(lambda: ask(client, user_id="eve")["fallback_used"] is not None, seconds=5)
 
     assert put(client, "new", **NEW)["attached_events"] == 1
 

@@ -14,7 +14,11 @@ from gnn.config import TrainConfig
 from gnn.embed_new import Embedded
 from gnn.fake import fake_shop
 from gnn.pipeline import train_and_save
+from kg.driver import Graph
 from kg.errors import ModelError
+from kg.models import live_version
+from kg.queries import load
+from tests.gnn.test_write_back import Q
 
 RUNNER = CliRunner()
 
@@ -41,6 +45,32 @@ def test_evaluate_prints_what_training_measured(tmp_path: Path, monkeypatch: pyt
     assert printed["metrics"] == about.metrics
     assert printed["version"] == about.version
     assert "item_ids" not in printed
+
+
+def test_write_back_takes_a_refused_model_by_force_alone(
+    graph: Graph, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told = {
+        "HOME": str(tmp_path), "NEO4J_URI": graph.connection.uri, "NEO4J_USER": graph.connection.user,
+        "NEO4J_PASSWORD": graph.connection.password,
+    }  # fmt: skip
+    for name, value in told.items():
+        monkeypatch.setenv(f"SHOPGRAPH_{name}", value)
+    shop = fake_shop()
+    graph.write(Q["items"], ids=list(shop.items["item_id"]))
+    version = train_and_save(shop, tmp_path, TrainConfig(dim=8, max_epochs=1), "random", ks=(5,)).version
+    refusal = {"publish": False, "reason": "worse", "report": "{}", "interactions": 1}
+    graph.write(load("refresh").store_gate, candidate=version, live=None, **refusal)
+
+    refused = RUNNER.invoke(app, ["write-back", version])
+    assert isinstance(refused.exception, ModelError)
+    assert f"shopgraph gnn write-back {version} --force" in str(refused.exception)
+    assert live_version(graph) is None
+    done = RUNNER.invoke(app, ["write-back", version, "--force", "--json"], catch_exceptions=False)
+    assert json.loads(done.stdout)["version"] == version
+    assert live_version(graph) == version
+    again = RUNNER.invoke(app, ["write-back", version], catch_exceptions=False)
+    assert "is live already" in again.output
 
 
 @pytest.mark.parametrize("k", ["x", "0", ""])
@@ -85,7 +115,7 @@ def test_new_items_are_looked_for_again_until_interrupted(monkeypatch: pytest.Mo
 
     monkeypatch.setattr("kg.driver.connect", lambda _settings: nullcontext())
     monkeypatch.setattr("kg.refresh.retrain.strangers", lambda _graph: next(waiting))
-    monkeypatch.setattr("gnn.write_back.live_version", lambda _graph: "v1")
+    monkeypatch.setattr("kg.models.live_version", lambda _graph: "v1")
     monkeypatch.setattr("gnn.store.load", lambda *_: None)
     monkeypatch.setattr("kg.dataset.from_graph", lambda _graph: None)
     monkeypatch.setattr("gnn.embed_new.embed_new", embed)

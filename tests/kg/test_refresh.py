@@ -36,6 +36,7 @@ from tests.conftest import PROJECT, empty
 from tests.kg.made_up import PRODUCTS, SALES, read_csv, write_csv, write_shop
 
 NO_TRAINING = Options(retrain=False)
+UNTIL_PRUNE = Options(until="prune", retrain=False)
 Q = parse(
     "test",
     """
@@ -277,6 +278,20 @@ def test_without_the_lease_no_batch_is_written(graph: Graph, home: Path) -> None
         graph.write(Q["take"])
         with pytest.raises(RefreshError, match="has expired and another refresh has taken it"):
             stages.ingest(job)
+    assert measure(graph) == before
+
+
+def test_without_the_lease_no_batch_is_pruned(graph: Graph, shop: Path, home: Path) -> None:
+    run(graph, home, UNTIL_PRUNE)
+    change(shop, texts=False)
+    run(graph, home, Options(until="ingest", retrain=False))
+    before = measure(graph)
+    with Lease(graph, "a run") as lease:
+        job = Job(graph, settings(graph, home), NO_TRAINING, "r", lease, remembered(graph))
+        job.done["ingest"] = stages.ingest(job)
+        graph.write(Q["take"])
+        with pytest.raises(RefreshError, match="has expired and another refresh has taken it"):
+            stages.prune(job)
     assert measure(graph) == before
 
 

@@ -1,6 +1,7 @@
 """When a refresh trains again: for what came, went and drifted away, and what keeps it from training."""
 
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from types import SimpleNamespace
 from typing import cast
 
@@ -13,7 +14,8 @@ from kg.queries import load, parse
 from kg.refresh import drift
 from kg.refresh.job import Done, Job, Options
 from kg.refresh.retrain import Reason, reason
-from kg.refresh.stages import publish
+from kg.refresh.stages import embed, evaluate, publish, train
+from kg.settings import Settings
 
 Q = parse(
     "retrain",
@@ -127,6 +129,29 @@ def test_a_run_that_trained_before_an_experiment_began_goes_on_without_publishin
     assert done.counts["published"] is None
     assert "shopgraph experiment stop e && shopgraph gnn write-back new" in done.counts["reason"]
     assert not done.changed
+
+
+def test_a_live_model_whose_files_are_elsewhere_is_told_and_stays_live(graph: Graph, tmp_path: Path) -> None:
+    graph.write(Q["buy"], times=[*range(106)])
+    graph.write(Q["arrive"], ids=["n"])
+    go_live(graph, items=106, until=99, interactions=100)
+    asked = []
+
+    def command(*arguments: str) -> dict[str, str]:
+        asked.append(arguments)
+        return {"version": "w"}
+
+    job = SimpleNamespace(
+        graph=graph, settings=Settings(home=tmp_path), options=Options(), command=command, done={}
+    )
+    job.done["train"] = train(cast("Job", job))
+    judged = evaluate(cast("Job", job))
+    assert asked == [("gnn", "train")]  # from scratch
+    assert judged.watermark is None
+    assert "model v was trained elsewhere: its files are not in" in judged.counts["reason"]
+    assert "shopgraph gnn write-back w" in judged.counts["reason"]
+    assert "model v was trained elsewhere" in embed(cast("Job", job)).counts["reason"]
+    assert len(asked) == 1
 
 
 def test_nothing_new_trains_nothing_however_old_the_model(graph: Graph) -> None:
