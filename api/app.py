@@ -8,19 +8,19 @@ from importlib.metadata import version
 from fastapi import FastAPI
 
 from api.admission import Admission
-from api.audience_routes import router as audiences
-from api.event_routes import events
-from api.item_routes import items
 from api.ledger import Ledger
 from api.problems import install
-from api.replay_routes import replays
-from api.routes import health, v1
-from api.scenario_routes import scenarios
-from api.search import router as searches
-from api.serving import Keeper
-from api.suggest_routes import router as suggestions
-from api.trend_routes import router as trends
-from api.user_routes import users
+from api.routes.audience import router as audiences
+from api.routes.events import events
+from api.routes.items import items
+from api.routes.recommendations import health, v1
+from api.routes.replay import replays
+from api.routes.scenarios import scenarios
+from api.routes.search import router as searches
+from api.routes.suggest import router as suggestions
+from api.routes.trends import router as trends
+from api.routes.users import users
+from api.state.serving import Keeper
 from api.why import router as explanations
 from api.writer import Writer
 from kg.settings import Settings, load_settings

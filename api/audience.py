@@ -15,12 +15,12 @@ from typing import NamedTuple, TypeVar
 import numpy as np
 import scipy.sparse as sp
 
-from api.coefficients import linear_coefficients
-from api.columns import Bools
 from api.history import MOST_EDGES, weighed
-from api.signals import Floats, Need, Numbers, Seed
-from api.snapshot import Snapshot, Vectors
-from api.weights import RankingWeights
+from api.ranking.coefficients import linear_coefficients
+from api.ranking.signals import Floats, Need, Numbers, Seed
+from api.ranking.weights import RankingWeights
+from api.state.columns import Bools
+from api.state.snapshot import Snapshot, Vectors
 from kg.driver import Graph, Row
 from kg.queries import load
 

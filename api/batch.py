@@ -2,12 +2,12 @@
 
 from pydantic import ValidationError
 
-from api.answers import Problem
 from api.problems import EXPECTED, document, invalid, with_status
 from api.reads import Reads
 from api.recommender import Given, give
 from api.schemas import BatchRequest, RecommendationRequest
-from api.served import Serving
+from api.schemas.answers import Problem
+from api.state.served import Serving
 
 
 async def recommend_each(

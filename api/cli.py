@@ -14,8 +14,8 @@ from kg.console import emit_json, out, say
 from kg.errors import SettingsError
 
 if TYPE_CHECKING:
-    from api.answers import RecommendationResponse
     from api.schemas import RecommendationRequest
+    from api.schemas.answers import RecommendationResponse
     from kg.settings import Settings
 
 app = typer.Typer(name="api", no_args_is_help=True, help="The HTTP API.")
@@ -216,7 +216,7 @@ def answer_once(request: "RecommendationRequest", settings: "Settings") -> "Reco
     """
     from api.reads import Reads
     from api.recommender import recommend as answer
-    from api.served import load_serving
+    from api.state.served import load_serving
     from kg.driver import connect
 
     async def run() -> "RecommendationResponse":
@@ -257,7 +257,7 @@ def _check_port(host: str, port: int) -> None:
 
 
 def _check_model(settings: "Settings") -> None:
-    from api.version import check_model, read_version
+    from api.state.version import check_model, read_version
     from kg.driver import connect
 
     with connect(settings) as graph:

@@ -8,7 +8,7 @@ import numpy as np
 import onnxruntime
 from tokenizers import Tokenizer
 
-from api.snapshot import Vectors
+from api.state.snapshot import Vectors
 from kg.errors import EncoderError
 
 _CACHED = 4_096  # popular queries; a vector is 1.5 kB

@@ -5,8 +5,8 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 
-from api.needs import Listed
-from api.snapshot import Snapshot
+from api.state.snapshot import Snapshot
+from api.words.needs import Listed
 
 Kind = Literal["category", "brand", "intent", "keyword", "title"]
 

@@ -3,9 +3,9 @@
 from collections.abc import Container, Sequence
 from typing import NamedTuple
 
-from api.answers import Arm
+from api.schemas.answers import Arm
 from kg.driver import Row
-from kg.experiments import Experiment, experiments_from
+from kg.feedback.experiments import Experiment, experiments_from
 
 
 class Part(NamedTuple):

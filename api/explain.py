@@ -7,8 +7,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from api.answers import Path, Reason
-from api.signals import Boost, Edge, Floats, Need, Part, Seed
+from api.ranking.signals import Boost, Edge, Floats, Need, Part, Seed
+from api.schemas.answers import Path, Reason
 from kg.driver import Row
 from kg.queries import Query, load
 

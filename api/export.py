@@ -13,12 +13,12 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from api.answers import RecommendationResponse
 from api.reads import Reads
 from api.recommender import recommend
 from api.schemas import Kind, RecommendationRequest
-from api.served import Serving, load_serving
+from api.schemas.answers import RecommendationResponse
 from api.sources import Timeouts
+from api.state.served import Serving, load_serving
 from kg.console import Advance, progress
 from kg.driver import Graph, connect
 from kg.errors import SettingsError

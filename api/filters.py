@@ -5,9 +5,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from api.columns import Bools, Categories, Numbers, Table, columns_from, members_from, value_key
-from api.conditions import Filters
-from api.snapshot import Snapshot
+from api.schemas.conditions import Filters
+from api.state.columns import Bools, Categories, Numbers, Table, columns_from, members_from, value_key
+from api.state.snapshot import Snapshot
 
 
 class Allowed(NamedTuple):

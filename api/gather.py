@@ -4,18 +4,18 @@ import asyncio
 from collections.abc import Callable
 from typing import NamedTuple
 
-from api.answers import Source
 from api.history import MOST_EDGES, Past, fresh_seed, past_from, seed, session_seeds
-from api.needs import needs_of
 from api.problems import ApiError, bad_field
+from api.ranking.signals import Edge, Need, Seed, Signals, Words
+from api.ranking.weights import RankingWeights
 from api.reads import Reads
 from api.schemas import RecommendationRequest
-from api.scope import for_staff
-from api.served import Serving
-from api.signals import Edge, Need, Seed, Signals, Words
-from api.snapshot import Snapshot, Vectors
+from api.schemas.answers import Source
 from api.sources import Sources
-from api.weights import RankingWeights
+from api.state.served import Serving
+from api.state.snapshot import Snapshot, Vectors
+from api.words.needs import needs_of
+from api.words.scope import for_staff
 from kg.driver import Row
 from kg.queries import load
 

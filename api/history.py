@@ -6,8 +6,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from api.signals import Seed, SeedType
-from api.snapshot import Snapshot
+from api.ranking.signals import Seed, SeedType
+from api.state.snapshot import Snapshot
 from kg.columns import RELATIONSHIP_OF
 from kg.driver import Row
 

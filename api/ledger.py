@@ -11,10 +11,10 @@ from fastapi import Request
 from neo4j.exceptions import DriverError, Neo4jError
 
 from api.recommender import Given
-from api.serving import Keeper
+from api.state.serving import Keeper
 from api.writer import Writer
-from kg.answers import Answer, expire, keep
 from kg.errors import ShopgraphError
+from kg.feedback.answers import Answer, expire, keep
 
 log = logging.getLogger("shopgraph.api")
 _PAUSE = 0.5  # seconds between writes: an answer is in the graph within a second

@@ -6,22 +6,22 @@ from typing import NamedTuple
 
 import numpy as np
 
-from api.activity import newest
-from api.columns import Bools
-from api.diversity import diversified
 from api.experiments import Part
 from api.filters import LiveItem, allowed, refusals
 from api.gather import Gathered
 from api.plan import Plan
-from api.ranking import Scorer
+from api.ranking.diversity import diversified
+from api.ranking.score import Scorer
+from api.ranking.signals import Numbers
+from api.ranking.weights import RankingWeights
 from api.reads import Reads
-from api.rules import merged, numbers_by_score, pins
-from api.scenarios import Placement
+from api.scenarios.current import Placement
+from api.scenarios.rules import merged, numbers_by_score, pins
 from api.schemas import FieldName, RecommendationRequest
-from api.signals import Numbers
-from api.snapshot import Snapshot
-from api.understand import Understood
-from api.weights import RankingWeights
+from api.state.activity import newest
+from api.state.columns import Bools
+from api.state.snapshot import Snapshot
+from api.words.understand import Understood
 from kg.queries import load
 
 _Q = load("api")

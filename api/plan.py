@@ -4,13 +4,13 @@ from typing import NamedTuple
 
 import numpy as np
 
-from api.answers import Fallback
 from api.gather import Gathered
+from api.ranking.signals import Seed, Signals
+from api.ranking.tempering import tempered
+from api.ranking.weights import STANDING, KindWeights, RankingWeights
 from api.schemas import RecommendationRequest
-from api.signals import Seed, Signals
-from api.snapshot import Snapshot
-from api.tempering import tempered
-from api.weights import STANDING, KindWeights, RankingWeights
+from api.schemas.answers import Fallback
+from api.state.snapshot import Snapshot
 
 _NOTHING = "The request names no user, items or words to go by."
 

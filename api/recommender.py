@@ -7,23 +7,23 @@ from uuid import uuid4
 
 import numpy as np
 
-from api.answers import Path, Reason, Recommendation, RecommendationResponse, SourceLeftOut
-from api.columns import seconds
 from api.explain import causes, paths_of, reasons_of, source_of, told
 from api.filters import LiveItem
 from api.gather import gather
 from api.paging import shown_by, token_of
 from api.picking import Picked, Work, pick, reaches_some
 from api.plan import plan_for
-from api.ranking import Scorer
+from api.ranking.score import Scorer
+from api.ranking.signals import Floats
+from api.ranking.weights import DEFAULT, RankingWeights
 from api.reads import Reads
-from api.rules import boosts
+from api.scenarios.rules import boosts
 from api.schemas import RecommendationRequest, shopper_of
-from api.served import Serving
-from api.signals import Floats
-from api.snapshot import Snapshot
-from api.understand import Understood, intent_of, understand
-from api.weights import DEFAULT, RankingWeights
+from api.schemas.answers import Path, Reason, Recommendation, RecommendationResponse, SourceLeftOut
+from api.state.columns import seconds
+from api.state.served import Serving
+from api.state.snapshot import Snapshot
+from api.words.understand import Understood, intent_of, understand
 from kg.queries import load
 
 _Q = load("api")
@@ -230,7 +230,7 @@ async def _paths(work: Work, reasons: dict[int, list[Reason]]) -> dict[int, list
 def _fields(request: RecommendationRequest, item: LiveItem) -> dict[str, Any]:
     values = dict(zip(request.fields, item.shown, strict=True))
     if "in_stock" in values:
-        # As in api.columns: in stock unless said otherwise.
+        # As in api.state.columns: in stock unless said otherwise.
         values["in_stock"] = values["in_stock"] is not False
     if values.get("released_at") is not None:
         values["released_at"] = int(seconds(values["released_at"]))

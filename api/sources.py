@@ -4,8 +4,8 @@ import asyncio
 from collections.abc import Awaitable
 from typing import Any, NamedTuple, TypeVar
 
-from api.answers import Source
 from api.problems import ApiError
+from api.schemas.answers import Source
 from kg.errors import GraphError
 from kg.settings import Settings
 

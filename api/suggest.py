@@ -13,11 +13,11 @@ from functools import lru_cache
 import numpy as np
 import numpy.typing as npt
 
-from api.columns import Bools
 from api.entries import Entry, entries_of
-from api.needs import Needs
-from api.snapshot import Snapshot
-from api.words import fold, is_unspaced, join, phrases, split
+from api.state.columns import Bools
+from api.state.snapshot import Snapshot
+from api.words.needs import Needs
+from api.words.tokens import fold, is_unspaced, join, phrases, split
 
 Places = npt.NDArray[np.int64]
 _PAUSE = -1  # stands where a phrase ends

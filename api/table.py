@@ -7,8 +7,8 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
-from api.answers import Reason, Recommendation, RecommendationResponse
 from api.evaluation.measure import RANK_LOST, Report
+from api.schemas.answers import Reason, Recommendation, RecommendationResponse
 
 _REASONS = 3  # a line each
 

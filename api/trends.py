@@ -4,8 +4,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from api.activity import week_of
-from api.snapshot import Snapshot
+from api.state.activity import week_of
+from api.state.snapshot import Snapshot
 
 _DOUBT = 5.0  # shoppers and heat of the average item, so that a few events make no rise
 

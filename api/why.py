@@ -8,20 +8,20 @@ from typing import Annotated, NamedTuple
 import numpy as np
 from fastapi import APIRouter, Body
 
-from api.activity import newest
-from api.answers import SourceLeftOut
-from api.columns import Bools
 from api.explain import reasons_of, told
 from api.filters import allowed, conditions
 from api.picking import Picked, Work, excluded, in_order, live_refusal, pick, pinned, with_edges
 from api.problems import ApiError
+from api.ranking.signals import Boost, Part
 from api.reads import Reads
 from api.recommender import order_of, prepare
-from api.routes import KeeperOf, admitting
-from api.rules import position_of
-from api.served import Serving
-from api.signals import Boost, Part
-from api.why_schemas import ExplainRequest, Explanation
+from api.routes.recommendations import KeeperOf, admitting
+from api.scenarios.rules import position_of
+from api.schemas.answers import SourceLeftOut
+from api.schemas.why import ExplainRequest, Explanation
+from api.state.activity import newest
+from api.state.columns import Bools
+from api.state.served import Serving
 from kg.queries import load
 
 _Q = load("api")

@@ -9,7 +9,7 @@ import neo4j
 from fastapi import Depends, Request
 from neo4j.exceptions import DriverError, Neo4jError
 
-from api.serving import Keeper
+from api.state.serving import Keeper
 from kg.errors import GraphError
 from kg.schema import make_keys
 

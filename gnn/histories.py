@@ -32,22 +32,17 @@ class Histories(NamedTuple):
         return sp.csr_matrix((data, self.weight.indices, self.weight.indptr), self.weight.shape)
 
 
-def histories(rows: pd.DataFrame, n_users: int, n_items: int, *, by_first: bool = False) -> Histories:
+def histories(rows: pd.DataFrame, n_users: int, n_items: int) -> Histories:
     """From rows of ShopData.interactions.
 
     The weight is that of the strongest type (TYPE_WEIGHTS), as the API has it: a fan of an item does not
-    crowd out the rest of their own history by buying it every week.
-
-    Args:
-        by_first: ages are counted from the first time that a user came to an item, as to what was new to
-            them; else from the last time.
+    crowd out the rest of their own history by buying it every week. What counts for the age is the last time.
     """
     weight = rows["type"].map(TYPE_WEIGHTS).astype(np.float32).fillna(1.0)
     events = pd.DataFrame(
         {"user": rows["user"], "item": rows["item"], "order": rows["order"], "weight": weight}
     )
-    which = "min" if by_first else "max"
-    pairs = events.groupby(["user", "item"], as_index=False).agg({"order": which, "weight": "max"})
+    pairs = events.groupby(["user", "item"], as_index=False).agg({"order": "max", "weight": "max"})
     # Of equal times the lower item number counts as newer, as the API reads them.
     newest = pairs.sort_values(["user", "order", "item"], ascending=[True, False, True], kind="stable")
     age = newest.groupby("user").cumcount().reindex(pairs.index).to_numpy(np.float32, copy=True)

@@ -94,8 +94,6 @@ def fit(
     fast = config.precision == "auto" and fast_bfloat16(device.type)
     dtype = torch.bfloat16 if fast else torch.float32
     known = histories(train, len(data.users), len(data.items))
-    # What is asked for on the way is new to its user, as what the model will be asked for is.
-    lessons = histories(train, len(data.users), len(data.items), by_first=True)
     reached = reach(known, data.text)
     linear = from_first(lambda: _linear(known, config))
     relations = Relations(graph_for(data, train, config), device)
@@ -118,7 +116,7 @@ def fit(
         rng = np.random.default_rng((config.seed, epoch))
         losses: list[Tensor] = []
         model.train()
-        for batch in batches(lessons, config.batch_users, division, rng, device):
+        for batch in batches(known, config.batch_users, division, rng, device):
             optimiser.zero_grad(set_to_none=True)
             # The batch's own purchases are taken out of the counts: what is asked for sends no message.
             vectors = model(relations.without(batch.users), dtype)

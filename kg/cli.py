@@ -121,8 +121,8 @@ def intents(
     Example: shopgraph graph intents --least 3
     """
     from kg.driver import connect
-    from kg.intents import mine_intents
     from kg.settings import load_settings
+    from kg.words.intents import mine_intents
 
     settings = load_settings()
     with connect(settings) as graph:
@@ -150,9 +150,9 @@ def classify(
     """
     from rich.table import Table
 
-    from kg.classify import classify as learn
     from kg.driver import connect
     from kg.settings import load_settings
+    from kg.words.classify import classify as learn
 
     settings = load_settings()
     with connect(settings) as graph:

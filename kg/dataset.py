@@ -89,8 +89,8 @@ def from_folder(folder: Path, manifest: Path | None, settings: Settings) -> Shop
         IngestError: too many rows are bad.
         EncoderError: the encoder cannot be loaded.
     """
-    from kg.sources import find_manifest
-    from kg.staging import stage
+    from kg.files.sources import find_manifest
+    from kg.files.staging import stage
 
     staged = stage(folder, find_manifest(folder, manifest), settings.home)
     staged.check_rejects(_MAX_REJECTS)

@@ -19,13 +19,13 @@ import pyarrow as pa
 
 from kg.console import progress, say
 from kg.driver import Graph
-from kg.events import attach_all
+from kg.files.manifest import read_manifest
+from kg.files.sources import find_manifest
+from kg.files.staging import Staged, TableCount, fingerprint_of, remove_others, stage
+from kg.live.events import attach_all
 from kg.loading import Change, Step, steps
-from kg.manifest import read_manifest
 from kg.queries import load
 from kg.schema import make_keys
-from kg.sources import find_manifest
-from kg.staging import Staged, TableCount, fingerprint_of, remove_others, stage
 
 ANALYZERS = {
     "ar": "arabic", "bg": "bulgarian", "bn": "bengali", "cs": "czech", "da": "danish", "de": "german",

@@ -71,12 +71,12 @@ def ingest(
 
     Example: shopgraph graph ingest --kafka broker:9092 --topic shop-events
     """
-    from kg.deltas import Rejects, Sink
     from kg.driver import connect
-    from kg.inbox import read_events
     from kg.ingest import check_only
     from kg.ingest import ingest as run
-    from kg.kafka import Source, consume
+    from kg.live.inbox import read_events
+    from kg.live.kafka import Source, consume
+    from kg.live.streams import Rejects, Sink
     from kg.schema import make_keys
     from kg.settings import load_settings
 
@@ -133,7 +133,7 @@ def checksum(as_json: Json = False) -> None:
 
 
 def _show_events(counts: Counter[str], rejects: Path, *, as_json: bool) -> None:
-    from kg.deltas import STATUSES, told
+    from kg.live.streams import STATUSES, told
 
     if as_json:
         emit_json({name: counts[name] for name in STATUSES} | {"rejects": rejects})

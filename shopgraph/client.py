@@ -15,15 +15,15 @@ from urllib.parse import quote
 import httpx
 from pydantic import BaseModel, ValidationError
 
-from api.answers import BatchResponse, ModelList, Problem, RecommendationResponse
-from api.audience_schemas import AudienceMember, AudienceRequest
-from api.results import EventResult, EventResults, ItemResult
-from api.scenario_schemas import NamedScenario, Rule, Scenario, ScenarioList
 from api.schemas import Options, RecommendationRequest, RelatedOptions
-from api.search_schemas import SearchResponse
-from api.suggest_schemas import SuggestResponse
-from api.trend_schemas import TrendOptions, TrendResponse
-from api.why_schemas import ExplainRequest, Explanation
+from api.schemas.answers import BatchResponse, ModelList, Problem, RecommendationResponse
+from api.schemas.audience import AudienceMember, AudienceRequest
+from api.schemas.results import EventResult, EventResults, ItemResult
+from api.schemas.scenarios import NamedScenario, Rule, Scenario, ScenarioList
+from api.schemas.search import SearchResponse
+from api.schemas.suggest import SuggestResponse
+from api.schemas.trends import TrendOptions, TrendResponse
+from api.schemas.why import ExplainRequest, Explanation
 
 Answer = TypeVar("Answer", bound=BaseModel)
 

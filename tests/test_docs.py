@@ -7,7 +7,7 @@ from pathlib import Path
 from typer.main import get_command
 
 from kg import main
-from kg.manifest import Column, Intents, Interactions, Items, Join, Manifest, Queries, Relations, Table
+from kg.files.manifest import Column, Intents, Interactions, Items, Join, Manifest, Queries, Relations, Table
 
 PROJECT = Path(__file__).parent.parent
 README = (PROJECT / "README.md").read_text()

@@ -6,7 +6,7 @@ from importlib.util import find_spec
 from typing import Any
 
 from api.evaluation.measure import Case, Ranking, System
-from api.served import Serving
+from api.state.served import Serving
 from kg.console import say
 from kg.driver import Graph
 from kg.queries import load

@@ -18,7 +18,7 @@ from api.evaluation import shoppers, tasks
 from api.evaluation.folds import held_out
 from api.evaluation.measure import Case, Ranking, Report
 from api.reads import Reads
-from api.served import Serving, load_serving
+from api.state.served import Serving, load_serving
 from kg.build import build_edges
 from kg.driver import Graph, connect
 from kg.encode import encode_items

@@ -22,7 +22,7 @@ from api.evaluation.tasks import Asking
 from api.reads import Reads
 from api.recommender import prepare, recommend
 from api.schemas import RecommendationRequest
-from api.served import Serving
+from api.state.served import Serving
 from kg.console import progress
 
 _ANSWERS: Final = 1_000  # whose reasons are tried

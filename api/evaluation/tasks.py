@@ -10,7 +10,7 @@ from api.evaluation.rivals import Rivals
 from api.reads import Reads
 from api.recommender import prepare, recommend
 from api.schemas import RecommendationRequest
-from api.served import Serving
+from api.state.served import Serving
 from kg.driver import Graph, Row
 from kg.errors import GraphError
 from kg.queries import load

@@ -11,7 +11,7 @@ from api.learning.features import BUILT_IN, Looking, Seen
 from api.learning.judge import OVERALL, Found, Scorer, Segments, judged, linear
 from api.learning.logit import Choices, fit
 from api.learning.sample import choices_of, joined
-from api.signals import Floats
+from api.ranking.signals import Floats
 from kg.console import Advance, progress
 
 LEAST_USERS: Final = 30  # fewer judges say nothing, as at the gate of models

@@ -12,10 +12,10 @@ from api.encoder import QueryEncoder
 from api.history import past_from
 from api.learning.cases import Bools, Case
 from api.learning.timeline import Timeline
-from api.ranking import Scorer
-from api.signals import Floats, Numbers, Signals, Words
-from api.snapshot import Snapshot, Vectors
-from api.weights import DEFAULT, KindWeights, RankingWeights
+from api.ranking.score import Scorer
+from api.ranking.signals import Floats, Numbers, Signals, Words
+from api.ranking.weights import DEFAULT, KindWeights, RankingWeights
+from api.state.snapshot import Snapshot, Vectors
 from kg.dataset import ShopData
 
 TERMS: Final = ("words", "category", "popularity", "trend", "novelty", "season")  # fields of KindWeights

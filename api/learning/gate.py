@@ -14,18 +14,18 @@ from typing import Final, NamedTuple
 import numpy as np
 
 from api.evaluation.measure import p_value
-from api.learned import read_learned
 from api.learning.cases import Bools, cases_of, searches_of
 from api.learning.crossfit import LEAST_USERS, Parts, chosen, cross_fit, parts_of
 from api.learning.features import Looking, Reader, Seen, weights_of
 from api.learning.judge import Found, K, Segments
 from api.learning.twin import as_candidate, load_twin, read_about
-from api.loading import load_snapshot
-from api.served import with_encoder
-from api.signals import Floats, Numbers
-from api.snapshot import Snapshot
-from api.version import check_model
-from api.weights import DEFAULT
+from api.ranking.learned import read_learned
+from api.ranking.signals import Floats, Numbers
+from api.ranking.weights import DEFAULT
+from api.state.loading import load_snapshot
+from api.state.served import with_encoder
+from api.state.snapshot import Snapshot
+from api.state.version import check_model
 from kg.console import say
 from kg.dataset import from_graph
 from kg.driver import Graph

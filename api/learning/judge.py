@@ -7,8 +7,8 @@ from typing import Final, NamedTuple
 import numpy as np
 
 from api.learning.features import Seen
-from api.signals import Floats, Numbers
-from api.snapshot import Vectors
+from api.ranking.signals import Floats, Numbers
+from api.state.snapshot import Vectors
 
 K: Final = 20
 Scorer = Callable[[Vectors], Vectors]  # features [n, f] -> scores [n]

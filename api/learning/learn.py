@@ -9,17 +9,17 @@ import json
 from collections.abc import Mapping
 from typing import Final, NamedTuple
 
-from api.learned import read_learned
 from api.learning.cases import Case, cases_of, held_out, searches_of
 from api.learning.crossfit import LEAST_USERS, Chosen, Others, chosen, cross_fit, parts_of
 from api.learning.features import TERMS, Looking, Reader, named, weights_of
 from api.learning.judge import K
 from api.learning.twin import as_judged, load_twin
-from api.loading import load_snapshot
-from api.served import with_encoder
-from api.signals import Floats
-from api.version import check_model
-from api.weights import DEFAULT
+from api.ranking.learned import read_learned
+from api.ranking.signals import Floats
+from api.ranking.weights import DEFAULT
+from api.state.loading import load_snapshot
+from api.state.served import with_encoder
+from api.state.version import check_model
 from kg.console import say
 from kg.dataset import from_graph
 from kg.driver import Graph

@@ -7,7 +7,7 @@ import numpy as np
 
 from api.learning.features import Seen
 from api.learning.logit import Choices
-from api.signals import Floats
+from api.ranking.signals import Floats
 
 _BEST: Final = 100  # of the items not taken, those that rank first now: they decide who is shown
 _REST: Final = 200  # drawn from the others, which they stand for

@@ -5,10 +5,10 @@ from typing import Any
 
 import numpy as np
 
-from api.activity import DECAY, Activity
-from api.columns import Floats
 from api.learning.cases import Bools
-from api.snapshot import Snapshot
+from api.state.activity import DECAY, Activity
+from api.state.columns import Floats
+from api.state.snapshot import Snapshot
 from kg.dataset import ShopData
 from kg.seasons import seasons
 

@@ -7,7 +7,7 @@ import numpy as np
 
 from api.learning.judge import Scorer
 from api.learning.logit import Choices
-from api.snapshot import Vectors
+from api.state.snapshot import Vectors
 from kg.errors import SettingsError
 
 

@@ -11,8 +11,8 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 import scipy.sparse as sp
 
-from api.snapshot import Snapshot, Vectors
-from api.version import version_from
+from api.state.snapshot import Snapshot, Vectors
+from api.state.version import version_from
 from kg.errors import ModelError
 
 _TENSORS: Final = {True: "twin.safetensors", False: "model.safetensors"}  # whether what serves was refitted

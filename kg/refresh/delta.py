@@ -7,8 +7,8 @@ from typing import Any, Final
 import duckdb
 import pyarrow as pa
 
-from kg.stagedb import MEMORY, batches
-from kg.staging import Staged
+from kg.files.stagedb import MEMORY, batches
+from kg.files.staging import Staged
 
 TABLES: Final = ("items", "users", "edges", "relations", "queries", "intents")
 _ORDER: Final = {

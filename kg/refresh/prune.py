@@ -13,10 +13,10 @@ import neo4j
 from kg.columns import RELATIONSHIP_OF
 from kg.driver import Graph, Row
 from kg.edges import Event, ends, events_of, united, without
-from kg.items import remove
+from kg.files.staging import Staged
+from kg.live.items import remove
 from kg.queries import load
 from kg.refresh.delta import lost
-from kg.staging import Staged
 
 _Q, _INGEST = load("refresh"), load("ingest")
 _BATCH = 5_000

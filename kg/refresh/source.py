@@ -5,13 +5,13 @@ from pathlib import Path
 
 from kg.driver import Graph
 from kg.errors import RefreshError, ShrinkError
+from kg.files.manifest import read_manifest
+from kg.files.sources import find_manifest
+from kg.files.staging import Staged, fingerprint_of, finished, stage
 from kg.ingest import Report, item_ids, load_staged, note_folder, noted_folder, prepare
-from kg.manifest import read_manifest
 from kg.queries import load
 from kg.refresh.delta import changed, rows_of
 from kg.refresh.job import Job, Source
-from kg.sources import find_manifest
-from kg.staging import Staged, fingerprint_of, finished, stage
 
 _Q = load("refresh")
 _LEAST = 0.8  # part of what was there that must be there again

@@ -8,11 +8,11 @@ from collections import Counter
 from collections.abc import Callable
 from typing import Any, Final, NamedTuple
 
-from kg import classify
 from kg import counts as counted
 from kg.build import DEFAULTS
 from kg.check import check as violations_of
 from kg.errors import RefreshError
+from kg.files.staging import remove_others
 from kg.ingest import Report
 from kg.models import live_version, promote
 from kg.queries import load
@@ -20,8 +20,8 @@ from kg.refresh import drift, retrain
 from kg.refresh.job import Done, Job
 from kg.refresh.prune import prune as prune_source
 from kg.refresh.source import earlier, guard, load_changes, loaded, staged_now
-from kg.staging import remove_others
 from kg.text import compose, text_hash
+from kg.words import classify
 
 _Q = load("refresh")
 _NO_SOURCE: Final = {"skipped": "no source: what came by the API and streams is in the graph"}

@@ -8,10 +8,10 @@ from itertools import permutations
 from typing import NamedTuple
 
 from kg.driver import Graph
-from kg.intents import said_and_chosen
-from kg.needs import normal
 from kg.queries import load
 from kg.text import compose
+from kg.words.intents import said_and_chosen
+from kg.words.needs import normal
 
 # Of categories: whether plain words are still understood; a loss speaks against, a gain not for.
 GUARD = "names"

@@ -7,11 +7,11 @@ from dataclasses import replace
 import numpy as np
 import scipy.sparse as sp
 
-from api.activity import Activity
-from api.columns import categories_from, columns_from
-from api.lexicon import Lexicon
-from api.snapshot import Snapshot
-from api.version import Version
+from api.state.activity import Activity
+from api.state.columns import categories_from, columns_from
+from api.state.snapshot import Snapshot
+from api.state.version import Version
+from api.words.lexicon import Lexicon
 from kg.seasons import WEEKS
 
 

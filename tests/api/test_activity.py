@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from fastapi.testclient import TestClient
 
-from api.activity import newest, novelty, read_activity
 from api.app import create_app
+from api.state.activity import newest, novelty, read_activity
 from kg.driver import Graph
 from kg.queries import parse
 from kg.settings import Settings
@@ -84,7 +84,7 @@ def test_newest_and_novelty() -> None:
 def test_trending_follows_what_is_chosen_now(
     filled: Graph, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("api.serving._TREND_SECONDS", 0)
+    monkeypatch.setattr("api.state.serving._TREND_SECONDS", 0)
     filled.write(WRITES["edges"], rows=[edge(f"u{n}", "coffee-2", "BOUGHT", [0]) for n in range(3)])
     filled.write(WRITES["edges"], rows=[edge("u0", "tea-1", "BOUGHT", [0])])
     with TestClient(create_app(settings)) as client:

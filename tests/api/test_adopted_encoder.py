@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 import torch
 
-from api.served import load_serving
+from api.state.served import load_serving
 from kg import encode as stage
 from kg.encode import encode_items
 from kg.encoder import Encoder
-from kg.newcomers import link
+from kg.live.newcomers import link
 from kg.queries import load, parse
 from kg.settings import Settings
 from kg.text import compose

@@ -11,12 +11,12 @@ from fastapi.testclient import TestClient
 
 from api import audience
 from api.audience import Goal, Past, goal_of_item, goal_of_text
-from api.columns import Floats
 from api.encoder import QueryEncoder
 from api.history import seed
-from api.ranking import Scorer
-from api.signals import Signals
-from api.weights import DEFAULT
+from api.ranking.score import Scorer
+from api.ranking.signals import Signals
+from api.ranking.weights import DEFAULT
+from api.state.columns import Floats
 from kg.driver import Graph
 from kg.queries import load, parse
 from tests.api import shop

@@ -8,12 +8,12 @@ import httpx
 import pytest
 from fastapi.testclient import TestClient
 
-from api.answers import Problem, RecommendationResponse
 from api.app import create_app
-from api.audience_schemas import AudienceRequest
-from api.scenario_schemas import Rule, Scenario
 from api.schemas import Filters, Options, RecommendationRequest, RelatedOptions
-from api.why_schemas import ExplainRequest
+from api.schemas.answers import Problem, RecommendationResponse
+from api.schemas.audience import AudienceRequest
+from api.schemas.scenarios import Rule, Scenario
+from api.schemas.why import ExplainRequest
 from kg.driver import Graph
 from kg.encode import vector_index
 from kg.queries import load

@@ -7,9 +7,9 @@ import pytest
 
 from api.explain import reasons_of, told
 from api.history import past_from, session_seeds
-from api.ranking import Scorer
-from api.signals import Signals
-from api.weights import KindWeights, RankingWeights
+from api.ranking.score import Scorer
+from api.ranking.signals import Signals
+from api.ranking.weights import KindWeights, RankingWeights
 from tests.api.arrays import made_up
 
 WEIGHTS, KIND = RankingWeights(), KindWeights()

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from api.diversity import diversified
+from api.ranking.diversity import diversified
 
 ITEMS = np.array([7, 3, 5, 9])
 SCORES = np.array([10.0, 9.0, 6.0, 2.0], dtype=np.float32)  # relevance 1, 0.875, 0.5, 0

@@ -9,7 +9,7 @@ from api.evaluation import shoppers
 from api.evaluation.measure import RANK_LOST, Case, Report
 from api.evaluation.tasks import hold_out
 from api.reads import Reads
-from api.served import Serving, load_serving
+from api.state.served import Serving, load_serving
 from kg.driver import Graph
 from kg.settings import Settings
 from tests.api import shop

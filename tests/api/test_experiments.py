@@ -8,7 +8,7 @@ from typer.testing import CliRunner
 
 from kg.driver import Graph
 from kg.errors import SettingsError
-from kg.experiments_cli import app
+from kg.feedback.experiments_cli import app
 from kg.queries import parse
 from tests.api.test_cli import environment  # noqa: F401 - a fixture
 from tests.api.test_events import send, told

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from api.explain import causes, pasteable, paths_of, reasons_of, source_of, told
-from api.signals import Edge, Need, Part, Seed
+from api.ranking.signals import Edge, Need, Part, Seed
 from kg.queries import load
 
 NOTHING = np.zeros(1, dtype=np.float32)

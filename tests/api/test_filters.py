@@ -10,10 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from api.columns import categories_from, columns_from
-from api.conditions import Filters
 from api.filters import LiveItem, allowed, refusals
-from api.snapshot import Snapshot
+from api.schemas.conditions import Filters
+from api.state.columns import categories_from, columns_from
+from api.state.snapshot import Snapshot
 from tests.api.arrays import made_up
 from tests.api.plain import PlainItem, complies, nested
 

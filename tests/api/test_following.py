@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from fastapi.testclient import TestClient
 
-from api import challenger, serving
+from api.state import challenger, serving
 from kg.driver import Graph
 from kg.models import promote
 from kg.queries import Query, load, parse

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from api.intake import with_items
+from api.state.intake import with_items
 from kg.errors import ModelError
 from tests.api.arrays import made_up
 

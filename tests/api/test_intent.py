@@ -6,14 +6,14 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from api.columns import categories_from
-from api.intent import Read, Related, lower_third, meaning, read
-from api.named import attribute_values, brands, categories
-from api.prices import Prices
-from api.ranking import Scorer
-from api.signals import Signals, Words
-from api.snapshot import Snapshot
-from api.weights import DEFAULT
+from api.ranking.score import Scorer
+from api.ranking.signals import Signals, Words
+from api.ranking.weights import DEFAULT
+from api.state.columns import categories_from
+from api.state.snapshot import Snapshot
+from api.words.intent import Read, Related, lower_third, meaning, read
+from api.words.named import attribute_values, brands, categories
+from api.words.prices import Prices
 from tests.api.arrays import made_up
 
 

@@ -49,7 +49,7 @@ NEW = {
 @pytest.fixture
 def client(filled: Graph, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[TestClient]:
     """The API on the made-up shop with its text index, looking for what is gone at every look."""
-    monkeypatch.setattr("api.serving._REST", 0)
+    monkeypatch.setattr("api.state.serving._REST", 0)
     make_keys(filled)
     filled.write(load("encode").create_index, options=vector_index(384))
     filled.write(load("ingest").await_indexes)

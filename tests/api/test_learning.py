@@ -15,15 +15,15 @@ from api.cli import app
 from api.encoder import QueryEncoder
 from api.evaluation.measure import Case as Asked
 from api.evaluation.measure import ndcg as plain_ndcg
-from api.learned import learned_from
 from api.learning.cases import cases_of, held_out
 from api.learning.judge import gains
 from api.learning.learn import learn, undo
 from api.learning.logit import Choices, fit
 from api.learning.timeline import Timeline
 from api.learning.twin import as_judged, load_twin
-from api.loading import load_snapshot
-from api.weights import DEFAULT
+from api.ranking.learned import learned_from
+from api.ranking.weights import DEFAULT
+from api.state.loading import load_snapshot
 from kg.dataset import ShopData, from_graph
 from kg.driver import Graph
 from kg.errors import ModelError

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from api.lexicon import Lexicon, tokens
+from api.words.lexicon import Lexicon, tokens
 
 
 @pytest.mark.parametrize(

@@ -8,11 +8,11 @@ import pytest
 import scipy.sparse as sp
 from fastapi.testclient import TestClient
 
-from api.challenger import Learned
-from api.screen import Codes
+from api.ranking.screen import Codes
+from api.state.challenger import Learned
 from kg.driver import Graph
 from kg.errors import ModelError, SettingsError
-from kg.experiments import Experiment
+from kg.feedback.experiments import Experiment
 from kg.models import promote
 from tests.api import shop
 from tests.api.test_cli import environment  # noqa: F401 - a fixture

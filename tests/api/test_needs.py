@@ -10,8 +10,8 @@ from fastapi.testclient import TestClient
 
 from api.encoder import QueryEncoder
 from kg.driver import Graph
-from kg.intents import mine_with
 from kg.queries import parse
+from kg.words.intents import mine_with
 from tests.api.test_cli import environment, shopgraph  # noqa: F401 - a fixture
 from tests.api.test_events import send, told
 from tests.api.test_recommendations import ask, ids, wait_for

@@ -60,7 +60,7 @@ def says_something(examples: list[Any]) -> bool:
 
 def models(above: type[BaseModel] = BaseModel) -> Iterator[type[BaseModel]]:
     for model in above.__subclasses__():
-        if model.__module__.startswith(("api.", "kg.told")):
+        if model.__module__.startswith(("api.", "kg.live.")):
             yield model
         yield from models(model)
 

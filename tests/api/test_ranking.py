@@ -7,11 +7,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from api.answers import PartType
-from api.coefficients import coefficients, cold_coefficients, edge_values
-from api.ranking import Scorer
-from api.signals import Boost, Edge, Need, Seed, Signals, Words
-from api.weights import KindWeights, RankingWeights
+from api.ranking.coefficients import coefficients, cold_coefficients, edge_values
+from api.ranking.score import Scorer
+from api.ranking.signals import Boost, Edge, Need, Seed, Signals, Words
+from api.ranking.weights import KindWeights, RankingWeights
+from api.schemas.answers import PartType
 from tests.api.arrays import made_up
 
 WEIGHTS = RankingWeights()

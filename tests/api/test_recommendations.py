@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from fastapi.testclient import TestClient
 
-from api.weights import DEFAULT
+from api.ranking.weights import DEFAULT
 from kg.driver import Graph
 from tests.api import shop
 

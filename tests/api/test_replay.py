@@ -10,8 +10,8 @@ from fastapi.testclient import TestClient
 
 from api.app import create_app
 from api.ledger import Ledger
-from kg.answers import expire
 from kg.driver import Graph
+from kg.feedback.answers import expire
 from kg.queries import parse
 from kg.settings import Settings
 from tests.api import shop

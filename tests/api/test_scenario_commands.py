@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 
 from api.export import export
 from api.problems import ApiError
-from api.scenario_cli import app
+from api.scenarios.cli import app
 from kg.driver import Graph
 from kg.errors import SettingsError
 from kg.queries import load

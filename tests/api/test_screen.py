@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from api.screen import Codes, Term, Vectors, best
+from api.ranking.screen import Codes, Term, Vectors, best
 
 
 def rows(seed: int, n: int, dim: int) -> Vectors:

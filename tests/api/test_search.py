@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from fastapi.testclient import TestClient
 
-from api.search import facets_of
+from api.routes.search import facets_of
 from kg.driver import Graph
 from tests.api import shop
 

@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 from neo4j.time import DateTime
 
-from api.columns import seconds
 from api.encoder import QueryEncoder
-from api.loading import load_snapshot
-from api.snapshot import with_columns
-from api.version import Version, version_from
+from api.state.columns import seconds
+from api.state.loading import load_snapshot
+from api.state.snapshot import with_columns
+from api.state.version import Version, version_from
 from kg.driver import Graph
 from kg.errors import ModelError
 from kg.queries import load

@@ -128,7 +128,7 @@ def test_a_source_that_fails_is_left_out_with_its_error(
 ) -> None:
     from api.recommender import recommend
     from api.schemas import RecommendationRequest
-    from api.served import load_serving
+    from api.state.served import load_serving
 
     assert client.get("/readyz").status_code == 200
     serving = load_serving(filled, settings)

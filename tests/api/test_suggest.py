@@ -6,7 +6,7 @@ import pytest
 from fastapi.testclient import TestClient
 
 from api.suggest import Entry, Suggester, suggester_for
-from api.words import fold, join, phrases
+from api.words.tokens import fold, join, phrases
 from kg.driver import Graph
 from tests.api import shop
 from tests.api.arrays import titled

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 
 from api.history import seed
-from api.ranking import Scorer
-from api.signals import Signals, Words
-from api.tempering import spread, tempered
-from api.weights import DEFAULT
+from api.ranking.score import Scorer
+from api.ranking.signals import Signals, Words
+from api.ranking.tempering import spread, tempered
+from api.ranking.weights import DEFAULT
 from tests.api.arrays import made_up
 
 KIND = DEFAULT.kinds["for_you"].model_copy(update={"category": 0.5})

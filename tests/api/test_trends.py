@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 from fastapi.testclient import TestClient
 
-from api.activity import Activity
 from api.app import create_app
-from api.columns import categories_from
-from api.trend_schemas import TrendOptions
+from api.schemas.trends import TrendOptions
+from api.state.activity import Activity
+from api.state.columns import categories_from
 from api.trends import Heat, hot_categories
 from kg.driver import Graph
 from kg.seasons import store_seasons

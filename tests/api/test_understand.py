@@ -6,17 +6,17 @@ from typing import Any
 import numpy as np
 import pytest
 
-from api.columns import columns_from
 from api.gather import Gathered
-from api.intent_schemas import Intent
-from api.lexicon import Lexicon
-from api.named import product
+from api.ranking.signals import Signals, Words
 from api.schemas import RecommendationRequest
-from api.scope import out_of_scope
-from api.signals import Signals, Words
-from api.snapshot import Snapshot
-from api.understand import Understood, intent_of, understand
-from kg.classifier import Classifier
+from api.schemas.intent import Intent
+from api.state.columns import columns_from
+from api.state.snapshot import Snapshot
+from api.words.lexicon import Lexicon
+from api.words.named import product
+from api.words.scope import out_of_scope
+from api.words.understand import Understood, intent_of, understand
+from kg.words.classifier import Classifier
 from tests.api.arrays import made_up
 from tests.api.test_intent import with_names
 

@@ -9,9 +9,9 @@ from fastapi.testclient import TestClient
 
 from api.problems import ApiError
 from api.reads import Reads
-from api.served import load_serving
+from api.schemas.why import ExplainRequest
+from api.state.served import load_serving
 from api.why import explained
-from api.why_schemas import ExplainRequest
 from kg.driver import Graph
 from kg.queries import load, parse
 from kg.settings import Settings

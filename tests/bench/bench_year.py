@@ -28,7 +28,7 @@ from api.evaluation.measure import p_value
 from api.reads import Reads
 from api.recommender import recommend
 from api.schemas import RecommendationRequest
-from api.served import load_serving
+from api.state.served import load_serving
 from examples.journey.demo import MANIFEST
 from examples.journey.prepare import prepare
 from kg.console import out, progress

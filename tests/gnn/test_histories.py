@@ -47,14 +47,6 @@ def test_rows_in_any_order_give_the_same() -> None:
         assert sorted(one.age[[user]].data) == list(range(n))
 
 
-def test_ages_may_be_counted_from_the_first_time() -> None:
-    events = rows((0, 0, 1, "view"), (0, 1, 2, "purchase"), (0, 0, 3, "purchase"))
-    last, first = histories(events, 1, 2), histories(events, 1, 2, by_first=True)
-    assert last.age.toarray().tolist() == [[0, 1]]
-    assert first.age.toarray().tolist() == [[1, 0]]
-    assert (last.weight != first.weight).nnz == 0
-
-
 @pytest.mark.parametrize(
     ("orders", "after"),
     [((5, 6, 7), True), ((5, 1, 1), False), ((3, 3, 3), False), ((3, 3, 5), True), ((3, 1, 5), False)],

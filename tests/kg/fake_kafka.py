@@ -1,4 +1,4 @@
-"""A Kafka in this process: partitions as lists, and a consumer with what kg.kafka uses of aiokafka's."""
+"""A Kafka in this process: partitions as lists, and a consumer with what kg.live.kafka uses of aiokafka's."""
 
 import asyncio
 from collections import defaultdict

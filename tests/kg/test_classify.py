@@ -11,8 +11,6 @@ import pytest
 import scipy.sparse as sp
 
 from kg.checksum import measure
-from kg.classifier import Classifier, Examples, Vectors, judged, nearest_centroid, softmax_regression
-from kg.classify import Trained, classify_with, stale
 from kg.driver import Graph
 from kg.encode import encode_items
 from kg.errors import GraphError
@@ -20,6 +18,8 @@ from kg.ingest import ingest
 from kg.queries import load, parse
 from kg.refresh.source import remember
 from kg.schema import make_keys
+from kg.words.classifier import Classifier, Examples, Vectors, judged, nearest_centroid, softmax_regression
+from kg.words.classify import Trained, classify_with, stale
 from tests.conftest import empty
 from tests.kg.made_up import PRODUCTS, read_csv, write_csv, write_shop
 from tests.kg.test_intents import tell

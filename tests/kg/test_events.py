@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from kg.checksum import measure
 from kg.dataset import from_graph
 from kg.driver import Graph
-from kg.events import Event, attach_all, store
 from kg.ingest import ingest
-from kg.items import remove
+from kg.live.events import Event, attach_all, store
+from kg.live.items import remove
 from kg.queries import parse
 from kg.schema import make_keys
 from tests.conftest import empty

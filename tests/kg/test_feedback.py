@@ -7,15 +7,15 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from kg.answers import Answer, keep
-from kg.comparison import compare, difference, ratio
 from kg.driver import Graph
 from kg.errors import SettingsError
-from kg.events import Event, store
-from kg.experiments import Experiment
-from kg.feedback import report
-from kg.feedback_cli import app
-from kg.items import remove
+from kg.feedback.answers import Answer, keep
+from kg.feedback.cli import app
+from kg.feedback.comparison import compare, difference, ratio
+from kg.feedback.experiments import Experiment
+from kg.feedback.report import report
+from kg.live.events import Event, store
+from kg.live.items import remove
 from kg.queries import parse
 from kg.schema import make_keys
 

@@ -16,10 +16,10 @@ from typing import Any
 import pytest
 
 from kg.checksum import measure
-from kg.deltas import Position, Rejects, Sink
 from kg.driver import Graph
 from kg.errors import IngestError
-from kg.inbox import batches, files_of, read_file
+from kg.live.inbox import batches, files_of, read_file
+from kg.live.streams import Position, Rejects, Sink
 from kg.queries import parse
 from kg.schema import make_keys
 from kg.settings import DEFAULT_ENCODER

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from kg.deltas import Rejects, Sink
 from kg.driver import Graph
 from kg.encode import encode_items
-from kg.inbox import read_file
+from kg.live.inbox import read_file
+from kg.live.streams import Rejects, Sink
 from kg.queries import parse
 from kg.schema import make_keys
 from kg.settings import DEFAULT_ENCODER, Settings

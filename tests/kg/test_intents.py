@@ -8,12 +8,12 @@ import pytest
 
 from kg.checksum import measure
 from kg.driver import Graph
-from kg.events import Event, store
-from kg.intents import Mined, mine_with
-from kg.needs import Said, needs_from, normal
-from kg.phrases import Titled, phrases_of
+from kg.live.events import Event, store
 from kg.queries import parse
 from kg.schema import make_keys
+from kg.words.intents import Mined, mine_with
+from kg.words.needs import Said, needs_from, normal
+from kg.words.phrases import Titled, phrases_of
 
 Q = parse(
     "analyst",

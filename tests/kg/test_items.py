@@ -7,12 +7,12 @@ from neo4j import ManagedTransaction
 
 from kg.driver import Graph
 from kg.errors import IngestError
+from kg.files.staging import stage
 from kg.ingest import ingest
-from kg.items import Deletion, ItemWrite, checked, discard, remove, store
+from kg.live.items import Deletion, ItemWrite, checked, discard, remove, store
 from kg.loading import Change, steps
 from kg.queries import parse
 from kg.schema import make_keys
-from kg.staging import stage
 from tests.kg.made_up import write_csv
 
 SHOWN = parse(

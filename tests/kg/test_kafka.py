@@ -12,12 +12,12 @@ from typing import Any
 import pytest
 from neo4j import ManagedTransaction
 
-from kg import kafka
-from kg.deltas import Position, Rejects, Sink, positions
 from kg.driver import Graph
 from kg.errors import GraphError, IngestError, SettingsError
-from kg.events import store
-from kg.kafka import Reader, Source, consume
+from kg.live import kafka
+from kg.live.events import store
+from kg.live.kafka import Reader, Source, consume
+from kg.live.streams import Position, Rejects, Sink, positions
 from kg.schema import make_keys
 from tests.kg.fake_kafka import SENT, Broker, FakeConsumer
 from tests.kg.test_inbox import READ, line, wait_for
@@ -93,7 +93,7 @@ def test_one_that_dies_in_a_write_leaves_nothing_half_done(
             raise GraphError("killed")
         return done
 
-    monkeypatch.setattr("kg.events.store", dies)
+    monkeypatch.setattr("kg.live.events.store", dies)
     with pytest.raises(GraphError, match="killed"):
         read(shop, FakeConsumer(broker), tmp_path / "bad.csv", 3_000)
     assert written == [1_000, 1_000]

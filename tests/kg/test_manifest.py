@@ -3,8 +3,8 @@ from pathlib import Path
 import pytest
 
 from kg.errors import ManifestError
-from kg.manifest import Column, read_manifest
-from kg.sources import find_manifest
+from kg.files.manifest import Column, read_manifest
+from kg.files.sources import find_manifest
 
 EXAMPLES = sorted((Path(__file__).parents[2] / "examples").rglob("shop.toml"))
 

@@ -18,10 +18,9 @@ from kg.counts import settled
 from kg.driver import Graph
 from kg.encode import encode_items
 from kg.errors import RefreshError, ShrinkError
-from kg.events import Event
-from kg.events import store as tell
 from kg.ingest import ingest
-from kg.intents import mine_intents
+from kg.live.events import Event
+from kg.live.events import store as tell
 from kg.queries import parse
 from kg.refresh import stages
 from kg.refresh.child import shopgraph
@@ -32,6 +31,7 @@ from kg.refresh.run import Outcome, refresh
 from kg.refresh.source import remember, remembered
 from kg.schema import make_keys
 from kg.settings import Settings
+from kg.words.intents import mine_intents
 from tests.conftest import PROJECT, empty
 from tests.kg.made_up import PRODUCTS, SALES, read_csv, write_csv, write_shop
 

@@ -10,10 +10,10 @@ import pytest
 from kg.checksum import measure
 from kg.driver import Graph
 from kg.errors import ShrinkError
-from kg.events import Event
-from kg.events import store as tell
 from kg.ingest import check_only, ingest
-from kg.items import ItemWrite, store
+from kg.live.events import Event
+from kg.live.events import store as tell
+from kg.live.items import ItemWrite, store
 from kg.queries import parse
 from kg.refresh import stages
 from kg.refresh.job import Options

@@ -7,9 +7,9 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
-from kg.manifest import Interactions, Items, Queries, Relations, Table
-from kg.rows import Checked, check
-from kg.sources import Chunk
+from kg.files.manifest import Interactions, Items, Queries, Relations, Table
+from kg.files.rows import Checked, check
+from kg.files.sources import Chunk
 
 NOW = 1_700_000_000.0
 NESTED = {"separator": "],[", "remove": "[]", "path_pattern": ",(?! )"}

@@ -12,8 +12,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from kg.errors import IngestError, ManifestError
-from kg.manifest import Table
-from kg.sources import Wanted, read_table
+from kg.files.manifest import Table
+from kg.files.sources import Wanted, read_table
 
 ROWS = [["a", "1"], ["b", "2"]]
 

@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 
 from kg.errors import IngestError
-from kg.sources import find_manifest
-from kg.staging import Staged, TableCount, remove_others, stage
+from kg.files.sources import find_manifest
+from kg.files.staging import Staged, TableCount, remove_others, stage
 from tests.kg.made_up import PRODUCTS, SALES, write_csv, write_shop
 
 
@@ -79,7 +79,7 @@ def test_equal_events_are_one_and_an_edge_holds_all_its_events(tmp_path: Path) -
 def test_many_buckets_give_the_same_as_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = write_shop(tmp_path / "shop")
     one = staged(folder, tmp_path / "one")
-    monkeypatch.setattr("kg.stagedb.BUCKET_ROWS", 50)
+    monkeypatch.setattr("kg.files.stagedb.BUCKET_ROWS", 50)
     many = staged(folder, tmp_path / "many")
     assert many.counts == one.counts
     keys = ["user_id", "type", "item_id"]

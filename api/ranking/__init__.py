@@ -1,0 +1,1 @@
+"""The score of every item, and its exact split into parts."""

@@ -1,0 +1,1 @@
+"""Placements: their configuration, and rules that hide, pin, boost or bury."""

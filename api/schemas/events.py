@@ -1,0 +1,28 @@
+"""Events over HTTP."""
+
+from typing import Any
+
+from pydantic import Field, SkipValidation, model_validator
+
+from api.schemas.conditions import Strict
+from api.schemas.results import EventResult, EventResults
+from kg.live.event_shape import Event
+
+__all__ = ["EventBatch", "EventResult", "EventResults"]
+MOST_EVENTS = 1_000  # of one request
+
+
+class EventBatch(Strict):
+    """Events, or one event as it is; each is judged by itself."""
+
+    events: list[SkipValidation[Event]] = Field(
+        min_length=1,
+        max_length=MOST_EVENTS,
+        description="In any order.",
+        examples=[[{"event_id": "1", "type": "view", "user_id": "A1YJEY40YUW4SE", "item_id": "B004756YJA"}]],
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _one(cls, body: Any) -> Any:
+        return {"events": [body]} if isinstance(body, dict) and "type" in body else body

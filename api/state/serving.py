@@ -1,0 +1,300 @@
+"""Keeps the snapshot that requests use in step with the graph."""
+
+import asyncio
+import gc
+import logging
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from functools import partial
+from typing import TypeVar
+
+from neo4j.exceptions import DriverError, Neo4jError
+
+from api.problems import ApiError
+from api.reads import Reads
+from api.sources import timeouts_of
+from api.state.challenger import Beside
+from api.state.curation import Curation
+from api.state.intake import with_items
+from api.state.loading import load_snapshot, read_columns
+from api.state.served import Serving, with_encoder
+from api.state.snapshot import Snapshot, with_activity, with_columns
+from api.state.version import Version, version_from
+from api.suggest import Suggester, suggester_for
+from kg.driver import Graph, Row, connect
+from kg.errors import ModelError, ShopgraphError
+from kg.queries import load
+from kg.settings import Settings
+
+T = TypeVar("T")
+log = logging.getLogger("shopgraph.api")
+_Q = load("api")
+POLL_SECONDS = 1.0
+_TREND_SECONDS = 60.0  # what shoppers do lately is read again after these, if shoppers did anything
+_COLUMNS_SECONDS = 600.0  # after these, columns are read although their sum is the same
+_REST = 10  # after reading for s seconds, changes other than a new version wait for 10 s seconds
+
+
+class Keeper:
+    """Loads the snapshot, watches the graph each second and swaps the whole when it has moved.
+
+    The current snapshot goes on serving while the next one loads, and when the next one is broken.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._timeouts = timeouts_of(settings)
+        self._graph: Graph | None = None
+        self._reads: Reads | None = None
+        self._serving: Serving | None = None
+        self._suggester: Suggester | None = None
+        self._problem = ApiError(503, "starting", "The API is starting: it has not read the graph yet.")
+        self._mark: frozenset[str] = frozenset()
+        self._revision = self._removed = 0
+        self._nudged = asyncio.Event()
+        self._rest_until = 0.0
+        self._columns_until = 0.0
+        self._columns_sum: Row | None = None  # of the columns that were read last by themselves
+        self._touched: list[int | None] = []  # api.state's when the trend was read last
+        self._trend_until = 0.0
+        self._beside = Beside()
+        self.curation = Curation()
+        self.stepped = asyncio.Event()  # set once the graph has been looked at, whatever came of it
+
+    @property
+    def serving(self) -> Serving:
+        """The current snapshot and encoder, and what people set.
+
+        Raises:
+            ApiError: 503, with what is missing and what to do.
+        """
+        if self._serving is None:
+            raise self._problem
+        curation = self.curation
+        return self._serving._replace(
+            scenarios=curation.scenarios,
+            needs=curation.needs,
+            timeouts=self._timeouts,
+            experiments=curation.experiments,
+            learned=curation.learned,
+            challenger=self._beside.over(self._serving.snapshot),
+        )
+
+    @property
+    def suggester(self) -> Suggester:
+        """The words of the snapshot, a moment behind it while they are sorted.
+
+        Raises:
+            ApiError: 503, with what is missing and what to do.
+        """
+        if self._suggester is None:
+            raise self._problem
+        return self._suggester
+
+    @property
+    def current(self) -> Serving | None:
+        """The current snapshot and encoder, None while there is none."""
+        return self._serving
+
+    @property
+    def reads(self) -> Reads:
+        """The graph for requests.
+
+        Raises:
+            ApiError: 503, the graph was not reached yet.
+        """
+        if self._reads is None:
+            raise self._problem
+        return self._reads
+
+    @property
+    def graph(self) -> Graph:
+        """The graph for writes, and for reads that take long, outside the event loop.
+
+        Raises:
+            ApiError: 503, the graph was not reached yet.
+        """
+        if self._graph is None:
+            raise self._problem
+        return self._graph
+
+    async def run(self) -> None:
+        """Until cancelled. What people set is followed by itself, since reading a large shop takes long."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._follow_curation(), name="follow what people set")
+            group.create_task(self._follow_other_model(), name="follow the model that is not live")
+            while True:
+                self._nudged.clear()
+                await self.step()
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(self._nudged.wait(), POLL_SECONDS)
+
+    def nudge(self) -> None:
+        """Look at the graph now: this process has written to it."""
+        self._nudged.set()
+
+    async def step(self) -> None:
+        """Look at the graph once and follow it; a failure is kept for whoever asks and tried again."""
+        try:
+            await self._follow()
+        except ModelError as error:
+            self._note(ApiError(503, "no-model", str(error)))
+        except (ShopgraphError, DriverError, Neo4jError) as error:
+            self._note(ApiError(503, "graph-unreachable", str(error)))
+        self.stepped.set()
+
+    async def _follow_curation(self) -> None:
+        while True:
+            await asyncio.sleep(POLL_SECONDS)
+            if self._reads is None or self._serving is None:
+                continue
+            before = self.curation.needs
+            await self.curation.try_to_follow(self._reads, self._serving.snapshot.text_model)
+            if self.curation.needs is not before:
+                await self._renew_suggester()
+
+    async def _follow_other_model(self) -> None:
+        while True:
+            await asyncio.sleep(POLL_SECONDS)
+            if self._reads is not None and self._serving is not None:
+                await self._beside.look(self._reads, self.graph, self._serving.snapshot)
+
+    async def close(self) -> None:
+        if self._reads is not None:
+            await self._reads.close()
+        if self._graph is not None:
+            with suppress(BufferError):  # a thread was sending; its connection ends with it
+                self._graph.close()
+
+    async def _follow(self) -> None:
+        if self._reads is None or self._graph is None:
+            self._graph = await asyncio.to_thread(connect, self._settings)
+            self._reads = Reads(self._graph.connection)
+        rows, mark = await self._reads.answer(_Q.state)
+        version = version_from(rows[0])
+        revision, removed = rows[0]["revision"], rows[0]["removed"]
+        loaded = False
+        if self._serving is not None and _only_model(version, self._serving.snapshot.version):
+            await self._move(self._serving, version)
+            return
+        if self._serving is None or version != self._serving.snapshot.version:
+            await self._load()
+            loaded = True
+            if self._serving is not None:
+                await self.curation.follow(self._reads, self._serving.snapshot.text_model)
+            self._revision, self._removed = revision, removed
+            self._trend_noted(rows[0])
+        elif removed != self._removed and time.monotonic() >= self._rest_until:
+            await self._refresh(self._serving)
+            self._removed = removed
+        elif revision != self._revision:
+            await self._take_in(self._serving)
+            self._revision = revision
+        elif rows[0]["touched"] != self._touched and time.monotonic() >= self._trend_until:
+            newer = partial(with_activity, self._serving.snapshot, self._graph)
+            self._serving = self._serving._replace(snapshot=await self._rested(newer))
+            self._trend_noted(rows[0])
+            return
+        elif mark != self._mark and time.monotonic() >= self._rest_until:
+            await self._refresh(self._serving)
+        elif self._serving.encoder is None:
+            self._serving = await asyncio.to_thread(with_encoder, self._serving.snapshot, self._settings)
+            return
+        else:
+            return
+        await self._renew_suggester()
+        if loaded:
+            gc.collect()
+            gc.freeze()  # what stays for long need not be walked again and again while requests wait
+        self._mark = mark
+
+    async def _renew_suggester(self) -> None:
+        if self._serving is not None:
+            work = partial(suggester_for, self._serving.snapshot, self._suggester, self.curation.needs)
+            self._suggester = await asyncio.to_thread(work)
+
+    def _trend_noted(self, state: Row) -> None:
+        self._touched, self._trend_until = state["touched"], time.monotonic() + _TREND_SECONDS
+
+    async def _load(self) -> None:
+        graph = self.graph
+
+        def whole() -> Snapshot:
+            # first the sum: what changes while the items are read makes another one
+            (summed,) = graph.read(_Q.columns_sum)
+            snapshot = load_snapshot(graph)
+            self._columns_sum, self._columns_until = summed, time.monotonic() + _COLUMNS_SECONDS
+            return snapshot
+
+        # After the first one nothing rests: what is looked at next is the sum, which is soon done.
+        reading = asyncio.to_thread if self._serving is None else self._rested
+        snapshot = await reading(whole)
+        before = self._serving
+        if before is not None and before.encoder is not None and before.encoder.name == snapshot.text_model:
+            self._serving = before._replace(snapshot=snapshot)
+        else:
+            self._serving = await asyncio.to_thread(with_encoder, snapshot, self._settings)
+        log.info("serving model %s on graph %s, %d items", *snapshot.version[:2], len(snapshot.ids))
+
+    async def _move(self, serving: Serving, version: Version) -> None:
+        snapshot = await asyncio.to_thread(self._beside.serving, self.graph, version, serving.snapshot)
+        self._serving = serving._replace(snapshot=snapshot)
+        log.info("serving model %s on graph %s", *version[:2])
+
+    async def _take_in(self, serving: Serving) -> None:
+        """Take over the items that were written one by one."""
+        graph, snapshot = self.graph, serving.snapshot
+
+        def newer() -> Snapshot | None:
+            rows = graph.read(_Q.written, revision=self._revision, **snapshot.version.properties)
+            return with_items(snapshot, rows, graph.read(_Q.categories)) if rows else snapshot
+
+        taken = await asyncio.to_thread(newer)
+        if taken is None:
+            await self._load()
+        else:
+            self._serving = serving._replace(snapshot=taken)
+
+    async def _refresh(self, serving: Serving) -> None:
+        """Take over prices, stock and titles; read everything again where items came.
+
+        Most writes are events and answers: the database adds up first whether an item has changed at all.
+        """
+        graph = self.graph
+
+        def newer() -> Snapshot | None:
+            (summed,) = graph.read(_Q.columns_sum)
+            if summed == self._columns_sum and time.monotonic() < self._columns_until:
+                return serving.snapshot
+            snapshot = with_columns(serving.snapshot, read_columns(graph))
+            if snapshot is not None:
+                self._columns_sum, self._columns_until = summed, time.monotonic() + _COLUMNS_SECONDS
+            return snapshot
+
+        snapshot = await self._rested(newer)
+        if snapshot is not None:
+            self._serving = serving._replace(snapshot=snapshot)
+        elif graph.read(_Q.state)[0]["revision"] == self._revision:  # else the next look takes them in
+            await self._load()
+
+    async def _rested(self, work: Callable[[], T]) -> T:
+        started = time.monotonic()
+        result = await asyncio.to_thread(work)
+        now = time.monotonic()
+        self._rest_until = now + _REST * (now - started)
+        return result
+
+    def _note(self, found: ApiError) -> None:
+        if found.detail != self._problem.detail:
+            log.warning("%s", found.detail)
+        self._problem = found
+
+
+def _only_model(now: Version, before: Version) -> bool:
+    """Whether another model serves, and all else is as it was."""
+    return (
+        now.trained
+        and now.model != before.model
+        and (now.graph, now.event_weights) == (before.graph, before.event_weights)
+    )

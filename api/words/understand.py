@@ -1,0 +1,203 @@
+"""What the words of a request change about it: filters, items refused, and the kind of recommendation."""
+
+import re
+from collections.abc import Collection
+from typing import NamedTuple
+
+import numpy as np
+
+from api.filters import Further, allowed, nothing
+from api.gather import Gathered
+from api.schemas import RecommendationRequest
+from api.schemas.conditions import Filters, PriceRange
+from api.schemas.intent import Finding, Intent, NamedNeed, NamedPrices
+from api.state.columns import Bools
+from api.state.snapshot import Snapshot
+from api.words.intent import Read, lower_third, meaning, read
+from api.words.lexicon import Lexicon, tokens
+from api.words.named import attribute_values, brands, product
+from api.words.negations import LIKELY, SAID, negations
+from api.words.prices import Prices
+
+_SURE = 0.5  # what is less sure is told, and filters nothing
+_CHEAP = 0.5  # how sure "cheap" is of its bound
+_WHAT_WAS_SEEN = ("", "this", "it", "that", "these", "those", "them")  # what a relation may be to, unnamed
+
+
+class Understood(NamedTuple):
+    """A request with what its words said taken out of them."""
+
+    request: RecommendationRequest  # the query is what is left to search for
+    said: Read | None  # None without words
+    prices: Prices | None
+    refused: frozenset[str]  # ids of items written in words that were negated
+    notes: list[str]
+
+
+def understand(
+    request: RecommendationRequest,
+    snapshot: Snapshot,
+    further: Further = nothing,
+    currencies: Collection[str] = (),
+) -> Understood:
+    """Read the words. What would leave nothing to return is taken back, and a note says so.
+
+    Args:
+        further: conditions that hold whatever the words say: those of a scenario.
+        currencies: of the shop's items; where none is known, a price counts in whatever currency it is named.
+    """
+    if not (request.query or "").strip():
+        return Understood(request, None, None, frozenset(), [])
+    # What is no ISO 4217 code, such as "€", compares with none.
+    priced = sorted({code.upper() for code in currencies if len(code) == 3 and code.isalpha()})
+    said = read(request.query or "", priced)
+    prices = said.prices or _cheap(said, snapshot)
+    plain, notes = _related(request, said, snapshot)
+    if names := _names_of_goods(request.query or "", said, snapshot):
+        plain = plain.model_copy(update={"query": " ".join([plain.query or "", *names]).strip()})
+    refused = _refused(said, snapshot)
+    filters = request.filters
+    if prices and prices.currency and priced and prices.currency not in priced:
+        theirs = ", ".join(priced)
+        notes.append(f"The words name a price in {prices.currency}, items have {theirs}: it filters nothing.")
+    elif prices and prices.confidence >= _SURE and filters.price in (None, PriceRange()):
+        bounded = filters.model_copy(update={"price": PriceRange(gte=prices.gte, lte=prices.lte)})
+        if _leaves_some(snapshot, bounded, refused, further):
+            filters = bounded
+        else:
+            notes.append("No item lies within the price that the words name: it was left out of account.")
+    if said.on_sale and filters.on_sale is None:
+        reduced = filters.model_copy(update={"on_sale": True})
+        if _leaves_some(snapshot, reduced, refused, further):
+            filters = reduced
+        else:
+            notes.append("Nothing that complies is on sale: that was left out of account.")
+    if refused and not _leaves_some(snapshot, filters, refused, further):
+        notes.append(f"Every item is written in {', '.join(said.negated)}: that was left out of account.")
+        refused = frozenset()
+    return Understood(plain.model_copy(update={"filters": filters}), said, prices, refused, notes)
+
+
+def intent_of(
+    query: str | None, understood: Understood, gathered: Gathered, snapshot: Snapshot, encoder: str | None
+) -> Intent:
+    """The answer's account of what was understood; without an encoder, of what stands in the words."""
+    said = understood.said
+    if said is None:
+        return Intent(query=query)
+    intent = Intent(
+        query=query,
+        words=gathered.words,
+        brands=brands(snapshot, said.words),
+        attributes=attribute_values(snapshot, said.words),
+        prices=NamedPrices(**understood.prices._asdict()) if understood.prices else None,
+        on_sale=said.on_sale,
+        negated=list(said.negated),
+        relation=said.relation.kind if said.relation else None,
+        confidences=_confidences(said),
+    )
+    words = gathered.signals.words
+    if words is None:
+        return intent
+    found = meaning(snapshot, gathered.words or "", words)
+    strange = {"out_of_scope": round(found.out_of_scope, 3)} if found.out_of_scope else {}
+    return intent.model_copy(
+        update={
+            "encoder": encoder,
+            "vector": words.vector.tolist() if understood.request.explain == "paths" else None,
+            "categories": found.categories,
+            "brands": intent.brands
+            | {name: p for name, p in found.brands.items() if name not in intent.brands},
+            "needs": [
+                NamedNeed(
+                    intent_id=n.intent_id, text=n.name, closeness=round(n.closeness, 3), support=n.support
+                )
+                for n in gathered.signals.needs
+            ],
+            "breadth": found.breadth,
+            "out_of_scope": found.out_of_scope > 0,
+            "confidence": found.confidence,
+            "confidences": intent.confidences | {"breadth": found.known} | strange,
+        }
+    )
+
+
+def _related(
+    request: RecommendationRequest, said: Read, snapshot: Snapshot
+) -> tuple[RecommendationRequest, list[str]]:
+    """With the relation as its kind: to the items sent, else to the one that the words name."""
+    searched, relation = request.model_copy(update={"query": said.words}), said.relation
+    if relation is None or request.kind not in ("for_you", "search"):
+        return searched, []
+    if request.kind == "for_you":
+        by_title = relation.confidence >= LIKELY and not request.item_ids
+        item = product(snapshot, relation.to) if by_title else None
+        if item is not None:
+            rest = said.words.removesuffix(relation.to).strip() or None
+            changed = {"kind": relation.kind, "item_ids": [item], "query": rest}
+            return request.model_copy(update=changed), [f"The item looked at is {snapshot.title(item)!r}."]
+        of_session = relation.confidence >= LIKELY and relation.to in _WHAT_WAS_SEEN and request.session_items
+        if request.item_ids or of_session:
+            return searched.model_copy(update={"kind": relation.kind}), []
+    note = (
+        f"The words ask for {relation.kind} of an item, but none is known: they are searched for as they are."
+    )
+    return searched, [f"{note} Send item_ids, with kind for_you."]
+
+
+def _confidences(said: Read) -> dict[Finding, float]:
+    found: dict[Finding, float] = {"negated": min(said.negated.values())} if said.negated else {}
+    if said.relation:
+        found["relation"] = said.relation.confidence
+    if said.on_sale:
+        found["on_sale"] = SAID
+    return found
+
+
+def _cheap(said: Read, snapshot: Snapshot) -> Prices | None:
+    limit = lower_third(snapshot, snapshot.lexicon.scores(said.words)) if said.cheap else None
+    return None if limit is None else Prices(None, limit, None, _CHEAP)
+
+
+def _refused(said: Read, snapshot: Snapshot) -> frozenset[str]:
+    """Items written in a negated word, unless they say of themselves that they are without it."""
+    lexicon, titles = snapshot.lexicon, snapshot.columns.titles
+    spared = (lexicon.scores("free") > 0) | (lexicon.scores("without") > 0)
+    denying = lexicon.scores("no") > 0
+    found: set[int] = set()
+    for word in said.negated:
+        if word.endswith("-free"):  # what says of itself that it is
+            of = _written(lexicon, word.removesuffix("-free"))
+            found.update(np.flatnonzero(of & (lexicon.scores("free") > 0)).tolist())
+            continue
+        written = _written(lexicon, word) & ~spared
+        found.update(np.flatnonzero(written & ~denying).tolist())
+        found.update(n for n in np.flatnonzero(written & denying).tolist() if not _denies(titles[n], word))
+    return frozenset(snapshot.ids[n] for n in found)
+
+
+def _names_of_goods(query: str, said: Read, snapshot: Snapshot) -> list[str]:
+    """Of the words after "no" those that items are called by, "no show socks": they are looked for too."""
+    lexicon, titles = snapshot.lexicon, snapshot.columns.titles
+    found = []
+    for word in said.negated:
+        if re.search(rf"\bno[ -]{re.escape(word)}\b", query.casefold()) and f"no {word}" not in said.words:
+            written = _written(lexicon, word) & (lexicon.scores("no") > 0)
+            if any(_denies(titles[n], word) for n in np.flatnonzero(written)):
+                found.append(f"no {word}")
+    return found
+
+
+def _denies(title: str | None, word: str) -> bool:
+    """Whether it negates the word, as in "no added sugar"."""
+    negated, _ = negations((title or "").casefold())
+    return not set(tokens(word)).isdisjoint(tokens(" ".join(negated)))
+
+
+def _written(lexicon: Lexicon, words: str) -> Bools:
+    """The items that are written in all of some words, [n]."""
+    return np.asarray(np.all([lexicon.scores(word) > 0 for word in words.split()], axis=0))
+
+
+def _leaves_some(snapshot: Snapshot, filters: Filters, refused: frozenset[str], further: Further) -> bool:
+    return bool(allowed(snapshot, filters, {"refused": refused}, further).mask.any())

@@ -1,0 +1,1 @@
+"""What recommendations led to: kept answers, reports, experiments."""

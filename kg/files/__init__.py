@@ -1,0 +1,1 @@
+"""A shop's files, whatever their format: described by shop.toml, read, checked, staged."""

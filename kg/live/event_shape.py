@@ -1,0 +1,111 @@
+"""Events as shops tell them – over HTTP, in files, through Kafka: one shape and one check."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, Any, Literal
+
+from pydantic import (
+    AwareDatetime,
+    BaseModel,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    ValidationError,
+    model_validator,
+)
+
+from kg.files.fields import KEY_LIMIT
+from kg.live import events
+
+EventType = Literal["view", "cart", "purchase", "rating", "search", "impression"]
+Key = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=KEY_LIMIT)]
+_LATEST = timedelta(days=1)  # ahead of our clock, as in files
+
+
+class Event(BaseModel):
+    """Something that a shopper did."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    event_id: Key = Field(
+        description="Yours; an event whose id was ever accepted changes nothing.",
+        examples=["order-17-line-2"],
+    )
+    type: EventType = Field(description="What was done.", examples=["purchase"])
+    user_id: Key | None = Field(
+        None, description="The shopper; an anonymous session has none.", examples=["A1YJEY40YUW4SE"]
+    )
+    session_id: Key | None = Field(
+        None, description="The basket or session; needed where no user is named.", examples=["order-17"]
+    )
+    item_id: Key | None = Field(
+        None, description="The item; needed for all but a search.", examples=["B004756YJA"]
+    )
+    at: AwareDatetime | None = Field(
+        None,
+        description="When, with its time zone or as seconds since 1970; now where it is missing. Late events "
+        "are welcome.",
+        examples=["2026-11-23T18:00:00Z"],
+    )
+    weight: float = Field(
+        1.0, ge=0, le=1e12, allow_inf_nan=False, description="Quantity or rating.", examples=[2]
+    )
+    price: float | None = Field(
+        None,
+        ge=0,
+        le=1e12,
+        allow_inf_nan=False,
+        description="What one unit cost, in the item's currency; the item's price where it is missing.",
+        examples=[4.5],
+    )
+    query: str | None = Field(
+        None, min_length=1, max_length=3_000, description="The words of a search.", examples=["dry hair"]
+    )
+    recommendation_id: Key | None = Field(
+        None, description="The answer that led to it, which is credited.", examples=["0b8f6a3c"]
+    )
+
+    @model_validator(mode="after")
+    def _complete(self) -> "Event":
+        if self.user_id is None and self.session_id is None:
+            raise ValueError("neither user_id nor session_id is given")
+        if self.type == "search" and self.query is None:
+            raise ValueError("a search needs its query")
+        if self.type != "search" and self.item_id is None:
+            raise ValueError(f"the type {self.type} needs an item_id")
+        if self.at is not None and not 0 <= self.at.timestamp() <= (datetime.now(UTC) + _LATEST).timestamp():
+            raise ValueError(f"{self.at:%Y-%m-%d} is before 1970 or in the future")
+        return self
+
+    def event(self, now: datetime) -> events.Event:
+        """As the graph takes it."""
+        return events.Event(
+            event_id=self.event_id,
+            type=self.type,
+            user_id=self.user_id or f"session:{self.session_id}",
+            item_id=self.item_id,
+            at=(self.at or now).astimezone(UTC).replace(microsecond=0),
+            basket=self.session_id,
+            weight=round(self.weight, 6),
+            price=self.price,
+            query=self.query,
+            recommendation_id=self.recommendation_id,
+        )
+
+
+def judged(told: Any, now: datetime) -> events.Event | str:
+    """An event as the graph takes it, or what is wrong with it.
+
+    Args:
+        told: what was read from JSON.
+        now: when it counts as done where it does not say.
+    """
+    try:
+        return Event.model_validate(told).event(now)
+    except ValidationError as error:
+        return reason_of(error)
+
+
+def reason_of(error: ValidationError) -> str:
+    """What is wrong with one of several things that are judged each by itself."""
+    found = ((".".join(map(str, e["loc"])), e["msg"].removeprefix("Value error, ")) for e in error.errors())
+    return "; ".join(": ".join(filter(None, parts)) for parts in found)
