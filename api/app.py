@@ -12,8 +12,10 @@ from api.ledger import Ledger
 from api.problems import install
 from api.routes.audience import router as audiences
 from api.routes.events import events
+from api.routes.explain import router as explanations
+from api.routes.health import health
 from api.routes.items import items
-from api.routes.recommendations import health, v1
+from api.routes.recommendations import v1
 from api.routes.replay import replays
 from api.routes.scenarios import scenarios
 from api.routes.search import router as searches
@@ -21,7 +23,6 @@ from api.routes.suggest import router as suggestions
 from api.routes.trends import router as trends
 from api.routes.users import users
 from api.state.serving import Keeper
-from api.why import router as explanations
 from api.writer import Writer
 from kg.settings import Settings, load_settings
 

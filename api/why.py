@@ -3,10 +3,9 @@
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from itertools import chain
-from typing import Annotated, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
-from fastapi import APIRouter, Body
 
 from api.explain import reasons_of, told
 from api.filters import allowed, conditions
@@ -15,7 +14,6 @@ from api.problems import ApiError
 from api.ranking.signals import Boost, Part
 from api.reads import Reads
 from api.recommender import order_of, prepare
-from api.routes.recommendations import KeeperOf, admitting
 from api.scenarios.rules import position_of
 from api.schemas.answers import SourceLeftOut
 from api.schemas.why import ExplainRequest, Explanation
@@ -25,7 +23,6 @@ from api.state.served import Serving
 from kg.queries import load
 
 _Q = load("api")
-router = APIRouter(**admitting, tags=["explain"])
 
 
 class Standing(NamedTuple):
@@ -36,14 +33,6 @@ class Standing(NamedTuple):
     removed_by: str | None = None
     pinned_by: str | None = None
     behind_newer: bool = False
-
-
-@router.post("/explain")
-async def explain(
-    body: Annotated[ExplainRequest, Body(description="The request and the item.")], keeper: KeeperOf
-) -> Explanation:
-    """Why this item, or why not: the filter that removes it, or its rank, and the score that it lacks."""
-    return await explained(body, keeper.serving, keeper.reads)
 
 
 async def explained(request: ExplainRequest, serving: Serving, reads: Reads) -> Explanation:

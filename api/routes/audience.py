@@ -5,7 +5,7 @@ import time
 from collections.abc import Iterator, Sequence
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Header, Request, Response
+from fastapi import APIRouter, Header, Request, Response
 from fastapi.responses import StreamingResponse
 
 from api.audience import Goal, Member, blocks, find_audience, goal_of_item, goal_of_need, goal_of_text
@@ -13,7 +13,7 @@ from api.history import fresh_seed
 from api.problems import ApiError, bad_field
 from api.ranking.weights import DEFAULT
 from api.reads import Reads
-from api.routes.recommendations import PROBLEMS, KeeperOf, authorised
+from api.routes.guard import KeeperOf, guarded
 from api.schemas.audience import AudienceMember, AudienceReason, AudienceRequest, AudienceResponse
 from api.state.served import Serving
 from api.state.snapshot import Snapshot
@@ -24,7 +24,7 @@ _Q = load("api")
 _LINES = "application/x-ndjson"
 _MOST_AS_DOCUMENT = 1_000  # members; more come as lines
 _CHUNK = 1_000  # lines sent at once
-router = APIRouter(prefix="/v1", tags=["audiences"], dependencies=[Depends(authorised)], responses=PROBLEMS)
+router = APIRouter(**guarded, tags=["audiences"])
 
 
 @router.post(

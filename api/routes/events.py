@@ -6,7 +6,7 @@ from functools import partial
 from fastapi import APIRouter
 
 from api.problems import shown_id
-from api.routes.recommendations import guarded
+from api.routes.guard import guarded
 from api.schemas.events import EventBatch, EventResult, EventResults
 from api.writer import WriterOf
 from kg.live.event_shape import judged

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Path
 
 from api.problems import ApiError, shown_id
-from api.routes.recommendations import KeeperOf, guarded
+from api.routes.guard import KeeperOf, guarded
 from api.schemas.items import Item, ItemBatch, ItemResult, ItemResults
 from api.state.serving import Keeper
 from api.writer import Writer, WriterOf

@@ -1,78 +1,26 @@
-"""The HTTP routes of version 1."""
+"""Recommendations over HTTP, one or several at once, and the models that they come from."""
 
 import json
-import secrets
-from typing import Annotated, Any
+from typing import Annotated
 
-from fastapi import APIRouter, Depends, Path, Query, Request, Response
-from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+from fastapi import APIRouter, Path, Query, Request, Response
 
-from api.admission import admitted
 from api.batch import recommend_each
-from api.ledger import Ledger, ledger_of
-from api.problems import ApiError
+from api.ledger import Ledger
 from api.recommender import Given, give
+from api.routes.guard import KeeperOf, LedgerOf, admitting
 from api.schemas import BatchRequest, Options, RecommendationRequest, RelatedOptions
 from api.schemas.answers import (
     BatchResponse,
-    Health,
     ModelInfo,
     ModelList,
-    Problem,
-    Ready,
     RecommendationResponse,
 )
 from api.state.serving import Keeper
-from api.state.version import check_model
 from kg.queries import load
 
 _Q = load("api")
-PROBLEMS: dict[int | str, dict[str, Any]] = {
-    status: {
-        "description": text,
-        "content": {"application/problem+json": {"schema": Problem.model_json_schema()}},
-    }
-    for status, text in (
-        (401, "The key is missing or wrong."),
-        (404, "No such item."),
-        (422, "A field has a bad value; the document names it."),
-        (500, "The API failed; its log has the trace."),
-        (
-            503,
-            "The graph, the model or the encoder is missing, or too much is asked; it says what to do.",
-        ),
-    )
-}
-_bearer = HTTPBearer(auto_error=False, description="The key in SHOPGRAPH_API_KEY, where one is set.")
-
-
-def keeper_of(request: Request) -> Keeper:
-    """The process's snapshot keeper."""
-    keeper: Keeper = request.app.state.keeper
-    return keeper
-
-
-def authorised(
-    request: Request, given: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]
-) -> None:
-    """Let through who carries the key, and everybody where no key is set."""
-    key = request.app.state.settings.api_key
-    if key is None:
-        return
-    if given is None or not secrets.compare_digest(
-        given.credentials.encode(), key.get_secret_value().encode()
-    ):
-        detail = "Send the key of SHOPGRAPH_API_KEY as 'Authorization: Bearer <key>'."
-        raise ApiError(401, "unauthorized", detail, {"WWW-Authenticate": "Bearer"})
-
-
-KeeperOf = Annotated[Keeper, Depends(keeper_of)]
-LedgerOf = Annotated[Ledger, Depends(ledger_of)]
-guarded: dict[str, Any] = {"prefix": "/v1", "dependencies": [Depends(authorised)], "responses": PROBLEMS}
-# Of what takes computing.
-admitting: dict[str, Any] = guarded | {"dependencies": [Depends(authorised), Depends(admitted)]}
 v1 = APIRouter(**admitting)
-health = APIRouter(tags=["health"], responses={500: PROBLEMS[500]})
 
 
 @v1.post("/recommendations", tags=["recommendations"], response_model=RecommendationResponse)
@@ -135,30 +83,6 @@ async def models(keeper: KeeperOf) -> ModelList:
             )
             for row in rows
         ]
-    )
-
-
-@health.get("/healthz")
-async def healthz() -> Health:
-    """Whether the process is up."""
-    return Health()
-
-
-@health.get("/readyz", responses={503: PROBLEMS[503]})
-async def readyz(keeper: KeeperOf, ledger: LedgerOf) -> Ready:
-    """Whether the API can answer: the graph answers, a model is live and in memory, words can be read."""
-    await keeper.reads.rows(_Q.ping)
-    serving = keeper.serving
-    if serving.encoder is None:
-        raise ApiError(503, "no-encoder", f"Words cannot be read: {serving.encoder_problem}")
-    version = serving.snapshot.version
-    check_model(version)
-    return Ready(
-        model_version=version.model,
-        graph_version=version.graph,
-        items=len(serving.snapshot.ids),
-        encoder=serving.encoder.name,
-        answers_dropped=ledger.dropped,
     )
 
 

@@ -3,11 +3,10 @@
 from datetime import UTC, datetime
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Path, Response
+from fastapi import APIRouter, Path, Response
 
-from api.ledger import Ledger, ledger_of
 from api.problems import ApiError
-from api.routes.recommendations import KeeperOf, guarded
+from api.routes.guard import KeeperOf, LedgerOf, guarded
 from api.schemas.answers import RecommendationResponse
 from kg.feedback.answers import REPLAYED, unpacked
 from kg.queries import load
@@ -24,7 +23,7 @@ async def replay(
         Path(description="Of an answer.", examples=["5b1f0f0f6d9c4f0d8a4c6f6f2b7a9e10"], max_length=512),
     ],
     keeper: KeeperOf,
-    ledger: Annotated[Ledger, Depends(ledger_of)],
+    ledger: LedgerOf,
 ) -> Response:
     """An answer of the last 24 hours as it was given, with its versions, whichever process gave it.
 

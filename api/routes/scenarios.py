@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Path
 
-from api.routes.recommendations import KeeperOf, guarded
+from api.routes.guard import KeeperOf, guarded
 from api.scenarios.conflicts import conflicts, left_out
 from api.scenarios.store import drop, drop_rule, found, save, save_rule
 from api.schemas.answers import Problem

@@ -7,7 +7,8 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query, Response
 
 from api.recommender import give
-from api.routes.recommendations import KeeperOf, LedgerOf, admitting, kept
+from api.routes.guard import KeeperOf, LedgerOf, admitting
+from api.routes.recommendations import kept
 from api.schemas.search import Facets, FacetValue, Prices, SearchOptions, SearchResponse
 from api.state.columns import attributes_of, value_key
 

@@ -3,12 +3,12 @@
 import time
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Query
+from fastapi import APIRouter, Query
 
-from api.routes.recommendations import PROBLEMS, KeeperOf, authorised
+from api.routes.guard import KeeperOf, guarded
 from api.schemas.suggest import Suggestion, SuggestOptions, SuggestResponse
 
-router = APIRouter(prefix="/v1", tags=["search"], dependencies=[Depends(authorised)], responses=PROBLEMS)
+router = APIRouter(**guarded, tags=["search"])
 
 
 @router.get("/suggest")

@@ -4,16 +4,14 @@ import asyncio
 import time
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Query
+from fastapi import APIRouter, Query
 
 from api.problems import ApiError
-from api.routes.recommendations import PROBLEMS, KeeperOf, authorised
+from api.routes.guard import KeeperOf, guarded
 from api.schemas.trends import HotCategory, TrendOptions, TrendResponse
 from api.trends import hot_categories
 
-router = APIRouter(
-    prefix="/v1", tags=["recommendations"], dependencies=[Depends(authorised)], responses=PROBLEMS
-)
+router = APIRouter(**guarded, tags=["recommendations"])
 
 
 @router.get("/trends")

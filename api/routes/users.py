@@ -6,7 +6,7 @@ from typing import Annotated
 from fastapi import APIRouter, Path
 from pydantic import Field
 
-from api.routes.recommendations import LedgerOf, guarded
+from api.routes.guard import LedgerOf, guarded
 from api.schemas.conditions import Strict
 from api.writer import WriterOf
 from kg.live.event_shape import Key
