@@ -12,10 +12,9 @@ from gnn.distributed import from_first
 from gnn.evaluation.baselines import RIVALS
 from gnn.evaluation.evaluate import Table, evaluate
 from gnn.evaluation.judgements import pairs, test_judgement, valid_judgement
-from gnn.evaluation.rivals import fit_for_test
 from gnn.split import SINCE, Split, split
 from gnn.store import About, SavedModel, load, run_folder, save, serving
-from gnn.train import Fitted
+from gnn.train import Fitted, fit
 from gnn.train import refit as fit_again
 from kg.console import say
 from kg.dataset import ShopData
@@ -64,7 +63,7 @@ def train_and_save(
         say(f"model {run.path.name} was trained on this very data; --force trains again")
         return load(home, run.path.name).about
     say(f"{'going on with' if run.resumed else 'model'} {run.path.name}: split {parts.name}, {_sizes(parts)}")
-    judged = fit_for_test(data, parts, config, folder=run.path, start=start)
+    _, judged = fit_twice(data, parts, config, run.path, start)
     metrics = from_first(lambda: _metrics(data, parts, judged, ks))
     served = judged
     if refit:
@@ -89,6 +88,29 @@ def train_and_save(
         return about
 
     return from_first(finish)
+
+
+def fit_twice(
+    data: ShopData,
+    parts: Split,
+    config: TrainConfig,
+    folder: Path | None = None,
+    start: SavedModel | None = None,
+) -> tuple[Fitted, Fitted]:
+    """A model on train, which chooses the epochs on valid, and one on both for as many, which meets the test.
+
+    Args:
+        folder: keeps checkpoints.
+        start: the model whose parameters are the first ones.
+    """
+    choosing, judged = (Checkpoint(folder, name) if folder else None for name in ("choosing", "judged"))
+    valid, ordered = valid_judgement(data, parts).some_users(config.valid_users), parts.ordered
+    chosen = fit(data, parts.train, config, judged=valid, ordered=ordered, checkpoint=choosing, start=start)
+    if not config.fit_valid:
+        return chosen, chosen
+    say(f"best epoch {chosen.epochs}, {chosen.blend}; again on train and validation together")
+    again = fit_again(data, parts.fitting, config, chosen, ordered=ordered, checkpoint=judged, start=start)
+    return chosen, again
 
 
 def _metrics(data: ShopData, parts: Split, judged: Fitted, ks: Sequence[int]) -> dict[str, Table]:

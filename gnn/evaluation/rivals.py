@@ -9,7 +9,6 @@ import numpy.typing as npt
 import scipy.sparse as sp
 from pydantic import BaseModel
 
-from gnn.checkpoint import Checkpoint
 from gnn.config import TrainConfig
 from gnn.evaluation.baselines import content_knn, ease, frequency, item_knn, popularity
 from gnn.evaluation.evaluate import Judgement, Scorer
@@ -24,9 +23,9 @@ from gnn.evaluation.params import (
     Params,
 )
 from gnn.evaluation.rivals_learned import Learned, bpr, ials, lightgcn
+from gnn.pipeline import fit_twice
 from gnn.split import Split
-from gnn.store import SavedModel
-from gnn.train import Fitted, fit, refit
+from gnn.train import Fitted, fit
 from kg.console import say
 from kg.dataset import ShopData
 from kg.errors import ModelError
@@ -91,17 +90,6 @@ def parameters(name: str) -> type[BaseModel]:
     return RIVALS[name].params
 
 
-def fit_for_test(
-    data: ShopData,
-    parts: Split,
-    config: TrainConfig,
-    folder: Path | None = None,
-    start: SavedModel | None = None,
-) -> Fitted:
-    """Choose the epochs on valid, then train on train and valid for as many; `folder` keeps checkpoints."""
-    return _gnn_twice(data, parts, config, folder, start)[1]
-
-
 def fit_model(
     name: str, data: ShopData, parts: Split, params: BaseModel, seed: int, folder: Path | None = None
 ) -> Chosen:
@@ -112,7 +100,7 @@ def fit_model(
     """
     if name == "gnn":
         config = cast(TrainConfig, params).model_copy(update={"seed": seed})
-        chosen, judged = _gnn_twice(data, parts, config, folder)
+        chosen, judged = fit_twice(data, parts, config, folder)
         # Without the validation part both are one training.
         earlier = chosen.earlier + (judged.earlier if judged is not chosen else 0)
         return Chosen(judged.scorer, judged.epochs, _curve(chosen), earlier)
@@ -149,23 +137,6 @@ def try_model(name: str, data: ShopData, parts: Split, params: BaseModel, seed: 
 
 def _valid(data: ShopData, parts: Split, n_users: int) -> Judgement:
     return valid_judgement(data, parts).some_users(n_users)
-
-
-def _gnn_twice(
-    data: ShopData,
-    parts: Split,
-    config: TrainConfig,
-    folder: Path | None,
-    start: SavedModel | None = None,
-) -> tuple[Fitted, Fitted]:
-    choosing, judged = (Checkpoint(folder, name) if folder else None for name in ("choosing", "judged"))
-    valid = _valid(data, parts, config.valid_users)
-    ordered = parts.ordered
-    chosen = fit(data, parts.train, config, judged=valid, ordered=ordered, checkpoint=choosing, start=start)
-    if not config.fit_valid:
-        return chosen, chosen
-    say(f"best epoch {chosen.epochs}, {chosen.blend}; again on train and validation together")
-    return chosen, refit(data, parts.fitting, config, chosen, ordered=ordered, checkpoint=judged, start=start)
 
 
 def _curve(fitted: Fitted) -> Curve:

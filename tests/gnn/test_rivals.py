@@ -13,9 +13,10 @@ from gnn.evaluation.baselines import content_knn, ease, frequency, item_knn, pop
 from gnn.evaluation.evaluate import Asked, evaluate, judgement
 from gnn.evaluation.judgements import test_judgement as asked_of
 from gnn.evaluation.params import checked
-from gnn.evaluation.rivals import RIVALS, fit_for_test, fit_model, parameters
+from gnn.evaluation.rivals import RIVALS, fit_model, parameters
 from gnn.fake import fake_shop
 from gnn.histories import histories
+from gnn.pipeline import fit_twice
 from gnn.split import split
 from gnn.train import fit
 from kg.errors import ModelError
@@ -99,9 +100,9 @@ def test_the_validation_part_is_trained_on_unless_it_is_told_as_history_only() -
     data = fake_shop()
     parts = split(data, "leave-one-out", with_test=True)
     config = TrainConfig(dim=8, max_epochs=1, precision="float32", fit_valid=False)
-    train_alone = fit_for_test(data, parts, config)
-    both = fit_for_test(data, parts, config.model_copy(update={"fit_valid": True}))
-    blind = fit_for_test(data, parts._replace(test=None), config)
+    _, train_alone = fit_twice(data, parts, config)
+    _, both = fit_twice(data, parts, config.model_copy(update={"fit_valid": True}))
+    _, blind = fit_twice(data, parts._replace(test=None), config)
     assert torch.equal(train_alone.tensors["target"], blind.tensors["target"])
     chosen = train_alone.blend  # also how new items count, which shows in their targets
     expected = fit(data, parts.train, config, ordered=parts.ordered, epochs=1, blend=chosen).tensors["target"]
