@@ -1,13 +1,17 @@
 """A long past beside words."""
 
+from typing import cast
+
 import numpy as np
 import pytest
 
 from api.history import seed
+from api.learning.features import Looking, Reader, weights_of
 from api.ranking.score import Scorer
 from api.ranking.signals import Signals, Words
 from api.ranking.tempering import spread, tempered
 from api.ranking.weights import DEFAULT
+from kg.dataset import ShopData
 from tests.api.arrays import made_up
 
 KIND = DEFAULT.kinds["for_you"].model_copy(update={"category": 0.5})
@@ -32,6 +36,22 @@ def test_what_was_learned_of_a_long_past_is_scaled_down_beside_words_alone() -> 
     assert tempered(snapshot, Signals(words=words), KIND, weights) is KIND
     generous = DEFAULT.model_copy(update={"past_beside_words": told + 1})
     assert tempered(snapshot, past._replace(words=words), KIND, generous) is KIND
+
+
+def test_what_is_learned_from_is_scaled_down_as_what_serves() -> None:
+    snapshot = made_up(60, 3)
+    seeds = [s for i in snapshot.ids[:40] if (s := seed(snapshot, i, "history")) is not None]
+    signals = Signals(seeds, words=Words.of("title 3", snapshot.text[3], snapshot))
+    weights = DEFAULT.model_copy(update={"past_beside_words": 0.1})
+    less = tempered(snapshot, signals, KIND, weights)
+    assert less is not KIND
+    looking = Looking(
+        cast("ShopData", None), np.zeros(0, np.bool_), snapshot, Reader(None, {}), KIND, weights
+    )
+
+    scores = looking.features(snapshot, signals) @ weights_of(KIND)
+
+    np.testing.assert_allclose(scores, Scorer(snapshot, signals, less, weights).all, atol=1e-4)
 
 
 def test_a_sample_has_scores_at_even_distances() -> None:
