@@ -34,6 +34,7 @@ from gnn.leak import Gain, gains, leaked
 from gnn.split import Split, new_pairs
 from gnn.store import SavedModel
 from kg.dataset import ShopData
+from kg.significance import holm
 
 METRIC, K = "ndcg@20", 20
 LEAST_USERS = 30  # fewer say nothing, overall or of a segment
@@ -167,14 +168,9 @@ def _leak(learned: list[Gain]) -> str | None:
 
 
 def _clearly_worse(rows: dict[str, dict[str, float]], alpha: float = _ALPHA) -> list[str]:
-    """The rows whose fall is significant when all of them are looked at (Holm, 1979), the surest first."""
-    worse = []
-    for place, name in enumerate(sorted(rows, key=lambda name: (rows[name]["p"], name))):
-        if rows[name]["p"] > alpha / (len(rows) - place):
-            break
-        if rows[name]["difference"] < 0:
-            worse.append(name)
-    return worse
+    """The rows whose fall is significant when all of them are looked at, the surest first."""
+    sure = holm({name: row["p"] for name, row in rows.items()}, alpha)
+    return [name for name in sure if rows[name]["difference"] < 0]
 
 
 def _judgement(data: ShopData, parts: Split) -> Judgement | None:

@@ -32,6 +32,7 @@ from kg.driver import Graph
 from kg.errors import ModelError
 from kg.queries import load
 from kg.settings import Settings
+from kg.significance import holm
 
 KIND: Final = "for_you"
 _FIT, _JUDGE = 1_000, 2_000  # cases of a half of the shoppers, at most
@@ -160,12 +161,11 @@ def _decided(
         f"{'' if better else 'not better '}as it would answer: "
         f"NDCG@{K} {ndcg['candidate']:.4f} against {ndcg['live']:.4f}"
     )
-    worst = min(segments, key=lambda name: segments[name]["p"], default=None)
-    # The least of so many p has to be smaller (Holm, 1979), or one of them falls by chance.
-    if better and worst and segments[worst]["p"] <= _ALPHA / len(segments):
-        row, better = segments[worst], False
+    worse = holm({name: row["p"] for name, row in segments.items()}, _ALPHA)
+    if better and worse:
+        row, better = segments[worse[0]], False
         reason = (
-            f"clearly worse as it would answer in {worst}: NDCG@{K} {row['candidate']:.4f} against "
+            f"clearly worse as it would answer in {worse[0]}: NDCG@{K} {row['candidate']:.4f} against "
             f"{row['live']:.4f}, p {row['p']:.4f}"
         )
     p = p_value(mine, theirs)

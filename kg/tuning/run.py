@@ -15,6 +15,7 @@ from kg.driver import Graph
 from kg.encoder import Encoder
 from kg.errors import EncoderError
 from kg.settings import Settings
+from kg.significance import holm
 from kg.tuning.adoption import JUDGED, TUNED, adopt, encoders, judged
 from kg.tuning.config import TuneConfig
 from kg.tuning.judge import Compared, Found, K, Task, compare, measure, task_of, texts_of
@@ -125,18 +126,14 @@ def verdict(found: dict[str, Compared]) -> tuple[bool, str]:
         gain, low, high = mean.recall.after - mean.recall.before, mean.recall.low, mean.recall.high
         return False, f"not clearly better: {figures}, gain {gain:+.4f} ({low:+.4f} to {high:+.4f})"
     figures_of = {
-        (kind, metric): change
+        f"{kind}: {metric}@{K}": change
         for kind, of in found.items()
         for metric, change in (("NDCG", of.ndcg), ("Recall", of.recall))
         if kind != "mean"
     }
-    worst = min(figures_of, key=lambda key: figures_of[key].p_worse)
-    change = figures_of[worst]
-    # The least of so many p has to be smaller (Holm, 1979), or one of them falls by chance.
-    if change.p_worse <= _ALPHA / len(figures_of):
-        kind, metric = worst
-        what = f"{metric}@{K} {change.before:.4f} before, {change.after:.4f} after"
-        return False, f"clearly worse in {kind}: {what}"
+    if worse := holm({name: change.p_worse for name, change in figures_of.items()}, _ALPHA):
+        change = figures_of[worse[0]]
+        return False, f"clearly worse in {worse[0]} {change.before:.4f} before, {change.after:.4f} after"
     return True, f"better: {figures}, clearly worse in no kind"
 
 
