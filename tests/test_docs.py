@@ -1,9 +1,12 @@
 """The documents say what the product does."""
 
+import doctest
 import re
 import tomllib
+from importlib import import_module
 from pathlib import Path
 
+import pytest
 from typer.main import get_command
 
 from kg import main
@@ -11,6 +14,19 @@ from kg.files.manifest import Column, Intents, Interactions, Items, Join, Manife
 
 PROJECT = Path(__file__).parent.parent
 README = (PROJECT / "README.md").read_text()
+
+
+def modules_with_examples():
+    files = (path for part in ("kg", "gnn", "api") for path in (PROJECT / part).rglob("*.py"))
+    told = sorted(path.relative_to(PROJECT) for path in files if ">>> " in path.read_text())
+    return [".".join(path.with_suffix("").parts) for path in told]
+
+
+@pytest.mark.parametrize("name", modules_with_examples())
+def test_examples_in_docstrings_hold(name):
+    found = doctest.testmod(import_module(name))
+    assert found.attempted > 0
+    assert found.failed == 0
 
 
 def command_names():

@@ -26,10 +26,7 @@ def confident(links: TypedLinks, *, least: float, k: int) -> pd.DataFrame:
 
 
 def explained(data: ShopData, pairs: pd.DataFrame, origins: tuple[str, str]) -> "pd.Series[str]":
-    """What speaks for each pair, in words and numbers.
-
-    >>> # "co-purchased 12 times (lift 8.1), viewed together 0 times, text 0.31, same brand"
-    """
+    """What speaks for each pair: "co-purchased 12 times (lift 8.1), viewed together 0 times, text 0.31"."""
     source, target = pairs["source"].to_numpy(), pairs["target"].to_numpy()
     count = together(data)
     alone = count.diagonal()
