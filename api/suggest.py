@@ -70,7 +70,7 @@ class Suggester:
         """What may be meant, most shoppers first: texts with the words typed so far, and next keywords.
 
         The last word is completed unless a space follows; a whole word is followed by the next. The other
-        words narrow, in any order, the items that count; one that the shop lacks narrows nothing. So "green te"
+        words narrow, in any order, the items that count; one that the shop lacks narrows nothing. "green te"
         may give "green tea", "green tea leaves" and "Green tea leaves in a tin".
         """
         words = split(typed)

@@ -103,10 +103,7 @@ def rivals(data: ShopData, known: Evidence, visible: Links) -> dict[str, tuple[S
 
 
 def rank_links(scorers: tuple[Scorer, Scorer], visible: Links, hidden: Links) -> Figures:
-    """Hits@10 and MRR over the hidden links, by kind and over all of them; ties share their mean rank.
-
-    >>> # a hidden link whose target is ranked second: Hits@10 = 1, MRR = 0.5
-    """
+    """Hits@10 and MRR over the hidden links, by kind and over all of them; ties share their mean rank."""
     names, ranks = ("complement", "substitute"), []
     figures: Figures = {}
     for name, scorer, seen, gone in zip(names, scorers, visible, hidden, strict=True):
