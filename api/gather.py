@@ -1,7 +1,7 @@
 """From a request to the signals that rank for it: what the graph says now about the user and the items."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from api.history import MOST_EDGES, Past, fresh_seed, past_from, seed, session_seeds
@@ -50,7 +50,7 @@ async def gather(
     (said, needs), past, items, edges = await asyncio.gather(
         _said(words, serving, reads, sources),
         sources.ask("history", _past(request, snapshot, reads, weights), None),
-        sources.ask("items", _items(request, snapshot, reads), []),
+        sources.ask("items", seeds_of(request.item_ids, snapshot, reads), []),
         sources.ask("edges", _edges(request, snapshot, reads, weights), []),
     )
     session = session_seeds(snapshot, request.session_items)
@@ -110,8 +110,13 @@ async def _past(
     return past_from(row["known"], row["events"], snapshot, snapshot.event_weights(weights.events))
 
 
-async def _items(request: RecommendationRequest, snapshot: Snapshot, reads: Reads) -> list[Seed]:
-    wanted = list(dict.fromkeys(request.item_ids))
+async def seeds_of(item_ids: Sequence[str], snapshot: Snapshot, reads: Reads) -> list[Seed]:
+    """Items that are looked at, each once; one that came just now is read from the graph.
+
+    Raises:
+        ApiError: there is no such item.
+    """
+    wanted = list(dict.fromkeys(item_ids))
     missing = [i for i in wanted if i not in snapshot.number]
     fresh: dict[str, Row] = {}
     if missing:

@@ -51,6 +51,11 @@ class Work(NamedTuple):
     part: Part  # in an experiment
     ranking: str | None = None  # when the weights were learned
 
+    @property
+    def notes(self) -> list[str]:
+        """What the shopper is told, in the order in which it was found out."""
+        return [*self.part.notes, *self.placement.notes, *self.understood.notes, *self.gathered.notes]
+
 
 class Pinned(NamedTuple):
     """An item that a rule puts at a place."""

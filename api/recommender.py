@@ -87,13 +87,7 @@ async def give(
             SourceLeftOut.model_construct(source=source, reason=reason)
             for source, reason in work.gathered.left_out.items()
         ],
-        notes=[
-            *work.part.notes,
-            *work.placement.notes,
-            *work.understood.notes,
-            *work.gathered.notes,
-            *picked.notes,
-        ],
+        notes=[*work.notes, *picked.notes],
         next_page_token=token_of([*work.shown, *(i.item_id for i in items)], work.taken)
         if picked.more
         else None,

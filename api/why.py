@@ -66,13 +66,7 @@ async def explained(request: ExplainRequest, serving: Serving, reads: Reads) -> 
         summary=_summary(work, stands, number in page, score) + _by_rules(stands.pinned_by, parts),
         fallback_used=plan.fallback,
         sources_left_out=[SourceLeftOut(source=s, reason=why) for s, why in gathered.left_out.items()],
-        notes=[
-            *work.part.notes,
-            *work.placement.notes,
-            *work.understood.notes,
-            *gathered.notes,
-            *picked.notes,
-        ],
+        notes=[*work.notes, *picked.notes],
         model_version=snapshot.version.model,
     )
 

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Header, Request, Response
 from fastapi.responses import StreamingResponse
 
 from api.audience import Goal, Member, blocks, find_audience, goal_of_item, goal_of_need, goal_of_text
-from api.history import fresh_seed
+from api.gather import seeds_of
 from api.problems import ApiError, bad_field
 from api.ranking.weights import DEFAULT
 from api.reads import Reads
@@ -87,16 +87,8 @@ async def _goal(body: AudienceRequest, serving: Serving, reads: Reads) -> Goal:
 async def _of_item(item_id: str, snapshot: Snapshot, reads: Reads) -> Goal | None:
     if item_id in snapshot.number:
         return goal_of_item(snapshot, snapshot.number[item_id], DEFAULT.alike_temperature)
-    rows = await reads.rows(
-        _Q.fresh,
-        item_ids=[item_id],
-        model=snapshot.version.model,
-        **snapshot.version.properties,
-    )
-    if not rows:
-        raise ApiError(404, "unknown-item", f"There is no item {item_id!r} in the graph.")
-    text = fresh_seed(snapshot, rows[0], "item").text
-    goal = goal_of_text(snapshot, text, DEFAULT.alike_temperature)
+    (found,) = await seeds_of([item_id], snapshot, reads)
+    goal = goal_of_text(snapshot, found.text, DEFAULT.alike_temperature)
     return goal and goal._replace(item_ids=(item_id,))
 
 
