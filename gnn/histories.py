@@ -1,5 +1,6 @@
 """What is known of users: which items they touched, how much each says, and how long ago it was."""
 
+from enum import IntEnum
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -54,11 +55,20 @@ def histories(rows: pd.DataFrame, n_users: int, n_items: int) -> Histories:
     )
 
 
-def comes_after(train: pd.DataFrame, held_out: pd.DataFrame) -> bool:
-    """Whether held-out rows are later than all that `train` has of their user, in at least 9 of 10 cases.
+class Order(IntEnum):
+    """How far what is asked for comes after what is known of its user."""
 
-    Equal times, as of one day, tell nothing; at least a tenth must differ.
-    """
+    NONE = 0
+    LOOSE = 1  # later in at least 9 of 10 cases that differ, but many are of the same time, as of one day
+    STRICT = 2  # later in at least 9 of 10 cases
+
+
+def order_of(held_out: pd.DataFrame, train: pd.DataFrame) -> Order:
+    """How far held-out rows come after all that `train` has of their user."""
     before = held_out["user"].map(train.groupby("user")["order"].max())
-    later, earlier = (held_out["order"] > before).sum(), (held_out["order"] < before).sum()
-    return bool(later and later >= 9 * earlier and later + earlier >= 0.1 * before.notna().sum())
+    told, later = before.notna().sum(), (held_out["order"] > before).sum()
+    earlier = (held_out["order"] < before).sum()
+    if later and later >= 0.9 * told:
+        return Order.STRICT
+    loose = later >= 9 * earlier and later + earlier >= 0.1 * told
+    return Order.LOOSE if later and loose else Order.NONE

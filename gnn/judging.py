@@ -18,7 +18,7 @@ from gnn.checkpoint import Snapshot
 from gnn.device import moved, training_device
 from gnn.evaluation.evaluate import Asked, Figures, Judgement, Scorer, Scores, Table, evaluate, figures
 from gnn.goals import Bools, Floats, Goals, Reach, settle
-from gnn.histories import Histories
+from gnn.histories import Histories, Order
 from gnn.model import ItemGraphModel
 from gnn.propagation import Relations
 from kg.console import say
@@ -62,7 +62,7 @@ def judge(
     reached: Reach,
     blend: Blend,
     judged: Judgement | None,
-    ordered: bool,
+    order: Order,
     metric: str,
 ) -> tuple[Blend, Table]:
     """The best blend near the last one, and its metrics on validation."""
@@ -74,7 +74,7 @@ def judge(
         lambda tried: figures(vector_scorer(context, *own.served(linear, tried), tried), judged),
         metric,
         blend,
-        ordered=ordered,
+        ordered=order != Order.NONE,
         linear=bool(linear.nnz),
         lift=asks_for_new(judged, reached.new),
     )

@@ -74,7 +74,7 @@ def train_and_save(
             data.interactions,
             config,
             judged,
-            ordered=parts.ordered,
+            order=parts.order,
             checkpoint=checkpoint,
             start=start,
         )
@@ -104,12 +104,12 @@ def fit_twice(
         start: the model whose parameters are the first ones.
     """
     choosing, judged = (Checkpoint(folder, name) if folder else None for name in ("choosing", "judged"))
-    valid, ordered = valid_judgement(data, parts).some_users(config.valid_users), parts.ordered
-    chosen = fit(data, parts.train, config, judged=valid, ordered=ordered, checkpoint=choosing, start=start)
+    valid, order = valid_judgement(data, parts).some_users(config.valid_users), parts.order
+    chosen = fit(data, parts.train, config, judged=valid, order=order, checkpoint=choosing, start=start)
     if not config.fit_valid:
         return chosen, chosen
     say(f"best epoch {chosen.epochs}, {chosen.blend}; again on train and validation together")
-    again = fit_again(data, parts.fitting, config, chosen, ordered=ordered, checkpoint=judged, start=start)
+    again = fit_again(data, parts.fitting, config, chosen, order=order, checkpoint=judged, start=start)
     return chosen, again
 
 

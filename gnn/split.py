@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from gnn.histories import comes_after
+from gnn.histories import Order, order_of
 from kg.console import say
 from kg.dataset import ShopData
 from kg.errors import ModelError
@@ -32,9 +32,9 @@ class Split(NamedTuple):
     repeats: pd.DataFrame | None = None  # time alone, with the test part: pairs bought again in its time
 
     @property
-    def ordered(self) -> bool:
-        """Whether what is asked for comes after what is known, as it will when the model serves."""
-        return comes_after(self.train, self.valid)
+    def order(self) -> Order:
+        """How far what is asked for comes after what is known, as it will when the model serves."""
+        return order_of(self.valid, self.train)
 
 
 def default_split(data: ShopData) -> str:
@@ -117,8 +117,8 @@ def split(
     elif column := next((c for c in (name, f"split_{name}") if c in columns), None):
         part = _by_column(rows[column])
         if not (part == "valid").any():
-            later = comes_after(rows[part == "train"], rows[part == "test"])
-            part = _hold_out(rows, part, share, seed, "valid", newest=later)
+            later = order_of(rows[part == "test"], rows[part == "train"])
+            part = _hold_out(rows, part, share, seed, "valid", newest=later != Order.NONE)
     else:
         raise ModelError(f"There is no split {name!r}; there are: {', '.join([*BUILT_IN, *columns])}.")
     return _parts(name, rows, part, with_test)

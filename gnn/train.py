@@ -22,7 +22,7 @@ from gnn.evaluation.evaluate import Judgement, Scorer
 from gnn.examples import Division, batches
 from gnn.goals import reach
 from gnn.graphs import INTERACTED, shop_graph
-from gnn.histories import LONGEST, Histories, histories
+from gnn.histories import LONGEST, Histories, Order, histories
 from gnn.judging import (
     as_new,
     asks_for_new,
@@ -69,7 +69,7 @@ def fit(
     config: TrainConfig,
     *,
     judged: Judgement | None = None,
-    ordered: bool = False,
+    order: Order = Order.NONE,
     epochs: int | None = None,
     blend: Blend | None = None,
     checkpoint: Checkpoint | None = None,
@@ -80,7 +80,7 @@ def fit(
     Args:
         judged: the validation part; the best epoch on it is kept with its blend, and training stops when it
             stays behind.
-        ordered: whether what will be asked for comes after `train`: then the order of a user's items counts.
+        order: how far what will be asked for comes after `train`: then the order of a user's items counts.
         epochs: without `judged`, the number of epochs to run.
         blend: without `judged`, how the vectors will be used; what an earlier fit chose.
         checkpoint: where each epoch is saved, and where an interrupted run goes on from.
@@ -104,8 +104,8 @@ def fit(
     optimiser = torch.optim.Adam(model.parameters(), lr=config.learning_rate)
     curve, best = checkpoint.restore(model, optimiser) if checkpoint else State([], None)
     earlier = sum(epoch.seconds for epoch in curve)
-    division = _division(config, ordered)
-    blend = blend or blends.start(ordered=ordered, linear=bool(linear.nnz))
+    division = _division(config, order)
+    blend = blend or blends.start(ordered=order != Order.NONE, linear=bool(linear.nnz))
 
     for epoch in range(len(curve) + 1, (epochs or config.max_epochs) + 1):
         if best and judged and epoch - best.epoch > config.patience:
@@ -132,7 +132,7 @@ def fit(
         now = _snapshot(epoch, model, relations)
         last = curve[-1].blend if curve else blend
         chosen, metrics = from_first(
-            partial(judge, now, linear, reached, last, judged, ordered, config.stop_on)
+            partial(judge, now, linear, reached, last, judged, order, config.stop_on)
         )
         seconds = time.monotonic() - epoch_started
         curve.append(Epoch(epoch, mean_loss, metrics, chosen, seconds))
@@ -184,7 +184,7 @@ def refit(
     config: TrainConfig,
     chosen: Fitted,
     *,
-    ordered: bool,
+    order: Order,
     checkpoint: Checkpoint | None = None,
     start: SavedModel | None = None,
 ) -> Fitted:
@@ -194,7 +194,7 @@ def refit(
         data,
         train,
         config,
-        ordered=ordered,
+        order=order,
         epochs=epochs,
         blend=blend,
         checkpoint=checkpoint,
@@ -202,8 +202,8 @@ def refit(
     )
 
 
-def _division(config: TrainConfig, ordered: bool) -> Division:
-    if config.examples == "next" or (config.examples == "auto" and ordered):
+def _division(config: TrainConfig, order: Order) -> Division:
+    if config.examples == "next" or (config.examples == "auto" and order == Order.STRICT):
         return Division(config.shown_share, config.next_items, config.fade)
     return Division(config.shown_share)
 

@@ -124,7 +124,7 @@ def try_model(name: str, data: ShopData, parts: Split, params: BaseModel, seed: 
     if name == "gnn":
         config = cast(TrainConfig, params).model_copy(update={"seed": seed})
         valid = _valid(data, parts, config.valid_users)
-        fitted = fit(data, parts.train, config, judged=valid, ordered=parts.ordered)
+        fitted = fit(data, parts.train, config, judged=valid, order=parts.order)
         return Chosen(fitted.scorer, fitted.epochs, _curve(fitted))
     rival = RIVALS[name]
     known = pairs(data, parts.train)

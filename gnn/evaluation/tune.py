@@ -14,6 +14,7 @@ from gnn.evaluation.judgements import valid_judgement
 from gnn.evaluation.params import Search, checked, search_space
 from gnn.evaluation.rivals import VALID_USERS, parameters, try_model
 from gnn.evaluation.rivals_learned import STOP_ON
+from gnn.histories import Order
 from gnn.split import Split
 from gnn.store import fingerprint
 from kg.console import say
@@ -41,16 +42,16 @@ GNN_SPACE: Final[dict[str, Search]] = {
 _OF_ANY, _OF_NEXT = {"shown_share"}, {"next_items", "fade"}
 
 
-def space(model: str, *, ordered: bool) -> dict[str, Search]:
+def space(model: str, *, order: Order) -> dict[str, Search]:
     """Which parameters of a model are searched, and where.
 
     Args:
-        ordered: whether what is asked for comes later than what is known (Split.ordered).
+        order: of what is asked for after what is known (Split.order).
     """
     kind = parameters(model)
     if kind is not TrainConfig:
         return search_space(kind)
-    unread = _OF_ANY if ordered else _OF_NEXT
+    unread = _OF_ANY if order == Order.STRICT else _OF_NEXT
     return {name: within for name, within in GNN_SPACE.items() if name not in unread}
 
 
@@ -79,7 +80,7 @@ def tune(
     Raises:
         ModelError: a model is not known.
     """
-    spaces = {model: space(model, ordered=parts.ordered) for model in models}
+    spaces = {model: space(model, order=parts.order) for model in models}
     path.parent.mkdir(parents=True, exist_ok=True)
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     about = f"{fingerprint(data)[:12]}-{parts.name}-{json.dumps(dict(fixed or {}))}-{seed}"

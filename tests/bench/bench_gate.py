@@ -20,6 +20,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from gnn.config import TrainConfig
+from gnn.histories import Order
 from gnn.pipeline import train_and_save
 from gnn.store import SavedModel, load
 from gnn.train import fit
@@ -162,7 +163,7 @@ def leaked(shop: Shop, share: float, seed: int) -> Callable[[Tensors], Tensors]:
     begin, end = about.judged_until or 0, int(rows["order"].max())
     known = rows[rows["order"] <= begin + share * (end - begin)]
     config = TrainConfig(**about.config).model_copy(update={"seed": seed})
-    fitted = fit(shop.data, known, config, ordered=True, epochs=about.epochs)
+    fitted = fit(shop.data, known, config, order=Order.STRICT, epochs=about.epochs)
     linear = {
         f"linear.{part}": torch.from_numpy(getattr(fitted.linear, part))
         for part in ("data", "indices", "indptr")

@@ -56,7 +56,7 @@ def main() -> None:
     config = TrainConfig(max_epochs=asked.epochs, precision=asked.precision)
     judged = valid_judgement(data, parts).some_users(config.valid_users)
     profile = cProfile.Profile(time.process_time)
-    fitted = profile.runcall(fit, data, parts.train, config, judged=judged, ordered=parts.ordered)
+    fitted = profile.runcall(fit, data, parts.train, config, judged=judged, order=parts.order)
     stats = pstats.Stats(profile).stats  # type: ignore[attr-defined]  # typeshed leaves it out
     for title, wanted, runs in (("once", ONCE, 1), ("each epoch", EACH_EPOCH, len(fitted.curve))):
         out.print(f"| {title} | CPU s |\n|---|---|")

@@ -15,6 +15,7 @@ from gnn.evaluation.slices import Slice
 from gnn.fake import fake_shop
 from gnn.gate import Found, _compare, _reason, comparable, judge
 from gnn.gating import gated
+from gnn.histories import Order
 from gnn.model import ItemGraphModel
 from gnn.pipeline import train_and_save
 from gnn.store import SavedModel, load
@@ -149,7 +150,7 @@ def test_a_model_that_knows_the_answers_is_refused(data: ShopData, home: Path) -
         told = data.interactions[data.interactions["order"] <= known]
         config = CONFIG.model_copy(update={"seed": seed})
         how = {"epochs": candidate.about.epochs, "blend": candidate.about.blend}
-        fitted = fit(data, told, config, ordered=True, **how)
+        fitted = fit(data, told, config, order=Order.STRICT, **how)
         leaked = judge(data, candidate, twin._replace(tensors=fitted.tensors, linear=fitted.linear), None)
         assert leaked.overall["candidate"] > honest.overall["candidate"]
         assert not leaked.publish

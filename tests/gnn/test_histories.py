@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from gnn.histories import comes_after, histories
+from gnn.histories import Order, histories, order_of
 
 
 def rows(*events: tuple[int, int, int, str]) -> pd.DataFrame:
@@ -48,11 +48,17 @@ def test_rows_in_any_order_give_the_same() -> None:
 
 
 @pytest.mark.parametrize(
-    ("orders", "after"),
-    [((5, 6, 7), True), ((5, 1, 1), False), ((3, 3, 3), False), ((3, 3, 5), True), ((3, 1, 5), False)],
+    ("orders", "found"),
+    [
+        ((5, 6, 7), Order.STRICT),
+        ((5, 1, 1), Order.NONE),
+        ((3, 3, 3), Order.NONE),
+        ((3, 3, 5), Order.LOOSE),
+        ((3, 1, 5), Order.NONE),
+    ],
 )
-def test_whether_what_is_held_out_comes_after(orders: tuple[int, int, int], after: bool) -> None:
+def test_how_far_what_is_held_out_comes_after(orders: tuple[int, int, int], found: Order) -> None:
     train = rows(*((user, 0, 3, "view") for user in range(3)))
     held_out = rows(*((user, 1, order, "view") for user, order in enumerate(orders)))
-    assert comes_after(train, held_out) is after
-    assert not comes_after(train, rows((9, 1, 99, "view")))  # of nobody that train knows
+    assert order_of(held_out, train) is found
+    assert order_of(rows((9, 1, 99, "view")), train) is Order.NONE  # of nobody that train knows

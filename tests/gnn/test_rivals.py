@@ -105,7 +105,7 @@ def test_the_validation_part_is_trained_on_unless_it_is_told_as_history_only() -
     _, blind = fit_twice(data, parts._replace(test=None), config)
     assert torch.equal(train_alone.tensors["target"], blind.tensors["target"])
     chosen = train_alone.blend  # also how new items count, which shows in their targets
-    expected = fit(data, parts.train, config, ordered=parts.ordered, epochs=1, blend=chosen).tensors["target"]
+    expected = fit(data, parts.train, config, order=parts.order, epochs=1, blend=chosen).tensors["target"]
     assert torch.equal(train_alone.tensors["target"], expected)
     assert not torch.equal(both.tensors["target"], expected)
 

@@ -15,7 +15,7 @@ from gnn.evaluation.evaluate import Asked, judgement
 from gnn.examples import Division, batches, divide
 from gnn.fake import fake_shop
 from gnn.graphs import BOUGHT_WITH, INTERACTED, SIMILAR_TO, shop_graph
-from gnn.histories import Histories, histories
+from gnn.histories import Histories, Order, histories
 from gnn.judging import vector_scorer
 from gnn.model import ItemGraphModel, spectral, user_vectors
 from gnn.propagation import Relations
@@ -95,7 +95,7 @@ def test_permuting_users_permutes_scores_and_the_batch_does_not_matter() -> None
 def test_a_score_is_the_sum_of_what_the_past_items_contribute() -> None:
     data = fake_shop()
     blend = Blend(fade=0.3, linear=2.0)
-    fitted = fit(data, data.interactions, SMALL, epochs=1, ordered=True, blend=blend)
+    fitted = fit(data, data.interactions, SMALL, epochs=1, order=Order.STRICT, blend=blend)
     context, target = fitted.tensors["context"].numpy(), fitted.tensors["target"].numpy()
     asked = everybody(histories(data.interactions, len(data.users), len(data.items))).rows(np.array([7]))
     items, ages = asked.history.indices, asked.age.data

@@ -12,6 +12,7 @@ from gnn.evaluation.plan import planned, read_tuned
 from gnn.evaluation.rivals import MODELS, Chosen, parameters, try_model
 from gnn.evaluation.tune import space, tune
 from gnn.fake import fake_shop
+from gnn.histories import Order
 from gnn.split import split
 from kg.errors import ModelError
 
@@ -19,16 +20,16 @@ from kg.errors import ModelError
 def test_every_range_is_of_a_parameter_and_makes_it_valid() -> None:
     for model in MODELS:
         kind = parameters(model)
-        for ordered in (False, True):
-            ranges = space(model, ordered=ordered)
+        for order in Order:
+            ranges = space(model, order=order)
             assert set(ranges) <= set(kind.model_fields)
             for end in ("low", "high"):
                 kind.model_validate({name: getattr(within, end) for name, within in ranges.items()})
-    assert set(space("ease", ordered=False)) == {"penalty"}
+    assert set(space("ease", order=Order.NONE)) == {"penalty"}
 
 
 def test_only_what_a_training_reads_is_searched_and_the_default_is_within() -> None:
-    any_, next_ = space("gnn", ordered=False), space("gnn", ordered=True)
+    any_, next_ = space("gnn", order=Order.LOOSE), space("gnn", order=Order.STRICT)
     assert set(any_) - set(next_) == {"shown_share"}
     assert set(next_) - set(any_) == {"next_items", "fade"}
     for name, (low, high, _) in (any_ | next_).items():
@@ -44,7 +45,7 @@ def test_every_model_has_the_same_number_of_trials(tmp_path: Path) -> None:
     for name, of in found["models"].items():
         assert len(of["trials"]) == 3, name
     searched = found["models"]["gnn"]["searched"]
-    assert set(searched) == set(space("gnn", ordered=parts.ordered)) - {"dim"}
+    assert set(searched) == set(space("gnn", order=parts.order)) - {"dim"}
     assert len({trial["params"]["batch_users"] for trial in found["models"]["gnn"]["trials"]}) > 1
 
 
