@@ -31,7 +31,7 @@ class Suggester:
     """The words of one snapshot, and what shoppers were after."""
 
     def __init__(self, snapshot: Snapshot, needs: Needs | None = None) -> None:
-        self._snapshot = snapshot
+        self.snapshot = snapshot
         self._needs = needs.listed if needs else []
         self._entries = sorted(entries_of(snapshot, self._needs), key=_most_bought)
         self._counts = np.array([(e.items, e.shoppers) for e in self._entries], dtype=np.int64).reshape(-1, 2)
@@ -55,7 +55,7 @@ class Suggester:
 
     def fits(self, snapshot: Snapshot, needs: Needs | None = None) -> bool:
         """Whether a snapshot has the same words and shoppers, whatever else has moved."""
-        mine, theirs = self._snapshot, snapshot
+        mine, theirs = self.snapshot, snapshot
         return (
             self._needs == (needs.listed if needs else [])
             and mine.shoppers is theirs.shoppers
@@ -176,7 +176,10 @@ class Suggester:
 
 def suggester_for(snapshot: Snapshot, before: Suggester | None, needs: Needs | None = None) -> Suggester:
     """The suggester of a snapshot: the one before where that still fits, else a new one."""
-    return before if before is not None and before.fits(snapshot, needs) else Suggester(snapshot, needs)
+    if before is None or not before.fits(snapshot, needs):
+        return Suggester(snapshot, needs)
+    before.snapshot = snapshot  # the older one may go
+    return before
 
 
 def _laid_out(rows: Sequence[list[list[str]]], number: dict[str, int]) -> tuple[Places, Places]:

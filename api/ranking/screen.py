@@ -59,6 +59,8 @@ class Codes(NamedTuple):
 
     def placed(self, numbers: Sequence[int], values: Vectors, rows: Vectors) -> "Codes":
         """The codes of `rows`, which are these with `values` in the places `numbers`."""
+        if rows is self.rows:
+            return self
         if self.coded is not None:
             return Codes.of(rows)
         newer = Codes._all(values)

@@ -2,12 +2,12 @@
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime, time
 from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 import numpy.typing as npt
-from neo4j.time import DateTime
+from neo4j.time import Date, DateTime
 
 from kg.seasons import WEEKS
 
@@ -62,6 +62,14 @@ class Categories(NamedTuple):
         found = [self.items[c] for c in self.below[category_id] if c in self.items]
         return np.unique(np.concatenate(found)) if found else np.zeros(0, dtype=np.int64)
 
+    def same_as(self, other: "Categories") -> bool:
+        """Whether nothing differs."""
+        arrays = ((self.items, other.items), (self.seasons, other.seasons))
+        return (self.below, self.by_name, self.names) == (other.below, other.by_name, other.names) and all(
+            mine.keys() == theirs.keys() and all(np.array_equal(mine[key], theirs[key]) for key in mine)
+            for mine, theirs in arrays
+        )
+
     def resolve(self, wanted: Iterable[str]) -> frozenset[str]:
         """Ids of all categories that a filter's values mean, subtrees included."""
         found: set[str] = set()
@@ -72,24 +80,28 @@ class Categories(NamedTuple):
 
 
 def columns_from(rows: Sequence[Sequence[Any]]) -> Columns:
-    """From rows of title, price, in stock, hidden, released, brand, attributes (JSON), list price."""
+    """From rows of title, price, in stock, hidden, released, brand, attributes (JSON), list price.
+
+    Anybody may set a property by hand: what is of another type is read as a text, or counts as missing.
+    """
     titles, prices, in_stock, hidden, released, brands, attributes, list_prices = (
         zip(*rows, strict=True) if rows else ((),) * 8
     )
+    brands = tuple(map(text_of, brands))
     numbers: dict[str, int] = {}
     codes = [numbers.setdefault(b.casefold(), len(numbers)) if b is not None else -1 for b in brands]
     spelt = {numbers[b.casefold()]: b for b in reversed(brands) if b is not None}
     return Columns(
-        titles=list(titles),
-        price=np.array(prices, dtype=np.float64),  # None becomes NaN
-        in_stock=np.array(in_stock, dtype=np.bool_),
-        hidden=np.array(hidden, dtype=np.bool_),
+        titles=list(map(text_of, titles)),
+        price=np.array(list(map(number_of, prices)), dtype=np.float64),
+        in_stock=np.array([value is not False for value in in_stock], dtype=np.bool_),
+        hidden=np.array([bool(value) for value in hidden], dtype=np.bool_),
         released=np.array([seconds(r) for r in released], dtype=np.float64),
         brand=np.array(codes, dtype=np.int32),
         brand_number=numbers,
         attributes=_attributes(attributes),
         brand_names=[spelt[n] for n in range(len(numbers))],
-        list_price=np.array(list_prices, dtype=np.float64),
+        list_price=np.array(list(map(number_of, list_prices)), dtype=np.float64),
     )
 
 
@@ -179,20 +191,36 @@ def with_columns_of(columns: Columns, numbers: Sequence[int], newer: Columns) ->
 def placed(
     array: npt.NDArray[Scalar], numbers: Sequence[int], values: npt.NDArray[Scalar], n: int
 ) -> npt.NDArray[Scalar]:
-    """A copy of `array`, [n, ...], with `values` in the places `numbers`."""
+    """`array`, [n, ...], with `values` in the places `numbers`; itself where it has these already."""
+    if n == len(array) and np.array_equal(array[list(numbers)], values, equal_nan=_may_be_nan(array)):
+        return array
     grown = np.zeros((n, *array.shape[1:]), dtype=array.dtype)
     grown[: len(array)] = array
     grown[list(numbers)] = values
     return grown
 
 
+def _may_be_nan(array: npt.NDArray[Any]) -> bool:
+    return np.issubdtype(array.dtype, np.floating)
+
+
 def seconds(value: Any) -> float:
-    """A release time in seconds since 1970: a number, a date-time, or NaN for none."""
-    if value is None:
-        return float("nan")
+    """A release time in seconds since 1970: of a number, a date or a date-time; NaN for anything else."""
     if isinstance(value, DateTime):
         value = value.to_native()
-    return value.timestamp() if isinstance(value, datetime) else float(value)
+    elif isinstance(value, Date):
+        value = datetime.combine(value.to_native(), time(), UTC)
+    return value.timestamp() if isinstance(value, datetime) else number_of(value)
+
+
+def number_of(value: Any) -> float:
+    """A number as a float; NaN for anything else."""
+    return float(value) if isinstance(value, int | float) else float("nan")
+
+
+def text_of(value: Any) -> str | None:
+    """A text; of anything else what it is written as, of nothing None."""
+    return value if value is None or isinstance(value, str) else str(value)
 
 
 def _is_season(numbers: Any) -> bool:
@@ -246,6 +274,6 @@ def attributes_of(text: str | None) -> dict[str, Any]:
     """Of an item; none where the text is no JSON object: a single bad item must not stop the shop."""
     try:
         value = json.loads(text or "{}")
-    except ValueError:
+    except (ValueError, TypeError):
         return {}
     return value if isinstance(value, dict) else {}

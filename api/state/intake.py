@@ -87,5 +87,6 @@ def _categories(
     moved = [number[row["item_id"]] for row in rows]
     items = {category: held[~np.isin(held, moved)] for category, held in before.items.items()}
     for category, come in newer.items.items():
-        items[category] = np.concatenate([items.get(category, come[:0]), come])
-    return newer._replace(items=items)
+        items[category] = np.union1d(items.get(category, come[:0]), come)
+    after = newer._replace(items=items)
+    return before if after.same_as(before) else after

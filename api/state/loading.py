@@ -149,9 +149,9 @@ class _Item(NamedTuple):
     target: Vectors | None
 
 
-def written(texts: list[str | None]) -> str:
-    """All that is written about an item."""
-    return " ".join(filter(None, texts))
+def written(texts: list[Any]) -> str:
+    """All that is written about an item; a number, as somebody may set it by hand, is a text too."""
+    return " ".join(str(text) for text in texts if text)
 
 
 def vector(values: list[float] | None) -> Vectors | None:

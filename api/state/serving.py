@@ -4,7 +4,7 @@ import asyncio
 import gc
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from functools import partial
 from typing import TypeVar
@@ -33,6 +33,8 @@ _Q = load("api")
 POLL_SECONDS = 1.0
 _TREND_SECONDS = 60.0  # what shoppers do lately is read again after these, if shoppers did anything
 _COLUMNS_SECONDS = 600.0  # after these, columns are read although their sum is the same
+_SUGGESTER_REST = 3  # sorting words for s seconds, which slows requests, is not done again for 3 s
+_PATIENCE = 3.0  # seconds that a transaction is tried again: whoever sent it waits, and may send it again
 _REST = 10  # after reading for s seconds, changes other than a new version wait for 10 s seconds
 
 
@@ -50,6 +52,8 @@ class Keeper:
         self._serving: Serving | None = None
         self._suggester: Suggester | None = None
         self._problem = ApiError(503, "starting", "The API is starting: it has not read the graph yet.")
+        self._follows = False
+        self._suggester_until = 0.0
         self._mark: frozenset[str] = frozenset()
         self._revision = self._removed = 0
         self._nudged = asyncio.Event()
@@ -93,6 +97,11 @@ class Keeper:
         return self._suggester
 
     @property
+    def problem(self) -> str | None:
+        """Why the graph is not followed at the moment; None while it is."""
+        return None if self._follows else self._problem.detail
+
+    @property
     def current(self) -> Serving | None:
         """The current snapshot and encoder, None while there is none."""
         return self._serving
@@ -122,8 +131,10 @@ class Keeper:
     async def run(self) -> None:
         """Until cancelled. What people set is followed by itself, since reading a large shop takes long."""
         async with asyncio.TaskGroup() as group:
-            group.create_task(self._follow_curation(), name="follow what people set")
-            group.create_task(self._follow_other_model(), name="follow the model that is not live")
+            group.create_task(_each_second(self._follow_curation), name="follow what people set")
+            group.create_task(
+                _each_second(self._follow_other_model), name="follow the model that is not live"
+            )
             while True:
                 self._nudged.clear()
                 await self.step()
@@ -138,27 +149,26 @@ class Keeper:
         """Look at the graph once and follow it; a failure is kept for whoever asks and tried again."""
         try:
             await self._follow()
+            await self._renew_suggester()
+            self._follows = True
         except ModelError as error:
             self._note(ApiError(503, "no-model", str(error)))
         except (ShopgraphError, DriverError, Neo4jError) as error:
             self._note(ApiError(503, "graph-unreachable", str(error)))
+        except Exception as error:  # one thing that nobody foresaw must not end the watch for good
+            found = ApiError(503, "not-followed", f"The graph cannot be followed: {error!r}. See the log.")
+            if found.detail != self._problem.detail:
+                log.exception("The graph cannot be followed")
+            self._note(found)
         self.stepped.set()
 
     async def _follow_curation(self) -> None:
-        while True:
-            await asyncio.sleep(POLL_SECONDS)
-            if self._reads is None or self._serving is None:
-                continue
-            before = self.curation.needs
+        if self._reads is not None and self._serving is not None:
             await self.curation.try_to_follow(self._reads, self._serving.snapshot.text_model)
-            if self.curation.needs is not before:
-                await self._renew_suggester()
 
     async def _follow_other_model(self) -> None:
-        while True:
-            await asyncio.sleep(POLL_SECONDS)
-            if self._reads is not None and self._serving is not None:
-                await self._beside.look(self._reads, self.graph, self._serving.snapshot)
+        if self._reads is not None and self._serving is not None:
+            await self._beside.look(self._reads, self.graph, self._serving.snapshot)
 
     async def close(self) -> None:
         if self._reads is not None:
@@ -169,8 +179,8 @@ class Keeper:
 
     async def _follow(self) -> None:
         if self._reads is None or self._graph is None:
-            self._graph = await asyncio.to_thread(connect, self._settings)
-            self._reads = Reads(self._graph.connection)
+            self._graph = await asyncio.to_thread(connect, self._settings, _PATIENCE)
+            self._reads = Reads(self._graph)
         rows, mark = await self._reads.answer(_Q.state)
         version = version_from(rows[0])
         revision, removed = rows[0]["revision"], rows[0]["removed"]
@@ -189,7 +199,7 @@ class Keeper:
             await self._refresh(self._serving)
             self._removed = removed
         elif revision != self._revision:
-            await self._take_in(self._serving)
+            await self._take_in(self._serving, mark)
             self._revision = revision
         elif rows[0]["touched"] != self._touched and time.monotonic() >= self._trend_until:
             newer = partial(with_activity, self._serving.snapshot, self._graph)
@@ -203,16 +213,20 @@ class Keeper:
             return
         else:
             return
-        await self._renew_suggester()
         if loaded:
+            await self._renew_suggester()
             gc.collect()
             gc.freeze()  # what stays for long need not be walked again and again while requests wait
         self._mark = mark
 
     async def _renew_suggester(self) -> None:
-        if self._serving is not None:
-            work = partial(suggester_for, self._serving.snapshot, self._suggester, self.curation.needs)
-            self._suggester = await asyncio.to_thread(work)
+        if self._serving is None or time.monotonic() < self._suggester_until:
+            return
+        started = time.monotonic()
+        work = partial(suggester_for, self._serving.snapshot, self._suggester, self.curation.needs)
+        self._suggester = await asyncio.to_thread(work)
+        now = time.monotonic()
+        self._suggester_until = now + _SUGGESTER_REST * (now - started)
 
     def _trend_noted(self, state: Row) -> None:
         self._touched, self._trend_until = state["touched"], time.monotonic() + _TREND_SECONDS
@@ -242,12 +256,12 @@ class Keeper:
         self._serving = serving._replace(snapshot=snapshot)
         log.info("serving model %s on graph %s", *version[:2])
 
-    async def _take_in(self, serving: Serving) -> None:
-        """Take over the items that were written one by one."""
+    async def _take_in(self, serving: Serving, mark: frozenset[str]) -> None:
+        """Take over the items that were written one by one, up to the state that `mark` stands for."""
         graph, snapshot = self.graph, serving.snapshot
 
         def newer() -> Snapshot | None:
-            rows = graph.read(_Q.written, revision=self._revision, **snapshot.version.properties)
+            rows = graph.read(_Q.written, mark, revision=self._revision, **snapshot.version.properties)
             return with_items(snapshot, rows, graph.read(_Q.categories)) if rows else snapshot
 
         taken = await asyncio.to_thread(newer)
@@ -288,7 +302,16 @@ class Keeper:
     def _note(self, found: ApiError) -> None:
         if found.detail != self._problem.detail:
             log.warning("%s", found.detail)
-        self._problem = found
+        self._problem, self._follows = found, False
+
+
+async def _each_second(work: Callable[[], Awaitable[None]]) -> None:
+    while True:
+        await asyncio.sleep(POLL_SECONDS)
+        try:
+            await work()
+        except Exception:
+            log.exception("Tried again in a second")
 
 
 def _only_model(now: Version, before: Version) -> bool:

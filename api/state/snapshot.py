@@ -4,6 +4,7 @@ Scoring every item exactly over these arrays takes about two milliseconds for 12
 an index for some of them, and a request that holds on to one snapshot can never mix two versions.
 """
 
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -62,9 +63,14 @@ class Snapshot:
 
     @cached_property
     def arrived(self) -> Floats:
-        """When each item was released or, where that is not known, first touched; NaN where neither is."""
+        """When each item was released or, where that is not known, first touched; NaN where neither is.
+
+        What is announced for a day ahead has not come yet: else it would be the newest for as long, and all
+        others old.
+        """
         released = self.columns.released
-        return np.where(np.isnan(released), self.activity.first_seen, released)
+        at = np.where(np.isnan(released), self.activity.first_seen, released)
+        return np.where(at > time.time(), np.nan, at)
 
     @cached_property
     def season(self) -> Floats:

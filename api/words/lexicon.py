@@ -5,9 +5,10 @@ import math
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from copy import copy
 from functools import lru_cache
+from typing import NamedTuple
 
 import bm25s
 import numpy as np
@@ -15,6 +16,7 @@ import numpy.typing as npt
 import Stemmer
 
 Scores = npt.NDArray[np.float32]
+Numbers = npt.NDArray[np.int64]
 
 _RUNS = re.compile(r"[぀-ヿ㐀-鿿가-힯]+|[^\W_]+")
 _WITHOUT_SPACES = re.compile(r"[぀-ヿ㐀-鿿가-힯]")
@@ -50,8 +52,36 @@ def words_of(name: str) -> frozenset[str]:
     return frozenset(tokens(name)) - {"and"}
 
 
+class _Segment(NamedTuple):
+    """Items that came or changed after the index was made, and where each word stands in them."""
+
+    items: Mapping[int, tuple[str, ...]]  # number -> its words
+    numbers: Numbers  # [m]
+    lengths: Scores  # [m], in words
+    places: Mapping[str, tuple[Numbers, Scores]]  # word -> places among the m, and how often in each
+
+    @classmethod
+    def of(cls, items: Mapping[int, tuple[str, ...]]) -> "_Segment":
+        found: dict[str, dict[int, int]] = {}
+        for place, words in enumerate(items.values()):
+            for word, count in Counter(words).items():
+                found.setdefault(word, {})[place] = count
+        return cls(
+            items,
+            np.fromiter(items, dtype=np.int64, count=len(items)),
+            np.array([len(words) for words in items.values()], dtype=np.float32),
+            {
+                word: (np.array(list(of), dtype=np.int64), np.array(list(of.values()), dtype=np.float32))
+                for word, of in found.items()
+            },
+        )
+
+
 class Lexicon:
     """The words of every item.
+
+    Items that come or change later stand in segments, each of which is more than twice as large as the next,
+    so that an item is moved a few times only (log-structured merging, O'Neil et al. 1996).
 
     Args:
         texts: what is written about each item, [n].
@@ -59,7 +89,8 @@ class Lexicon:
 
     def __init__(self, texts: Sequence[str]) -> None:
         self._n = len(texts)
-        self._newer: dict[int, list[str]] = {}  # words of items that came or changed later
+        self._texts = list(map(hash, texts))  # to tell whether one has changed
+        self._segments: tuple[_Segment, ...] = ()  # the newest last
         self._index = bm25s.BM25(method="lucene", k1=_K1, b=_B)
         words = [tokens(text) for text in texts]
         self._items = Counter(word for some in words for word in set(some))  # how many are written in it
@@ -71,13 +102,19 @@ class Lexicon:
         """The same with these texts in the places `numbers`, of `n` items; frequencies stay as they were."""
         newer = copy(self)
         newer._n = n
-        newer._newer = self._newer | dict(zip(numbers, map(tokens, texts), strict=True))
+        newer._texts = self._texts + [hash("")] * (n - len(self._texts))
+        given = zip(numbers, texts, strict=True)
+        changed = {number: text for number, text in given if hash(text) != newer._texts[number]}
+        for number, text in changed.items():
+            newer._texts[number] = hash(text)
+        if changed:
+            items = {number: tuple(tokens(text)) for number, text in changed.items()}
+            newer._segments = _merged([*self._segments, _Segment.of(items)])
         return newer
 
     def known(self, words: str) -> list[str]:
         """The words that some item has, each once."""
-        later = {word for some in self._newer.values() for word in some}
-        return [word for word in dict.fromkeys(tokens(words)) if word in self._items or word in later]
+        return [word for word in dict.fromkeys(tokens(words)) if self._has(word)]
 
     def scores(self, words: str) -> Scores:
         """BM25 (Robertson and Zaragoza 2009) of every item, >= 0: float32 [n]; 0 where no word is met."""
@@ -86,11 +123,27 @@ class Lexicon:
         if indexed:
             found = self._index.get_scores(indexed)
             scores[: len(found)] = found
-        for number, text in self._newer.items():
-            scores[number] = sum(self._weight(word, text) for word in said)
+        for segment in self._segments:  # what is newer stands for what is older
+            scores[segment.numbers] = self._scores_of(segment, said)
         return scores
 
-    def _weight(self, word: str, text: list[str]) -> float:
-        count, items = text.count(word), max(self._items[word], 1)
-        rarity = math.log(1 + (self._n - items + 0.5) / (items + 0.5))
-        return rarity * count / (count + _K1 * (1 - _B + _B * len(text) / self._length))
+    def _has(self, word: str) -> bool:
+        return word in self._items or any(word in segment.places for segment in self._segments)
+
+    def _scores_of(self, segment: _Segment, said: Iterable[str]) -> Scores:
+        scores = np.zeros(len(segment.numbers), dtype=np.float32)
+        for word in said:
+            if word in segment.places:
+                places, counts = segment.places[word]
+                items = max(self._items[word], 1)
+                rarity = math.log(1 + (self._n - items + 0.5) / (items + 0.5))
+                room = _K1 * (1 - _B + _B * segment.lengths[places] / self._length)
+                scores[places] += np.float32(rarity) * counts / (counts + room)
+        return scores
+
+
+def _merged(segments: list[_Segment]) -> tuple[_Segment, ...]:
+    while len(segments) > 1 and len(segments[-2].items) <= 2 * len(segments[-1].items):
+        newer, older = segments.pop(), segments.pop()
+        segments.append(_Segment.of({**older.items, **newer.items}))
+    return tuple(segments)

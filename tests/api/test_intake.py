@@ -1,11 +1,16 @@
 """Single items in a snapshot, on arrays alone."""
 
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import numpy as np
 import pytest
+from neo4j.time import Date
 
+from api.state.activity import novelty
+from api.state.columns import columns_from
 from api.state.intake import with_items
+from api.suggest import Suggester, suggester_for
 from kg.errors import ModelError
 from tests.api.arrays import made_up
 
@@ -61,3 +66,51 @@ def test_a_text_of_another_encoder_is_none_and_a_vector_of_another_size_is_told(
     assert not newer.text[3].any()
     with pytest.raises(ModelError, match="Item 'new': context has 2 numbers, expected 8"):
         with_items(made_up(3, 1), [row("new", [], context=[1.0, 2.0])], TREE)
+
+
+def test_another_price_leaves_all_but_the_columns_as_they_are() -> None:
+    first = with_items(made_up(3, 1), [row("item-001", ["A > B"])], TREE)
+    assert first is not None
+    suggester = Suggester(first)
+    dearer = row("item-001", ["A > B"], columns=["item-001", 6.0, True, False, None, "Brand 1", None, 10.0])
+
+    newer = with_items(first, [dearer], TREE)
+
+    assert newer is not None
+    assert (first.columns.price[1], newer.columns.price[1]) == (5.0, 6.0)
+    for name in ("context", "target", "text", "target_codes", "text_codes", "shoppers", "categories"):
+        assert getattr(newer, name) is getattr(first, name), name
+    assert newer.lexicon._segments is first.lexicon._segments
+    assert suggester_for(newer, suggester) is suggester
+    moved = with_items(newer, [row("item-001", ["D"])], TREE)
+    assert moved is not None
+    assert moved.categories is not newer.categories
+    assert suggester_for(moved, suggester) is not suggester
+
+
+def test_what_is_announced_for_a_day_ahead_has_not_come_yet() -> None:
+    ahead = (datetime.now(UTC) + timedelta(days=300)).timestamp()
+    rows = [
+        row(f"item-{n:03}", ["D"], columns=["t", 5.0, True, False, at, None, None, None])
+        for n, at in enumerate([0.0, 30 * 86_400.0, ahead])
+    ]
+    newer = with_items(made_up(3, 1), rows, TREE)
+    assert newer is not None
+    np.testing.assert_array_equal(np.isnan(newer.arrived), [False, False, True])
+    np.testing.assert_allclose(novelty(newer.arrived), [0.5, 1.0, 0.0])
+
+
+def test_what_somebody_typed_into_a_property_is_read_as_a_text_or_as_missing() -> None:
+    columns = columns_from(
+        [
+            [3, "cheap", "no", 1, "soon", 7, 12, [1.0]],
+            ["Tea", 4, None, None, Date(2026, 1, 2), "Acme", '{"color": "red"}', None],
+        ]
+    )
+    assert (columns.titles, columns.brand_names) == (["3", "Tea"], ["7", "Acme"])
+    np.testing.assert_array_equal(columns.price, [np.nan, 4.0])
+    np.testing.assert_array_equal(columns.list_price, [np.nan, np.nan])
+    assert (columns.in_stock.tolist(), columns.hidden.tolist()) == ([True, True], [True, False])
+    assert columns.released[1] == datetime(2026, 1, 2, tzinfo=UTC).timestamp()
+    assert np.isnan(columns.released[0])
+    assert list(columns.attributes) == ["color"]

@@ -37,3 +37,34 @@ def test_unknown_words_and_no_items() -> None:
     assert lexicon.known("green zzz greens") == ["green"]
     assert Lexicon([]).scores("tea").shape == (0,)
     assert Lexicon(["", ""]).scores("tea").tolist() == [0.0, 0.0]
+
+
+def test_what_comes_later_is_scored_as_if_it_were_alone_and_stands_for_what_was_before() -> None:
+    random = np.random.default_rng(0)
+    words = ["green", "black", "tea", "tin", "garden", "spade", "leaf"]
+    texts = [" ".join(random.choice(words, 4)) for _ in range(20)]
+    lexicon, idle = Lexicon(texts), Lexicon(texts)
+    for _ in range(30):
+        n = len(texts) + int(random.integers(3))
+        numbers = sorted({int(i) for i in random.integers(n, size=4)} | set(range(len(texts), n)))
+        texts += [""] * (n - len(texts))
+        for number in numbers:
+            texts[number] = " ".join(random.choice([*words, "quokka"], int(random.integers(6))))
+        lexicon = lexicon.placed(numbers, [texts[number] for number in numbers], n)
+        # Frequencies stay as they were: a lexicon that takes all texts at once says the same.
+        at_once = idle.placed(range(n), texts, n)
+        assert lexicon.known("quokka tea zebra") == at_once.known("quokka tea zebra")
+        for query in ("green tea", "quokka", "tin tin spade", "zebra"):
+            np.testing.assert_allclose(lexicon.scores(query), at_once.scores(query), rtol=1e-5, atol=1e-6)
+    assert idle.known("quokka") == []
+
+
+def test_texts_that_did_not_change_cost_nothing_and_few_segments_hold_many_changes() -> None:
+    texts = [f"green tea {n}" for n in range(50)]
+    lexicon = Lexicon(texts)
+    assert lexicon.placed(range(50), texts, 50)._segments == ()
+    for n in range(200):
+        lexicon = lexicon.placed([n % 50], [f"black tea {n}"], 50)
+    assert 1 <= len(lexicon._segments) <= 8
+    np.testing.assert_array_equal(lexicon.scores("green"), np.zeros(50))
+    assert lexicon.scores("199")[49] > 0 == lexicon.scores("149")[49]

@@ -98,7 +98,7 @@ def test_an_empty_shop_suggests_nothing() -> None:
 
 
 def test_the_words_are_sorted_again_only_where_they_changed(suggester: Suggester) -> None:
-    snapshot = suggester._snapshot
+    snapshot = suggester.snapshot
     prices = snapshot.columns._replace(price=snapshot.columns.price + 1)
     titles = snapshot.columns._replace(titles=["New", *snapshot.columns.titles[1:]])
 
