@@ -222,7 +222,7 @@ def answer_once(request: "RecommendationRequest", settings: "Settings") -> "Reco
     async def run() -> "RecommendationResponse":
         with connect(settings) as graph:
             serving = load_serving(graph, settings)
-            reads = Reads(graph.connection)
+            reads = Reads(graph)
             try:
                 return await answer(request, serving, reads)
             finally:

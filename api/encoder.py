@@ -25,6 +25,16 @@ class QueryEncoder:
         for name in ("encoder.json", "model.onnx", "tokenizer.json"):
             if not (folder / name).is_file():
                 raise EncoderError(f"{folder / name} is missing. Run: shopgraph graph encode")
+        try:
+            self._read(folder)
+        except Exception as error:  # each library has its own, the tokenizer a bare one
+            raise EncoderError(
+                f"The encoder in {folder} cannot be read ({type(error).__name__}: {error}). "
+                "Run: shopgraph graph encode"
+            ) from error
+        self.encode = lru_cache(_CACHED)(self.embed)
+
+    def _read(self, folder: Path) -> None:
         facts = json.loads((folder / "encoder.json").read_text(encoding="utf-8"))
         self.name: str = facts["name"]
         self.dim: int = facts["dim"]
@@ -38,7 +48,6 @@ class QueryEncoder:
             str(folder / "model.onnx"), options, providers=["CPUExecutionProvider"]
         )
         self._inputs = {i.name for i in self._session.get_inputs()}
-        self.encode = lru_cache(_CACHED)(self.embed)
 
     def embed(self, words: str) -> Vectors:
         """The unit-length vector of `words`, float32 [dim]; `encode` remembers."""

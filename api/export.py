@@ -80,7 +80,7 @@ async def _write(
         "limit": str(asked.limit),
         **({"scenario": asked.scenario} if asked.scenario else {}),
     }
-    reads = Reads(graph.connection)
+    reads = Reads(graph)
     try:
         with (
             pq.ParquetWriter(part, _COLUMNS.with_metadata(about)) as writer,

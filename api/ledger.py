@@ -10,6 +10,7 @@ from itertools import islice
 from fastapi import Request
 from neo4j.exceptions import DriverError, Neo4jError
 
+from api.problems import ApiError
 from api.recommender import Given
 from api.state.serving import Keeper
 from api.writer import Writer
@@ -82,6 +83,8 @@ class Ledger:
             try:
                 await self._writer.transact("answers", partial(keep, answers=batch))
             except ShopgraphError as error:
+                if isinstance(error, ApiError) and error.kind == "overloaded":
+                    return
                 self._failed += 1
                 if self._failed < _TRIES:
                     return

@@ -49,7 +49,7 @@ def with_status(error: Exception) -> ApiError:
         case ModelError():
             return ApiError(503, "no-model", str(error))
         case _:
-            return ApiError(503, "graph-unreachable", str(error))
+            return ApiError(503, "graph-unreachable", str(error), {"Retry-After": "5"})
 
 
 def invalid(error: ValidationError | RequestValidationError) -> InvalidRequestError:
@@ -94,6 +94,10 @@ def install(app: FastAPI) -> None:
 
     @app.exception_handler(RequestValidationError)
     async def _validation(request: Request, error: RequestValidationError) -> JSONResponse:
+        if isinstance(error.body, bytes):  # read as JSON only where the header says so
+            sent = request.headers.get("content-type", "none")
+            detail = f"The body has the Content-Type {sent}. Send JSON, as 'Content-Type: application/json'."
+            return problem(request, ApiError(415, "unsupported-media-type", detail))
         return problem(request, invalid(error))
 
     @app.exception_handler(HTTPException)

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import neo4j
 from neo4j.exceptions import DriverError, Neo4jError
 
-from kg.driver import Connection, Row
+from kg.driver import Graph, Row
 from kg.errors import GraphError
 from kg.queries import Query
 
@@ -21,9 +21,14 @@ class Answer(NamedTuple):
 
 
 class Reads:
-    """Reads from one database. A connection that broke while idle is replaced once, without a word."""
+    """Reads from one database. A connection that broke while idle is replaced once, without a word.
 
-    def __init__(self, connection: Connection) -> None:
+    Args:
+        graph: the same, for writes: what it wrote is known to every read afterwards, in a cluster too.
+    """
+
+    def __init__(self, graph: Graph) -> None:
+        connection, self._graph = graph.connection, graph
         self._database = connection.database
         self._uri = connection.uri
         self._driver = neo4j.AsyncGraphDatabase.driver(
@@ -53,9 +58,11 @@ class Reads:
         try:
             return await self._run(query, params)
         except (DriverError, Neo4jError) as error:
+            self._graph.marks = frozenset()  # of a database, perhaps, that another has replaced
             if not error.is_retryable():
                 raise GraphError(self._failed(query, error)) from error
         except TimeoutError as error:
+            self._graph.marks = frozenset()
             raise GraphError(self._failed(query, f"no answer in {_PATIENCE:g} s")) from error
         try:
             return await self._run(query, params)
@@ -69,7 +76,11 @@ class Reads:
         # not a managed transaction: that takes more messages, and a reader would rather be told than wait
         async with (
             asyncio.timeout(_PATIENCE),
-            self._driver.session(database=self._database, default_access_mode=neo4j.READ_ACCESS) as session,
+            self._driver.session(
+                database=self._database,
+                default_access_mode=neo4j.READ_ACCESS,
+                bookmarks=neo4j.Bookmarks.from_raw_values(self._graph.marks),
+            ) as session,
         ):
             result = await session.run(query.text, params)
             rows = [dict(record) async for record in result]

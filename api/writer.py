@@ -7,13 +7,13 @@ from typing import Annotated, TypeVar
 
 import neo4j
 from fastapi import Depends, Request
-from neo4j.exceptions import DriverError, Neo4jError
 
+from api.admission import Admission
 from api.state.serving import Keeper
-from kg.errors import GraphError
 from kg.schema import make_keys
 
 T = TypeVar("T")
+_PATIENCE = 5.0  # seconds that a write waits for those before it
 
 
 class Writer:
@@ -22,13 +22,14 @@ class Writer:
     def __init__(self, keeper: Keeper) -> None:
         self._keeper = keeper
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="write")
+        self._line = Admission(at_once=1, patience=_PATIENCE)
         self._prepared = False
 
     async def transact(self, name: str, work: Callable[[neo4j.ManagedTransaction], T]) -> T:
         """The result of one transaction, once it is committed; `name` is for messages.
 
         Raises:
-            ApiError: 503, the graph was not reached yet.
+            ApiError: 503, the graph was not reached yet, or too many writes wait.
             GraphError: the graph does not take it; nothing was written.
         """
         graph = self._keeper.graph
@@ -39,10 +40,8 @@ class Writer:
                 self._prepared = True
             return graph.transact(name, work)
 
-        try:
+        async with self._line:
             return await asyncio.get_running_loop().run_in_executor(self._thread, run)
-        except (DriverError, Neo4jError) as error:
-            raise GraphError(f"Neo4j did not take {name}: {error}") from error
 
     def close(self) -> None:
         self._thread.shutdown(cancel_futures=True)

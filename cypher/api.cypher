@@ -113,14 +113,14 @@ WHERE i.itemId IS NOT NULL
 WITH i, loaded, toInteger(split(elementId(i), ':')[2]) % 9973 + 1 AS weight
 RETURN count(i) AS items,
        sum(weight * ((
-         coalesce(toInteger(round(10000 * i.price)), 7)
-         + 3 * coalesce(toInteger(round(10000 * i.listPrice)), 5)
+         coalesce(toInteger(round(10000 * (toFloatOrNull(i.price) % 1.0e9))), 7)
+         + 3 * coalesce(toInteger(round(10000 * (toFloatOrNull(i.listPrice) % 1.0e9))), 5)
          + CASE WHEN coalesce(i.inStock, true) THEN 11 ELSE 0 END
          + CASE WHEN coalesce(i.hidden, false) THEN 101 ELSE 0 END
-         + 1009 * size(coalesce(i.title, ''))
-         + 10007 * size(coalesce(i.brand, ''))
-         + 100003 * size(coalesce(i.attributes, ''))
-         + coalesce(toIntegerOrNull(replace(substring(toString(i.releasedAt), 0, 10), '-', '')), 0)
+         + 1009 * size(coalesce(toStringOrNull(i.title), ''))
+         + 10007 * size(coalesce(toStringOrNull(i.brand), ''))
+         + 100003 * size(coalesce(toStringOrNull(i.attributes), ''))
+         + coalesce(toIntegerOrNull(replace(substring(toStringOrNull(i.releasedAt), 0, 10), '-', '')), 0)
        ) % 1000003)) AS total,
        max(loaded) AS loaded
 

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from typing import Any, NamedTuple, TypeVar
 
 import neo4j
-from neo4j.exceptions import AuthError, ClientError, DriverError, Neo4jError, ServiceUnavailable
+from neo4j.exceptions import AuthError, ClientError, DriverError, Neo4jError
 
 from kg.errors import GraphError
 from kg.queries import Query
@@ -38,20 +38,28 @@ class Connection(NamedTuple):
 
 
 class Graph:
-    """One Neo4j database. Transient errors are retried by the driver's managed transactions."""
+    """One Neo4j database. Transient errors are retried by the driver's managed transactions.
 
-    def __init__(self, connection: Connection) -> None:
+    Args:
+        patience: seconds after which a transaction is not tried again.
+    """
+
+    def __init__(self, connection: Connection, patience: float = 30.0) -> None:
         self.connection = connection
+        self.marks: frozenset[str] = frozenset()  # bookmarks of the last transaction by `transact`
         self.driver = neo4j.GraphDatabase.driver(
             connection.uri,
             auth=(connection.user, connection.password),
             user_agent="shopgraph",
             notifications_min_severity="OFF",
+            connection_timeout=min(patience, 30.0),
+            max_transaction_retry_time=patience,
         )
 
-    def read(self, query: Query, **params: Any) -> list[Row]:
-        """All rows of a read query."""
-        with _explained(query.name), self._session() as session:
+    def read(self, query: Query, after: frozenset[str] = frozenset(), /, **params: Any) -> list[Row]:
+        """All rows of a read query; in a cluster, of a server that knows what the bookmarks `after` mean."""
+        bookmarks = neo4j.Bookmarks.from_raw_values(after)
+        with _explained(query.name), self._session(bookmarks=bookmarks) as session:
             return session.execute_read(lambda tx: tx.run(query.text, params).data())
 
     def stream(self, query: Query, **params: Any) -> Iterator[Row]:
@@ -77,7 +85,9 @@ class Graph:
     def transact(self, name: str, work: Callable[[neo4j.ManagedTransaction], T]) -> T:
         """Run several statements as one transaction, again on a transient error; `name` is for messages."""
         with _explained(name), self._session() as session:
-            return session.execute_write(work)
+            result = session.execute_write(work)
+            self.marks = session.last_bookmarks().raw_values
+            return result
 
     def write_batched(self, query: Query, **params: Any) -> Counts:
         """Run a query that holds its own `CALL { } IN TRANSACTIONS`, which needs an implicit transaction."""
@@ -97,8 +107,11 @@ class Graph:
         return self.driver.session(database=self.connection.database, **config)
 
 
-def connect(settings: Settings) -> Graph:
+def connect(settings: Settings, patience: float = 30.0) -> Graph:
     """The graph at SHOPGRAPH_NEO4J_URI, or else the local server's, which is started if it is not running.
+
+    Args:
+        patience: as `Graph` takes it.
 
     Raises:
         ServerError: the local server cannot be started.
@@ -115,7 +128,7 @@ def connect(settings: Settings) -> Graph:
         from kg.server import LocalServer  # the optional extra 'server'; not needed with a URI
 
         connection = LocalServer(settings.home).start().connection
-    graph = Graph(connection)
+    graph = Graph(connection, patience)
     try:
         graph.driver.verify_connectivity()
     except (DriverError, Neo4jError, ValueError) as error:
@@ -137,7 +150,7 @@ def _explained(name: str) -> Iterator[None]:
         yield
     except ClientError as error:
         raise GraphError(f"cypher block {name}: {error.message}") from error
-    except ServiceUnavailable as error:
+    except (DriverError, Neo4jError) as error:
         raise GraphError(
             f"Neo4j stopped answering during {name} ({error}). Run the same command again; "
             "what was committed is kept."

@@ -97,7 +97,7 @@ def _intents(graph: Graph, settings: Settings, *, fine_tune: bool | None) -> Rep
 
 
 async def _asked(graph: Graph, settings: Settings, ask: Callable[[Serving, Reads], Awaitable[T]]) -> T:
-    serving, reads = load_serving(graph, settings), Reads(graph.connection)
+    serving, reads = load_serving(graph, settings), Reads(graph)
     if serving.encoder is None:
         raise ModelError(f"The words cannot be read: {serving.encoder_problem}")
     try:

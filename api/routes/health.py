@@ -32,5 +32,6 @@ async def readyz(keeper: KeeperOf, ledger: LedgerOf) -> Ready:
         graph_version=version.graph,
         items=len(serving.snapshot.ids),
         encoder=serving.encoder.name,
+        problem=keeper.problem,
         answers_dropped=ledger.dropped,
     )

@@ -1,8 +1,10 @@
 """What comes out over HTTP; the same models serve the command line."""
 
-from typing import Any, Final, Literal
+from datetime import datetime
+from typing import Annotated, Any, Final, Literal
 
 from pydantic import BaseModel, Field
+from typing_extensions import TypedDict
 
 from api.schemas.intent import Intent
 
@@ -97,6 +99,29 @@ class Path(BaseModel):
     )
 
 
+class ItemFields(TypedDict, total=False):
+    """Of an item, the fields asked for; null where it has none."""
+
+    title: Annotated[str | None, Field(description="Its name.", examples=["Hair mask"])]
+    description: Annotated[str | None, Field(description="Its text.", examples=["For dry hair."])]
+    brand: Annotated[str | None, Field(description="Its brand.", examples=["Acme"])]
+    categories: Annotated[
+        list[str] | None,
+        Field(description="Where it lies, with all that is above.", examples=[["Beauty", "Beauty > Hair"]]),
+    ]
+    price: Annotated[float | None, Field(description="Its price.", examples=[4.5])]
+    list_price: Annotated[float | None, Field(description="Its price when not on sale.", examples=[5.9])]
+    currency: Annotated[str | None, Field(description="Of the price.", examples=["EUR"])]
+    in_stock: Annotated[bool, Field(description="Whether it can be bought.", examples=[True])]
+    released_at: Annotated[
+        datetime | None, Field(description="Since when.", examples=["2026-11-01T00:00:00Z"])
+    ]
+    image: Annotated[str | None, Field(description="Its picture.", examples=["https://shop.example/1.jpg"])]
+    attributes: Annotated[
+        dict[str, Any], Field(description="Anything else, by name.", examples=[{"colour": "green"}])
+    ]
+
+
 class Recommendation(BaseModel):
     """One recommended item."""
 
@@ -114,7 +139,7 @@ class Recommendation(BaseModel):
     paths: list[Path] | None = Field(
         description="Ways through the graph behind the largest reasons (explain: paths).", examples=[[_PATH]]
     )
-    fields: dict[str, Any] = Field(
+    fields: ItemFields = Field(
         description="The fields asked for, as they are in the graph now.", examples=[{"title": "Hair mask"}]
     )
 
@@ -255,6 +280,11 @@ class Ready(BaseModel):
     graph_version: str = Field(description="The last finished refresh.", examples=["run-42"])
     items: int = Field(description="Items in memory.", examples=[12101])
     encoder: str | None = Field(description="The text encoder.", examples=["all-MiniLM-L6-v2"])
+    problem: str | None = Field(
+        None,
+        description="Why changes of the graph are not followed at the moment; null while they are.",
+        examples=["The graph cannot be followed: ValueError('…'). See the log."],
+    )
     answers_dropped: int = Field(
         0, description="Answers of this process that could not be kept for replays and reports.", examples=[0]
     )

@@ -1,6 +1,10 @@
 """The line that requests stand in."""
 
 import asyncio
+import threading
+from collections.abc import Callable
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from fastapi.testclient import TestClient
@@ -8,6 +12,7 @@ from fastapi.testclient import TestClient
 from api.admission import Admission
 from api.app import create_app
 from api.problems import ApiError
+from api.writer import Writer
 from kg.settings import Settings
 
 
@@ -58,11 +63,50 @@ def test_a_place_is_free_again_after_an_error() -> None:
     asyncio.run(twice())
 
 
-def test_the_refusal_is_a_problem_document_and_health_stands_in_no_line() -> None:
+@pytest.mark.parametrize(
+    ("method", "path", "body"),
+    [
+        ("GET", "/v1/users/u1/recommendations", None),
+        ("GET", "/v1/items/i1/related", None),
+        ("GET", "/v1/search?query=tea", None),
+        ("POST", "/v1/recommendations", {}),
+        ("POST", "/v1/recommendations:batch", {"requests": [{}]}),
+        ("POST", "/v1/explain", {"item_id": "i1"}),
+    ],
+)
+def test_the_refusal_is_a_problem_document_and_health_stands_in_no_line(
+    method: str, path: str, body: object
+) -> None:
     app = create_app(Settings())
     app.state.admission = Admission(at_once=0, patience=0.01)
     client = TestClient(app)
-    refused = client.get("/v1/users/u1/recommendations")
+    refused = client.request(method, path, json=body)
     assert (refused.status_code, refused.json()["type"]) == (503, "/problems/overloaded")
     assert refused.headers["Retry-After"] == "1"
     assert client.get("/healthz").status_code == 200
+
+
+def test_writes_wait_for_each_other_and_not_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("api.writer._PATIENCE", 0.05)
+    slow, begun = threading.Event(), threading.Event()
+
+    def transact(_: str, work: Callable[[Any], Any]) -> Any:
+        begun.set()
+        slow.wait(10)
+        return work(None)
+
+    monkeypatch.setattr("api.writer.make_keys", lambda _: None)
+    writer = Writer(SimpleNamespace(graph=SimpleNamespace(transact=transact)))  # type: ignore[arg-type]
+
+    async def two() -> None:
+        first = asyncio.create_task(writer.transact("first", lambda _: "done"))
+        await asyncio.to_thread(begun.wait, 10)
+        with pytest.raises(ApiError) as refused:
+            await writer.transact("second", lambda _: "never")
+        assert refused.value.kind == "overloaded"
+        slow.set()
+        assert await first == "done"
+        assert await writer.transact("third", lambda _: "then") == "then"
+
+    asyncio.run(two())
+    writer.close()

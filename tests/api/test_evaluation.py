@@ -28,7 +28,7 @@ def asked(filled: Graph, settings: Settings) -> Callable[[Task], Report]:
 
     def run(task: Task) -> Report:
         async def asking() -> Report:
-            serving, reads = load_serving(filled, settings), Reads(filled.connection)
+            serving, reads = load_serving(filled, settings), Reads(filled)
             try:
                 return await task(hold_out(filled), serving, reads)
             finally:
@@ -58,7 +58,17 @@ def test_recommendations_sink_most_without_the_item_that_is_named_first(
 
 
 def test_lists_reach_as_far_as_was_counted(asked: Callable[[Task], Report]) -> None:
-    found = asked(shoppers.reach)
+    pasts: list[set[str]] = []
+
+    async def of_two(cases: list[Case], serving: Serving, reads: Reads) -> Report:
+        two = [case for case in cases if case.user_id in ("shopper-0", "shopper-3")]
+        pasts.extend(set(case.past) for case in two)
+        return await shoppers.reach(two, serving, reads)
+
+    found = asked(of_two)
+    print(pasts, found)
+    assert pasts == [{"tea-0", "coffee-0", "tools-0"}, {"tea-0", "coffee-3", "tools-3"}]
+    # Each is shown all of the 18 items that they do not have: all but tea-0.
+    assert {of["coverage@20"] for of in found.systems.values()} == {17 / 18}
     alone, diverse = found.systems["diversity 0"], found.systems["diversity 0.5"]
-    assert 0.5 < alone["coverage@20"] <= 1
-    assert diverse["likeness@10"] <= alone["likeness@10"]
+    assert diverse["likeness@10"] < alone["likeness@10"]

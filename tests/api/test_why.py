@@ -135,7 +135,7 @@ def test_an_item_that_came_after_the_snapshot_is_said_to_have_come(filled: Graph
     filled.write(COME["item"])
 
     async def why(item_id: str) -> ApiError:
-        reads = Reads(filled.connection)
+        reads = Reads(filled)
         with pytest.raises(ApiError) as caught:
             await explained(ExplainRequest(item_id=item_id), serving, reads)
         await reads.close()

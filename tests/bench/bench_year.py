@@ -114,7 +114,7 @@ def asked(users: list[str]) -> dict[str, list[str]]:
     async def all_of_them() -> dict[str, list[str]]:
         settings = load_settings()
         with connect(settings) as graph:
-            serving, reads = load_serving(graph, settings), Reads(graph.connection)
+            serving, reads = load_serving(graph, settings), Reads(graph)
             found = {}
             try:
                 with progress("recommendations", len(users)) as advance:
