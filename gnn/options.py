@@ -11,7 +11,7 @@ SplitName = Annotated[
     typer.Option(
         "--split",
         help="time, leave-one-out, random, new-items, new-users, or a split column of the shop. "
-        "Default: time where the shop has times, else leave-one-out.",
+        "Default: the first of time, leave-one-out and random that has at least 100 users to judge by.",
     ),
 ]
 Relations = Annotated[

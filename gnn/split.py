@@ -104,14 +104,14 @@ def split(
     if name == "time":
         part = _by_time(rows, share, data.has_time)
     elif name == "leave-one-out":
-        part = _leave_one_out(rows, seed)
+        part = _leave_one_out(data)
     elif name == "random":
         part = _hold_out(rows, np.full(len(rows), "train", object), share, seed, "test")
         part = _hold_out(rows, part, share / (1 - share), seed + 1, "valid")
     elif name == "new-items":
         part = _new_items(rows, share, seed)
     elif name == "new-users":
-        part = _new_users(rows, share, seed, given)
+        part = _new_users(data, share, seed, given)
     elif name.startswith(SINCE):
         part = _since(rows, int(name.removeprefix(SINCE)), data.has_time)
     elif column := next((c for c in (name, f"split_{name}") if c in columns), None):
@@ -177,23 +177,17 @@ def _since(rows: pd.DataFrame, seconds: int, has_time: bool) -> npt.NDArray[np.o
     return np.select([order > test_from, order > seconds], ["test", "valid"], "train").astype(object)
 
 
-def _leave_one_out(rows: pd.DataFrame, seed: int) -> npt.NDArray[np.object_]:
+def _leave_one_out(data: ShopData) -> npt.NDArray[np.object_]:
     """By first purchase: the pair that a user came to last is the test part, where the user has three."""
-    first = _in_order(rows, seed)
+    first = data.in_order()
     by_user = first.groupby("user")["item"]
     from_end, size = by_user.cumcount(ascending=False), by_user.transform("size")
     first["part"] = np.select(
         [(from_end == 0) & (size >= 3), (from_end == 1) & (size >= 3)], ["test", "valid"], "train"
     )
-    joined = rows[["user", "item"]].merge(first, on=["user", "item"], how="left", validate="many_to_one")
+    pairs = data.interactions[["user", "item"]]
+    joined = pairs.merge(first, on=["user", "item"], how="left", validate="many_to_one")
     return joined["part"].to_numpy(object)
-
-
-def _in_order(rows: pd.DataFrame, seed: int) -> pd.DataFrame:
-    """Each user's items as they came to them; what came at once is in an order that is drawn."""
-    first = rows.groupby(["user", "item"], sort=False)["order"].min().reset_index()
-    first["draw"] = np.random.default_rng(seed).random(len(first))
-    return first.sort_values(["user", "order", "draw"]).drop(columns="draw")
 
 
 def _new_items(rows: pd.DataFrame, share: float, seed: int) -> npt.NDArray[np.object_]:
@@ -204,9 +198,9 @@ def _new_items(rows: pd.DataFrame, share: float, seed: int) -> npt.NDArray[np.ob
     return _hold_out(rows, part, share / (1 - share), seed + 2, "valid")
 
 
-def _new_users(rows: pd.DataFrame, share: float, seed: int, given: int) -> npt.NDArray[np.object_]:
+def _new_users(data: ShopData, share: float, seed: int, given: int) -> npt.NDArray[np.object_]:
     """Users with more than `given` items are drawn; the items that they came to first are given."""
-    first = _in_order(rows, seed)
+    rows, first = data.interactions, data.in_order()
     items = first.groupby("user").size()
     able = items.index[items > given].to_numpy()
     chosen = np.random.default_rng(seed).permutation(able)[: max(1, round(share * len(items)))]

@@ -37,6 +37,20 @@ class ShopData(NamedTuple):
     text: np.ndarray | None  # unit-length float32 [n_items, d]
     encoder: str | None = None  # that made them, as the graph has it
 
+    def in_order(self) -> pd.DataFrame:
+        """Each pair of user and item once, a user's pairs as they came to them: user, item, order.
+
+        What came at once is in an order drawn from the ids, so that it is the same when the shop has grown.
+        """
+        first = self.interactions.groupby(["user", "item"], sort=False)["order"].min().reset_index()
+        users, items = (
+            pd.util.hash_array(np.asarray(ids, dtype=object)) for ids in (self.users, self.items["item_id"])
+        )
+        first["draw"] = pd.util.hash_array(
+            users[first["user"].to_numpy()] + 3 * items[first["item"].to_numpy()]
+        )  # modulo 2^64
+        return first.sort_values(["user", "order", "draw"]).drop(columns="draw")
+
 
 def from_graph(graph: Graph) -> ShopData:
     """The shop that is in the graph. Items without a text vector have an all-zero one.

@@ -5,7 +5,6 @@ from typing import Final, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 
 from api.history import MOST_EDGES
 from api.learning.twin import Twin
@@ -43,7 +42,7 @@ def held_out(data: ShopData, twin: Twin) -> Bools:
     if twin.split.startswith(_BY_TIME) and data.has_time and twin.judged_until is not None:
         held = rows["order"].to_numpy() > twin.judged_until
     elif twin.split == "leave-one-out":
-        held = _last_pairs(rows)
+        held = _last_pairs(data)
     elif name in rows:
         held = (rows[name] == "test").to_numpy()
     else:
@@ -119,10 +118,9 @@ def _words(said: Sequence[tuple[int, str]], at: int) -> str | None:
     return next((words for when, words in reversed(said) if at - _WITHIN <= when <= at), None)
 
 
-def _last_pairs(rows: pd.DataFrame) -> Bools:
+def _last_pairs(data: ShopData) -> Bools:
     """By first purchase: the pair that a user came to last, where the user has three, as in `gnn train`."""
-    first = rows.groupby(["user", "item"], sort=False)["order"].min().reset_index()
-    first = first.sort_values(["user", "order", "item"])
+    rows, first = data.interactions, data.in_order()
     by_user = first.groupby("user")["item"]
     last = first[(by_user.cumcount(ascending=False) == 0) & (by_user.transform("size") >= 3)]
     keys = rows["user"].to_numpy(np.int64) << 32 | rows["item"].to_numpy(np.int64)

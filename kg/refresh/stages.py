@@ -175,7 +175,7 @@ def learn(job: Job) -> Done:
         return Done({"learned": False})
     if compared := job.graph.read(load("models").compared):
         return Done({"learned": False, "reason": f"the experiment {compared[0]['name']} compares two models"})
-    if not (job.settings.home / "models" / version / "twin.safetensors").is_file():
+    if not _is_here(job, version):
         return Done({"learned": False, "reason": _elsewhere(job, version)})
     try:
         done = job.command("api", "learn")

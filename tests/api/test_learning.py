@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+import scipy.sparse as sp
 from fastapi.testclient import TestClient
 from typer.testing import CliRunner
 
@@ -20,10 +21,12 @@ from api.learning.judge import gains
 from api.learning.learn import learn, undo
 from api.learning.logit import Choices, fit
 from api.learning.timeline import Timeline
-from api.learning.twin import as_judged, load_twin
+from api.learning.twin import Twin, as_judged, load_twin
 from api.ranking.learned import learned_from
 from api.ranking.weights import DEFAULT
 from api.state.loading import load_snapshot
+from gnn.fake import fake_shop
+from gnn.split import split
 from kg.dataset import ShopData, from_graph
 from kg.driver import Graph
 from kg.errors import ModelError
@@ -165,9 +168,12 @@ def test_a_refresh_learns_once_beside_each_model(graph: Graph, home: Settings) -
         whole = twin.read_bytes()
         twin.write_bytes(b"scraps")
         assert "shopgraph api learn ended with 1" in ran("broken").counts["reason"]
-        twin.unlink()
-        assert "was trained elsewhere" in ran("elsewhere").counts["reason"]
         twin.write_bytes(whole)
+        about = twin.with_name("model.json")
+        noted = about.read_bytes()
+        about.unlink()
+        assert "was trained elsewhere" in ran("elsewhere").counts["reason"]
+        about.write_bytes(noted)
         graph.write(load("experiments").start, name="e", compares="model", a="v", b="w", share=0.5)
         assert ran("compared").counts["reason"] == "the experiment e compares two models"
         graph.write(load("experiments").stop, name="e")
@@ -178,6 +184,19 @@ def test_a_refresh_learns_once_beside_each_model(graph: Graph, home: Settings) -
         assert ran("second") == Done({"learned": False})
     (row,) = graph.read(load("ranking").every)
     assert json.loads(row["weights"]) == first.counts["weights"]
+
+
+def test_where_times_tie_the_last_items_are_those_that_the_twin_was_judged_by() -> None:
+    data = fake_shop()
+    data = data._replace(interactions=data.interactions.assign(order=data.interactions["order"] // 40))
+    none, nothing = np.zeros((0, 2), np.float32), sp.csr_matrix((0, 0))
+    twin = Twin("v", "leave-one-out", None, {}, [], none, none, nothing)
+    held = data.interactions[held_out(data, twin)]
+    test = split(data, "leave-one-out", with_test=True).test
+    assert test is not None
+    asked, judged = (set(zip(of["user"], of["item"], strict=True)) for of in (held, test))
+    assert len(judged) > 50
+    assert asked == judged
 
 
 def test_nothing_looks_ahead(graph: Graph, home: Settings) -> None:

@@ -52,6 +52,24 @@ def test_time_needs_times() -> None:
         split(fake_shop(with_time=False), "time")
 
 
+def test_what_came_at_once_is_drawn_and_stays_so_when_the_shop_grows() -> None:
+    """What a model was judged by is asked for again, by the ids, when more has come."""
+    few = fake_shop()
+    days = few.interactions.assign(order=few.interactions["order"] // 40)
+    few = few._replace(interactions=days)
+    parts = split(few, "leave-one-out", with_test=True)
+    highest = days.sort_values(["user", "order", "item"]).drop_duplicates("user", keep="last")
+    assert 0 < len(pairs(parts.test) - pairs(highest)) < len(pairs(parts.test))
+    # An item and a user come first in the order of the ids, so that all others have other numbers.
+    items = pd.concat([few.items.head(1).assign(item_id=""), few.items], ignore_index=True)
+    more = days.assign(item=days["item"] + 1, user=days["user"] + 1)
+    new = more.head(1).assign(user=0, item=0)
+    rows = pd.concat([new, more], ignore_index=True)
+    grown = few._replace(items=items, users=np.concatenate([[""], few.users]), interactions=rows)
+    again = pairs(split(grown, "leave-one-out", with_test=True).test)
+    assert again == {(user + 1, item + 1) for user, item in pairs(parts.test)}
+
+
 def test_leave_one_out_takes_the_last_new_item_of_each_user_with_three() -> None:
     data = fake_shop()
     parts = split(data, "leave-one-out", with_test=True)
@@ -86,7 +104,7 @@ def test_hold_out_leaves_every_user_an_item() -> None:
 def test_without_any_order_the_item_left_out_is_drawn() -> None:
     rows = [(user, item) for user in range(200) for item in range(5)]
     events = pd.DataFrame(rows, columns=["user", "item"]).assign(order=0, type="purchase")
-    data = fake_shop(with_time=False)._replace(interactions=events)
+    data = fake_shop(n_users=200, with_time=False)._replace(interactions=events)
     assert default_split(data) == "random"
     drawn = split(data, "leave-one-out", with_test=True).test
     assert drawn is not None
@@ -102,7 +120,7 @@ def test_the_default_is_by_what_enough_users_can_be_judged() -> None:
     # Who comes once and never again says nothing of what came later.
     rows = [(user, (user + n) % 30, 1_000 * user + n) for user in range(300) for n in range(4)]
     events = pd.DataFrame(rows, columns=["user", "item", "order"]).assign(type="view")
-    once = fake_shop()._replace(interactions=events)
+    once = fake_shop(n_users=300)._replace(interactions=events)
     assert default_split(once) == "leave-one-out"
     assert split(once).name == "leave-one-out"
     twice = events[events["item"] < 10].groupby("user").head(2).sort_values("user")

@@ -3,13 +3,14 @@
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
-from typing import cast
+from typing import Any, cast
 
 import numpy as np
 import pytest
 
 from kg.driver import Graph
 from kg.encode import vector_index
+from kg.models import live_version
 from kg.queries import load, parse
 from kg.refresh import drift
 from kg.refresh.job import Done, Job, Options
@@ -79,13 +80,18 @@ CALL db.awaitIndexes(60)
 
 def go_live(graph: Graph, items: int, until: int | None = 0, interactions: int = 0, days: float = 0) -> None:
     """A model with no files, trained so many days ago, is live in the slot blue."""
-    queries, at = load("gnn"), datetime.now(UTC) - timedelta(days)
-    graph.write(queries.trained, version="v", until=until, interactions=interactions, encoder="one")
+    graph.write(load("gnn").trained, version="v", until=until, interactions=interactions, encoder="one")
+    hold(graph, "v", "blue", items, days)
+    graph.write(load("models").promote, version="v")
+
+
+def hold(graph: Graph, version: str, slot: str, items: int = 0, days: float = 0) -> None:
+    """A model of so many days ago has its vectors in a slot."""
+    at = datetime.now(UTC) - timedelta(days)
     graph.write(
-        queries.hold, version="v", slot="blue", trained_at=at.isoformat(), dim=1, temperature=0.1,
+        load("gnn").hold, version=version, slot=slot, trained_at=at.isoformat(), dim=1, temperature=0.1,
         metrics="{}", config="{}", serving="{}", items=items,
     )  # fmt: skip
-    graph.write(load("models").promote, version="v")
 
 
 def refuse(graph: Graph, interactions: int) -> None:
@@ -251,3 +257,47 @@ def test_vectors_that_what_is_bought_has_drifted_from_are_trained_again(graph: G
         False,
         "the vectors agree by 25% less with what is counted than at first",
     )
+
+
+@pytest.mark.parametrize(
+    ("gate", "answers", "live", "published"),
+    [
+        (True, True, True, True),
+        (True, False, True, False),
+        (False, True, True, False),
+        (True, None, False, True),  # nothing answers yet: the first question is the only one
+        (False, None, False, False),
+    ],
+)
+def test_only_a_candidate_that_passes_both_questions_is_published(
+    graph: Graph, tmp_path: Path, gate: bool, answers: bool | None, live: bool, published: bool
+) -> None:
+    if live:
+        go_live(graph, items=0)
+        (tmp_path / "models" / "v").mkdir(parents=True)
+        (tmp_path / "models" / "v" / "model.json").write_text("{}")
+    graph.write(load("gnn").trained, version="w", until=0, interactions=0, encoder="one")
+    asked = []
+
+    def command(*arguments: str) -> dict[str, Any]:
+        asked.append(" ".join(arguments))
+        if "write-back" in arguments:
+            hold(graph, "w", "green")
+        told = {"reason": "so it is", "users": 40, "overall": 1, "ndcg": [0.1, 0.2], "p_value": 0.01}
+        told |= {"slot": "green", "replaced": None, "live": "v" if live else None}
+        return told | {"publish": answers if arguments[0] == "api" else gate}
+
+    lease = SimpleNamespace(check=lambda _: None)
+    job = SimpleNamespace(
+        graph=graph, settings=Settings(home=tmp_path), options=Options(), command=command, lease=lease,
+        done={"train": Done({}, "w")},
+    )  # fmt: skip
+    job.done["evaluate"] = evaluate(cast("Job", job))
+    done = publish(cast("Job", job))
+
+    assert done.counts["published"] == ("w" if published else None)
+    assert live_version(graph) == ("w" if published else "v" if live else None)
+    asked_for = ["gnn gate w"]
+    asked_for += ["api gate w"] if gate and live else []
+    asked_for += ["gnn write-back w --hold"] if published else []
+    assert asked == asked_for
