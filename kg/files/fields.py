@@ -19,6 +19,7 @@ import pyarrow.compute as pc
 
 from kg.files.manifest import Column
 
+HIGHEST_PRICE = 1e12  # of one unit, in any currency; more is a placeholder
 KEY_LIMIT = 1_000  # characters of an id, brand, category or query: Neo4j indexes at most 8 kB
 _TAG = re.compile(r"<[^>]*(?:>|$)")
 _WORDS = {"true": 1, "yes": 1, "y": 1, "t": 1, "false": 0, "no": 0, "n": 0, "f": 0}
@@ -69,7 +70,7 @@ def read_text(
 
 def read_number(
     frame: pd.DataFrame, column: Column | None, problems: Problems, what: str, *, required: bool = False,
-    minimum: float = -math.inf,
+    minimum: float = -math.inf, maximum: float = math.inf,
 ) -> np.ndarray:  # fmt: skip
     """Finite numbers, times the column's scale; float64, NaN where missing."""
     if column is None:
@@ -80,14 +81,16 @@ def read_number(
     with np.errstate(invalid="ignore", over="ignore"):
         values = values * column.scale
         low = ~missing & ~wrong & (values < minimum)
+        high = ~missing & ~wrong & (values > maximum)
     if column.on_bad == "reject":
         endless = wrong & (np.isinf(values) | _spelled(cells, wrong, ("nan", "inf", "-inf", "infinity")))
         problems.add(endless, f"{what} is not a finite number", cells)
         problems.add(wrong & ~endless, f"{what} is not a number", cells)
         problems.add(low, f"{what} is less than {minimum:g}", cells)
+        problems.add(high, f"{what} is more than {maximum:g}", cells)
     if required:
         problems.add(missing, f"{what} is missing")
-    return np.where(missing | wrong | low, np.nan, values)
+    return np.where(missing | wrong | low | high, np.nan, values)
 
 
 def read_time(

@@ -12,6 +12,7 @@ import pandas as pd
 from kg.columns import RELATIONSHIP_OF
 from kg.files.delimited import Bad
 from kg.files.fields import (
+    HIGHEST_PRICE,
     KEY_LIMIT,
     Problems,
     as_text,
@@ -70,8 +71,10 @@ def _items(raw: pd.DataFrame, table: Items, problems: Problems, now: float) -> p
             "description": read_text(raw, table.description, problems, "description"),
             "brand": read_text(raw, table.brand, problems, "brand", limit=KEY_LIMIT),
             "categories": _categories(raw, table.categories, problems),
-            "price": read_number(raw, table.price, problems, "price", minimum=0),
-            "list_price": read_number(raw, table.list_price, problems, "list_price", minimum=0),
+            "price": read_number(raw, table.price, problems, "price", minimum=0, maximum=HIGHEST_PRICE),
+            "list_price": read_number(
+                raw, table.list_price, problems, "list_price", minimum=0, maximum=HIGHEST_PRICE
+            ),
             "currency": read_text(raw, table.currency, problems, "currency", limit=KEY_LIMIT),
             "in_stock": read_bool(raw, table.in_stock, problems, "in_stock"),
             "released_at": _whole(
@@ -257,9 +260,18 @@ def _attributes(raw: pd.DataFrame, wanted: list[str]) -> pd.Series:
 
 
 def _attribute_text(cells: dict[str, Any]) -> str | None:
-    kept: dict[str, Any] = {}
-    for name, cell in sorted(cells.items()):
-        text = as_text(cell)
-        if text is not None and text.strip() and text not in ("inf", "-inf"):
-            kept[name] = cell if isinstance(cell, bool | int | float) else text.strip()
+    kept = {name: value for name, cell in sorted(cells.items()) if (value := _attribute(cell)) is not None}
     return json.dumps(kept, ensure_ascii=False) if kept else None
+
+
+def _attribute(cell: Any) -> Any:
+    """A value, or a list of several; None where there is none."""
+    if isinstance(cell, list | tuple | np.ndarray):
+        values = [
+            value for one in cell if not isinstance(one, dict) and (value := _attribute(one)) is not None
+        ]
+        return values if len(values) > 1 else next(iter(values), None)
+    text = as_text(cell)
+    if text is None or not text.strip() or text in ("inf", "-inf"):
+        return None
+    return cell if isinstance(cell, bool | int | float) else text.strip()

@@ -13,7 +13,7 @@ from pydantic import (
     model_validator,
 )
 
-from kg.files.fields import KEY_LIMIT
+from kg.files.fields import HIGHEST_PRICE, KEY_LIMIT
 from kg.live import events
 
 EventType = Literal["view", "cart", "purchase", "rating", "search", "impression"]
@@ -52,7 +52,7 @@ class Event(BaseModel):
     price: float | None = Field(
         None,
         ge=0,
-        le=1e12,
+        le=HIGHEST_PRICE,
         allow_inf_nan=False,
         description="What one unit cost, in the item's currency; the item's price where it is missing.",
         examples=[4.5],

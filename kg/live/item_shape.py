@@ -5,9 +5,12 @@ from typing import Any
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 
+from kg.files.fields import HIGHEST_PRICE
 from kg.files.manifest import Kind
 from kg.live import items
 from kg.live.event_shape import Key, reason_of
+
+Scalar = str | bool | int | float
 
 
 class _Strict(BaseModel):
@@ -35,9 +38,12 @@ class Item(_Strict):
         description="Paths from the root: lists, or texts with ' > ' between the levels.",
         examples=[["Food > Tea", ["Gifts", "For him"]]],
     )
-    price: float | None = Field(None, description="Its price.", examples=[4.5])
+    price: float | None = Field(None, le=HIGHEST_PRICE, description="Its price.", examples=[4.5])
     list_price: float | None = Field(
-        None, description="What it costs when it is not on sale: on sale is what costs less.", examples=[5.9]
+        None,
+        le=HIGHEST_PRICE,
+        description="What it costs when it is not on sale: on sale is what costs less.",
+        examples=[5.9],
     )
     currency: str | None = Field(None, description="Of the price.", examples=["EUR"])
     in_stock: bool | None = Field(None, description="Whether it can be bought.", examples=[True])
@@ -47,8 +53,10 @@ class Item(_Strict):
     image: str | None = Field(
         None, description="Address of a picture.", examples=["https://shop.example/1.jpg"]
     )
-    attributes: dict[str, str | float | bool] | None = Field(
-        None, description="Anything else, by name.", examples=[{"colour": "green", "organic": True}]
+    attributes: dict[str, Scalar | list[Scalar]] | None = Field(
+        None,
+        description="Anything else, by name, a value or several; given, they replace all of before.",
+        examples=[{"colour": "green", "organic": True, "size": ["S", "M"]}],
     )
     hidden: bool = Field(False, description="A hidden item is never recommended.", examples=[False])
     relations: list[DeclaredRelation] | None = Field(

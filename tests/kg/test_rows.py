@@ -103,6 +103,19 @@ def test_several_columns_are_one_path_or_one_text() -> None:
     assert column(done, "description") == ["X Y", "X"]
 
 
+def test_an_attribute_may_be_a_list() -> None:
+    frame = pd.DataFrame({"id": ["a", "b", "c"], "size": [["S", " M ", ""], ["L"], []]})
+    done = items(frame, attributes=["size"])
+    found = [v and json.loads(v) for v in column(done, "attributes")]
+    assert found == [{"size": ["S", "M"]}, {"size": "L"}, None]
+
+
+def test_a_price_that_no_item_has_is_refused() -> None:
+    done = items(text(id=["a", "b"], price=["4.5", "9999999999999999"]), price="price")
+    assert column(done, "price") == [4.5]
+    assert done.bad == [(3, "price is more than 1e+12: '9999999999999999'")]
+
+
 def test_attributes_are_the_further_columns_that_have_a_value() -> None:
     frame = text(id=["a", "b"], attr_n=["5", None], size=["XL", ""])
     done = items(frame, attributes=["attr_*", "size"])
