@@ -2,7 +2,9 @@
 
 import time
 from collections.abc import Collection
-from typing import Any, NamedTuple
+from datetime import UTC, datetime
+from math import isnan
+from typing import Any, NamedTuple, cast
 from uuid import uuid4
 
 import numpy as np
@@ -18,9 +20,16 @@ from api.ranking.signals import Floats
 from api.ranking.weights import DEFAULT, RankingWeights
 from api.reads import Reads
 from api.scenarios.rules import boosts
-from api.schemas import RecommendationRequest, shopper_of
-from api.schemas.answers import Path, Reason, Recommendation, RecommendationResponse, SourceLeftOut
-from api.state.columns import seconds
+from api.schemas import FieldName, RecommendationRequest, shopper_of
+from api.schemas.answers import (
+    ItemFields,
+    Path,
+    Reason,
+    Recommendation,
+    RecommendationResponse,
+    SourceLeftOut,
+)
+from api.state.columns import attributes_of, number_of, seconds, text_of
 from api.state.served import Serving
 from api.state.snapshot import Snapshot
 from api.words.understand import Understood, intent_of, understand
@@ -69,6 +78,9 @@ async def give(
     plan = work.plan
     picked = await pick(work)
     items = await _items(work, picked)
+    shown = [*work.shown, *(item.item_id for item in items)]
+    token = token_of(shown, work.taken) if picked.more else None
+    end = ["There are more items, but pages end here."] if picked.more and token is None else []
     encoder = serving.encoder.name if serving.encoder else None
     intent = intent_of(request.query, work.understood, work.gathered, work.snapshot, encoder)
     response = RecommendationResponse.model_construct(
@@ -87,10 +99,8 @@ async def give(
             SourceLeftOut.model_construct(source=source, reason=reason)
             for source, reason in work.gathered.left_out.items()
         ],
-        notes=[*work.notes, *picked.notes],
-        next_page_token=token_of([*work.shown, *(i.item_id for i in items)], work.taken)
-        if picked.more
-        else None,
+        notes=[*work.notes, *picked.notes, *end],
+        next_page_token=token,
         took_ms=round(1000 * (time.perf_counter() - started), 2),
     )
     return Given(response, work.request.kind, shopper_of(request.user_id, request.session_id))
@@ -221,11 +231,24 @@ async def _paths(work: Work, reasons: dict[int, list[Reason]]) -> dict[int, list
     }
 
 
-def _fields(request: RecommendationRequest, item: LiveItem) -> dict[str, Any]:
-    values = dict(zip(request.fields, item.shown, strict=True))
-    if "in_stock" in values:
-        # As in api.state.columns: in stock unless said otherwise.
-        values["in_stock"] = values["in_stock"] is not False
-    if values.get("released_at") is not None:
-        values["released_at"] = int(seconds(values["released_at"]))
-    return values
+def _fields(request: RecommendationRequest, item: LiveItem) -> ItemFields:
+    shown = zip(request.fields, item.shown, strict=True)
+    return cast(ItemFields, {name: _field(name, value) for name, value in shown})
+
+
+def _field(name: FieldName, value: Any) -> Any:
+    """As api.state.columns reads it."""
+    match name:
+        case "price" | "list_price":
+            return None if isnan(price := number_of(value)) else price
+        case "in_stock":
+            return value is not False
+        case "released_at":
+            at = seconds(value)
+            return None if isnan(at) else datetime.fromtimestamp(int(at), UTC)
+        case "categories":
+            return value if isinstance(value, list) else None
+        case "attributes":
+            return attributes_of(value)
+        case _:
+            return text_of(value)

@@ -8,17 +8,17 @@ Install with `pip install '.[client]'`.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
-from types import TracebackType
 from typing import Any, Self, TypeVar
 from urllib.parse import quote
 
 import httpx
 from pydantic import BaseModel, ValidationError
+from pydantic_core import to_jsonable_python
 
 from api.schemas import Options, RecommendationRequest, RelatedOptions
 from api.schemas.answers import BatchResponse, ModelList, Problem, RecommendationResponse
 from api.schemas.audience import AudienceMember, AudienceRequest
-from api.schemas.results import EventResult, EventResults, ItemResult
+from api.schemas.results import EventResult, EventResults, ItemResult, ItemResults
 from api.schemas.scenarios import NamedScenario, Rule, Scenario, ScenarioList
 from api.schemas.search import SearchResponse
 from api.schemas.suggest import SuggestResponse
@@ -113,6 +113,11 @@ class Client:
         """Some fields of an item; the others stay."""
         return self._ask(ItemResult, "PATCH", f"/v1/items/{quote(item_id, safe='')}", json=fields)
 
+    def items(self, items: Iterable[Mapping[str, Any]], whole: bool = True) -> list[ItemResult]:
+        """What became of many items, each with its item_id; with `whole=False` fields not given stay."""
+        body = {"items": [*items], "whole": whole}
+        return self._ask(ItemResults, "POST", "/v1/items:bulk", json=body).results
+
     def delete_item(self, item_id: str) -> ItemResult:
         """Delete an item with its edges."""
         return self._ask(ItemResult, "DELETE", f"/v1/items/{quote(item_id, safe='')}")
@@ -123,15 +128,17 @@ class Client:
         Args:
             timeout: seconds to wait for the first: every user of the shop is scored before.
         """
-        headers = self._headers | {"Accept": "application/x-ndjson"}
-        with self._http.stream(
-            "POST", "/v1/audiences", json=_body(request), headers=headers, timeout=timeout
-        ) as response:
+        how: Any = {"headers": self._headers | {"Accept": "application/x-ndjson"}, "timeout": timeout}
+        with self._http.stream("POST", "/v1/audiences", json=_body(request), **how) as response:
             if response.is_error:
                 response.read()
                 raise _problem(response)
             for line in response.iter_lines():
                 yield AudienceMember.model_validate_json(line)
+
+    def erase_user(self, user_id: str) -> None:
+        """Erase a shopper with all that they did; an anonymous session is session:<its id>."""
+        self._send("DELETE", f"/v1/users/{quote(user_id, safe='')}")
 
     def scenarios(self) -> list[NamedScenario]:
         """All placements with their rules."""
@@ -160,15 +167,15 @@ class Client:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     def _ask(self, model: type[Answer], method: str, path: str, **content: Any) -> Answer:
         return model.model_validate_json(self._send(method, path, **content).content)
 
-    def _send(self, method: str, path: str, **content: Any) -> httpx.Response:
+    def _send(self, method: str, path: str, json: Any = None, **content: Any) -> httpx.Response:
+        if json is not None:
+            content["json"] = to_jsonable_python(json)  # times as ISO 8601
         response = self._http.request(method, path, headers=self._headers, **content)
         if response.is_error:
             raise _problem(response)
@@ -187,12 +194,6 @@ def _problem(response: httpx.Response) -> ProblemError:
     try:
         return ProblemError(Problem.model_validate_json(response.content))
     except ValidationError:  # a proxy's page, for example
-        return ProblemError(
-            Problem(
-                type="about:blank",
-                title=response.reason_phrase or "Error",
-                status=response.status_code,
-                detail=response.text[:200],
-                instance=response.url.path,
-            )
-        )
+        title, path = response.reason_phrase or "Error", response.url.path
+        told = {"type": "about:blank", "title": title, "detail": response.text[:200], "instance": path}
+        return ProblemError(Problem.model_validate(told | {"status": response.status_code}))

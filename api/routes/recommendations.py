@@ -16,6 +16,7 @@ from api.schemas.answers import (
     ModelList,
     RecommendationResponse,
 )
+from api.schemas.conditions import Id
 from api.state.serving import Keeper
 from kg.queries import load
 
@@ -41,7 +42,7 @@ async def batch(request: Request, body: BatchRequest, keeper: KeeperOf, ledger: 
     "/users/{user_id:path}/recommendations", tags=["recommendations"], response_model=RecommendationResponse
 )
 async def for_user(
-    user_id: Annotated[str, Path(description="The shopper.", examples=["A1YJEY40YUW4SE"], max_length=512)],
+    user_id: Annotated[Id, Path(description="The shopper.", examples=["A1YJEY40YUW4SE"])],
     options: Annotated[Options, Query()],
     keeper: KeeperOf,
     ledger: LedgerOf,
@@ -52,7 +53,7 @@ async def for_user(
 
 @v1.get("/items/{item_id:path}/related", tags=["recommendations"], response_model=RecommendationResponse)
 async def related(
-    item_id: Annotated[str, Path(description="The item looked at.", examples=["B004ZT0SSG"], max_length=512)],
+    item_id: Annotated[Id, Path(description="The item looked at.", examples=["B004ZT0SSG"])],
     options: Annotated[RelatedOptions, Query()],
     keeper: KeeperOf,
     ledger: LedgerOf,

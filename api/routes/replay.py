@@ -20,7 +20,7 @@ _HOURS = int(REPLAYED.total_seconds() // 3600)
 async def replay(
     recommendation_id: Annotated[
         str,
-        Path(description="Of an answer.", examples=["5b1f0f0f6d9c4f0d8a4c6f6f2b7a9e10"], max_length=512),
+        Path(description="Of an answer.", examples=["5b1f0f0f6d9c4f0d8a4c6f6f2b7a9e10"], max_length=1_000),
     ],
     keeper: KeeperOf,
     ledger: LedgerOf,

@@ -1,16 +1,19 @@
 """The HTTP routes of scenarios."""
 
+import asyncio
 from functools import partial
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Path
 
+from api.problems import bad_field
 from api.routes.guard import KeeperOf, guarded
 from api.scenarios.conflicts import conflicts, left_out
 from api.scenarios.store import drop, drop_rule, found, save, save_rule
 from api.schemas.answers import Problem
-from api.schemas.scenarios import Name, NamedScenario, Rule, Scenario, ScenarioGone, ScenarioList
+from api.schemas.scenarios import Name, NamedScenario, RulePut, ScenarioGone, ScenarioList, ScenarioPut
 from api.state.serving import Keeper
+from api.state.snapshot import Snapshot
 from api.writer import Writer, WriterOf
 
 scenarios = APIRouter(**guarded, tags=["scenarios"])
@@ -28,20 +31,23 @@ _CONFLICT: dict[int | str, dict[str, Any]] = {
 async def every(keeper: KeeperOf) -> ScenarioList:
     """All scenarios with their rules."""
     await keeper.curation.follow_scenarios(keeper.reads)
-    found = (_told(scenario, keeper) for scenario in keeper.curation.scenarios.values())
-    return ScenarioList(scenarios=list(found))
+    scenarios, snapshot = list(keeper.curation.scenarios.values()), keeper.serving.snapshot
+    found = await asyncio.to_thread(lambda: [_told(scenario, snapshot) for scenario in scenarios])
+    return ScenarioList(scenarios=found)
 
 
 @scenarios.get("/scenarios/{name}", response_model_exclude_none=True)
 async def one(name: ScenarioName, keeper: KeeperOf) -> NamedScenario:
     """A scenario with its rules."""
     await keeper.curation.follow_scenarios(keeper.reads)
-    return _told(found(keeper.curation.scenarios, name), keeper)
+    scenario = found(keeper.curation.scenarios, name)
+    return await asyncio.to_thread(_told, scenario, keeper.serving.snapshot)
 
 
 @scenarios.put("/scenarios/{name}", response_model_exclude_none=True, responses=_CONFLICT)
-async def put(name: ScenarioName, body: Scenario, keeper: KeeperOf, writer: WriterOf) -> NamedScenario:
+async def put(name: ScenarioName, body: ScenarioPut, keeper: KeeperOf, writer: WriterOf) -> NamedScenario:
     """Save a scenario. Once this answers, requests to this process obey; other processes follow in 2 s."""
+    _same("name", body.name, name)
     snapshot = keeper.serving.snapshot
     return await _saved(partial(save, name=name, scenario=body, snapshot=snapshot), keeper, writer)
 
@@ -56,9 +62,10 @@ async def delete(name: ScenarioName, keeper: KeeperOf, writer: WriterOf) -> Scen
 
 @scenarios.put("/scenarios/{name}/rules/{rule_id}", response_model_exclude_none=True, responses=_CONFLICT)
 async def put_rule(
-    name: ScenarioName, rule_id: RuleId, body: Rule, keeper: KeeperOf, writer: WriterOf
+    name: ScenarioName, rule_id: RuleId, body: RulePut, keeper: KeeperOf, writer: WriterOf
 ) -> NamedScenario:
     """Save one rule of a scenario; answers with the whole scenario."""
+    _same("rule_id", body.rule_id, rule_id)
     work = partial(save_rule, name=name, rule_id=rule_id, rule=body, snapshot=keeper.serving.snapshot)
     return await _saved(work, keeper, writer)
 
@@ -73,9 +80,14 @@ async def delete_rule(
     return ScenarioGone(name=name, rule_id=rule_id)
 
 
-def _told(scenario: NamedScenario, keeper: Keeper) -> NamedScenario:
+def _same(field: str, told: str | None, of_path: str) -> None:
+    if told not in (None, of_path):
+        raise bad_field(field, told, f"that of the path, {of_path!r}, or nothing")
+
+
+def _told(scenario: NamedScenario, snapshot: Snapshot) -> NamedScenario:
     """With what is odd about its rules: they may have been changed in the graph itself, unchecked."""
-    rules, snapshot = scenario.rules or (), keeper.serving.snapshot
+    rules = scenario.rules or ()
     odd = [conflict.text for conflict in conflicts(rules, snapshot)]
     odd += left_out(rules, scenario.filters, snapshot)
     return scenario.model_copy(update={"notes": [*scenario.notes, *odd]})

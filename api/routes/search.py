@@ -10,7 +10,7 @@ from api.recommender import give
 from api.routes.guard import KeeperOf, LedgerOf, admitting
 from api.routes.recommendations import kept
 from api.schemas.search import Facets, FacetValue, Prices, SearchOptions, SearchResponse
-from api.state.columns import attributes_of, value_key
+from api.state.columns import value_key
 
 _COUNTED = 100  # results that facets are counted over
 _MOST = 10  # values of a facet, and attributes
@@ -39,7 +39,7 @@ async def search(options: Annotated[SearchOptions, Query()], keeper: KeeperOf, l
 
 def facets_of(results: Sequence[Mapping[str, Any]]) -> Facets:
     """Counts over the fields of results, best first."""
-    having = [attributes_of(fields["attributes"]) for fields in results]
+    having = [fields["attributes"] for fields in results]
     prices = sorted(fields["price"] for fields in results if fields["price"] is not None)
     return Facets(
         counted=len(results),

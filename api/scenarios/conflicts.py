@@ -4,11 +4,13 @@ from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from typing import NamedTuple
 
+import numpy as np
+
 from api.filters import allowed
 from api.scenarios.rules import reached
 from api.schemas.conditions import AttributeValue, Filters
 from api.schemas.scenarios import NamedRule, Target
-from api.state.columns import Bools
+from api.state.columns import Bools, Numbers
 from api.state.snapshot import Snapshot
 
 _FIRST, _LAST = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)
@@ -28,10 +30,11 @@ def conflicts(rules: Sequence[NamedRule], snapshot: Snapshot) -> Iterator[Confli
     hidden altogether, and a boost and a bury of the same thing. Told is a boost that loses some of its items
     to a rule that hides; so is one of what is on sale today, as other items will be tomorrow.
     """
+    reach = Reach.of(rules, snapshot)
     for n, one in enumerate(rules):
         for other in rules[n + 1 :]:
             if _overlap(one, other):
-                yield from _between(one, other, snapshot)
+                yield from _between(one, other, reach)
 
 
 def _overlap(one: NamedRule, other: NamedRule) -> bool:
@@ -39,7 +42,7 @@ def _overlap(one: NamedRule, other: NamedRule) -> bool:
     return begins < min(one.until or _LAST, other.until or _LAST)
 
 
-def _between(one: NamedRule, other: NamedRule, snapshot: Snapshot) -> Iterator[Conflict]:
+def _between(one: NamedRule, other: NamedRule, reach: "Reach") -> Iterator[Conflict]:
     effects = {one.effect, other.effect}
     both = f"The rules {one.rule_id!r} and {other.rule_id!r}"
     if effects == {"pin"} and one.position == other.position:
@@ -53,19 +56,43 @@ def _between(one: NamedRule, other: NamedRule, snapshot: Snapshot) -> Iterator[C
         )
     if "hide" in effects and effects & {"pin", "boost"}:
         hides, shows = (one, other) if one.effect == "hide" else (other, one)
-        yield from _hidden(hides, shows, snapshot)
+        yield from _hidden(hides, shows, reach)
 
 
-def _hidden(hides: NamedRule, shows: NamedRule, snapshot: Snapshot) -> Iterator[Conflict]:
-    gone = _items(hides.applies_to, snapshot)
-    for thing, single in _singles(shows.applies_to):
-        found = _items(single, snapshot)
-        lost = found & gone if found.any() else found
+class Reach(NamedTuple):
+    """What rules reach, looked up once: most are compared with many others."""
+
+    gone: dict[str, Bools]  # by the id of a rule that hides: its items, [n]
+    ids: dict[str, frozenset[str]]  # the ids of items that it names
+    shown: dict[
+        str, list[tuple[str, Target, Numbers]]
+    ]  # of a rule that pins or boosts: each thing, its items
+
+    @classmethod
+    def of(cls, rules: Sequence[NamedRule], snapshot: Snapshot) -> "Reach":
+        hides = [rule for rule in rules if rule.effect == "hide"]
+        return cls(
+            {rule.rule_id: _items(rule.applies_to, snapshot) for rule in hides},
+            {rule.rule_id: frozenset(rule.applies_to.item_ids) for rule in hides},
+            {
+                rule.rule_id: [
+                    (thing, single, np.flatnonzero(_items(single, snapshot)))
+                    for thing, single in _singles(rule.applies_to)
+                ]
+                for rule in rules
+                if hides and rule.effect in ("pin", "boost")
+            },
+        )
+
+
+def _hidden(hides: NamedRule, shows: NamedRule, reach: Reach) -> Iterator[Conflict]:
+    for thing, single, found in reach.shown[shows.rule_id]:
+        lost = reach.gone[hides.rule_id][found]
         # an item that the snapshot does not have yet is hidden where it is named
-        named = bool(single.item_ids) and set(single.item_ids) <= set(hides.applies_to.item_ids)
+        named = any(item_id in reach.ids[hides.rule_id] for item_id in single.item_ids)
         named = named or (single.on_sale and hides.applies_to.on_sale)
         shown = f"the {thing} that the rule {shows.rule_id!r} {shows.effect}s."
-        if named or (lost.any() and (lost == found).all() and not single.on_sale):
+        if named or (lost.any() and lost.all() and not single.on_sale):
             yield Conflict(f"The rule {hides.rule_id!r} hides {shown}", fatal=True)
         elif lost.any():
             yield Conflict(f"The rule {hides.rule_id!r} hides some of {shown}", fatal=False)

@@ -55,7 +55,7 @@ def save_rule(
         ApiError: 404, no such scenario; 422, the rule names what the shop lacks; 409, it contradicts another.
     """
     before = found(_locked(tx), name)
-    told = NamedRule.model_validate({"rule_id": rule_id, **rule.model_dump(by_alias=True)})
+    told = NamedRule.model_validate({**rule.model_dump(by_alias=True), "rule_id": rule_id})
     named = _known(tx, told, snapshot)
     rules = [*(r for r in before.rules or () if r.rule_id != rule_id), named]
     notes = _checked(rules, before.filters, snapshot)

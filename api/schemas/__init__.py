@@ -155,11 +155,12 @@ class Options(Strict):
     )
     category: list[Id] = Field(
         default_factory=list,
+        max_length=100,
         description="A category by name or path; may be repeated.",
         examples=[["Cereal"]],
     )
     brand: list[Id] = Field(
-        default_factory=list, description="A brand; may be repeated.", examples=[["Acme"]]
+        default_factory=list, max_length=1_000, description="A brand; may be repeated.", examples=[["Acme"]]
     )
     price_gte: float | None = Field(
         None, ge=0, allow_inf_nan=False, description="Lowest price.", examples=[5]
@@ -167,12 +168,14 @@ class Options(Strict):
     price_lte: float | None = Field(
         None, ge=0, allow_inf_nan=False, description="Highest price.", examples=[20]
     )
-    attribute: list[Annotated[str, StringConstraints(pattern="^[^:]+:.")]] = Field(
-        default_factory=list,
-        max_length=100,
-        description="A value that an attribute is to have, as name:value; may be repeated: any of the values "
-        "of a name, all of the names.",
-        examples=[["color:red"]],
+    attribute: list[Annotated[str, StringConstraints(pattern=r"^\s*[^:\s][^:]{0,499}:[\s\S]{1,512}$")]] = (
+        Field(
+            default_factory=list,
+            max_length=50,
+            description="A value that an attribute is to have, as name:value; may be repeated: any of the "
+            "values of a name, all of the names.",
+            examples=[["color:red"]],
+        )
     )
     exclude_item_ids: list[Id] = Field(
         default_factory=list,

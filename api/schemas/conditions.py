@@ -7,14 +7,14 @@ from typing import Annotated, Self
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
 MOST_NESTED = 100  # filters within one filter, at any depth
-Id = Annotated[str, StringConstraints(min_length=1, max_length=512)]
+Id = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=1_000)]
 AttributeValue = Annotated[str, StringConstraints(max_length=512)] | bool | float
 
 
 class Strict(BaseModel):
     """A model that refuses what it does not know, so that a misspelt option is not silently ignored."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
 
 
 class PriceRange(Strict):

@@ -202,6 +202,23 @@ class NamedScenario(Scenario):
     )
 
 
+class ScenarioPut(Scenario):
+    """A scenario to save; what GET gives may be sent back."""
+
+    name: Name | None = Field(None, description="That of the path, where it is given.", examples=["home"])
+    notes: list[str] = Field(
+        default_factory=list, description="Counts for nothing here.", examples=[["As GET gave it."]]
+    )
+
+
+class RulePut(Rule):
+    """A rule to save; one of those that GET gives may be sent back."""
+
+    rule_id: Name | None = Field(
+        None, description="That of the path, where it is given.", examples=["december-acme"]
+    )
+
+
 class ScenarioList(Strict):
     """All scenarios."""
 

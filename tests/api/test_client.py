@@ -2,6 +2,8 @@
 
 import subprocess
 import sys
+from datetime import UTC, datetime
+from decimal import Decimal
 from typing import Any
 
 import httpx
@@ -12,7 +14,7 @@ from api.app import create_app
 from api.schemas import Filters, Options, RecommendationRequest, RelatedOptions
 from api.schemas.answers import Problem, RecommendationResponse
 from api.schemas.audience import AudienceRequest
-from api.schemas.scenarios import Rule, Scenario
+from api.schemas.scenarios import Rule, Scenario, Target
 from api.schemas.why import ExplainRequest
 from kg.driver import Graph
 from kg.encode import vector_index
@@ -28,9 +30,18 @@ def shop(client: TestClient) -> Client:
     return Client(http=client)
 
 
+def writable(graph: Graph) -> None:
+    """With what items are written by."""
+    make_keys(graph)
+    graph.write(load("encode").create_index, options=vector_index(384))
+    graph.write(load("ingest").await_indexes)
+
+
 def test_every_method_answers_with_its_model(shop: Client) -> None:
     request = RecommendationRequest(user_id="ann", limit=2, filters=Filters(category=["Tea"]))
-    assert {i.item_id for i in shop.recommendations(request).items} <= {"tea-3", "tea-4", "tea-5"}
+    found = [i.item_id for i in shop.recommendations(request).items]
+    assert len(found) == 2
+    assert {*found} <= {"tea-3", "tea-4", "tea-5"}
     answer = shop.for_user("ann")
     assert len(answer.items) == 10
     assert shop.replay(answer.recommendation_id) == answer
@@ -68,9 +79,7 @@ def test_a_batch_has_a_problem_in_the_place_of_what_fails(shop: Client) -> None:
 
 
 def test_events_and_items_are_written(shop: Client, filled: Graph) -> None:
-    make_keys(filled)
-    filled.write(load("encode").create_index, options=vector_index(384))
-    filled.write(load("ingest").await_indexes)
+    writable(filled)
     bought = {"event_id": "1", "type": "purchase", "user_id": "zoe", "item_id": "teas/no 9"}
     waiting, refused = shop.events([bought, {"event_id": "2", "type": "view"}])
     assert (waiting.status, refused.status) == ("pending", "rejected")
@@ -163,3 +172,37 @@ def test_the_client_loads_none_of_the_server() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_what_python_has_goes_out_as_it_is(shop: Client, filled: Graph) -> None:
+    writable(filled)
+    seen = {"event_id": "e-1", "type": "view", "user_id": "bea", "item_id": "tea-1", "at": datetime.now(UTC)}
+    (event,) = shop.events([seen])
+    assert event.status == "accepted"
+    item = shop.put_item(
+        "new", title="White tea", price=Decimal("4.5"), released_at=datetime(2026, 1, 2, tzinfo=UTC)
+    )
+    assert item.status == "created"
+    one, none = shop.items([{"item_id": "new", "price": 5}, {"item_id": "no", "price": 5}], whole=False)
+    assert (one.status, none.status) == ("changed", "unknown")
+    shop.erase_user("bea")
+    assert shop.for_user("bea").fallback_used is not None
+    others = shop.search("tea", Options(limit=18))
+    brand = Filters(not_=Filters(brand=["Acme"]))
+    left = shop.recommendations(RecommendationRequest(query="tea", kind="search", limit=18, filters=brand))
+    assert 0 < len(left.items) < len(others.items)
+
+
+def test_a_scenario_that_was_read_can_be_sent_back(shop: Client) -> None:
+    rule = Rule(
+        effect="boost", factor=2, applies_to=Target(brand=["Acme"]), from_=datetime(2026, 1, 2, tzinfo=UTC)
+    )
+    shop.save_scenario("home", Scenario(diversity=0.2))
+    saved = shop.save_rule("home", "acme", rule)
+    assert saved.rules is not None
+    assert shop.save_scenario("home", saved) == saved
+    assert shop.save_rule("home", "acme", saved.rules[0]) == saved
+    with pytest.raises(ProblemError, match="name is 'home'"):
+        shop.save_scenario("away", saved)
+    with pytest.raises(ProblemError, match="rule_id is 'acme'"):
+        shop.save_rule("home", "other", saved.rules[0])

@@ -7,6 +7,7 @@ from typing import Any
 import httpx
 import pytest
 from fastapi.testclient import TestClient
+from neo4j.time import Date
 
 from api.app import create_app
 from kg.driver import Graph
@@ -144,6 +145,80 @@ def test_a_key_is_asked_for_where_one_is_set(filled: Graph, settings: Settings) 
         allowed = client.post("/v1/recommendations", json={}, headers={"authorization": "Bearer secret"})
         assert allowed.status_code == 200
         assert client.get("/readyz").status_code == 200
+
+
+def test_nothing_under_v1_answers_without_the_key() -> None:
+    locked = create_app(Settings.model_validate({"api_key": "secret"}))
+    client = TestClient(locked)
+    asked = 0
+    for path, methods in locked.openapi()["paths"].items():
+        for method in methods:
+            if path.startswith("/v1"):
+                asked += 1
+                answer = client.request(method, path.replace("{", "").replace("}", ""), json={"items": [{}]})
+                # A body or a name that is wrong by itself may be told before the key is asked for.
+                assert answer.status_code in (401, 422), (method, path)
+                right = client.request(method, path, headers={"authorization": "Bearer secret"})
+                assert right.status_code != 401, (method, path)
+    assert asked > 20
+    for path in ("/healthz", "/readyz"):
+        assert client.get(path).status_code != 401
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/v1/users//recommendations",
+        "/v1/items//related",
+        "/v1/items/tea-0/related?" + "&".join(f"category={n}" for n in range(101)),
+        "/v1/search?query=tea&" + "&".join(f"attribute=a{n}:1" for n in range(51)),
+        f"/v1/search?query=tea&attribute={'a' * 600}:1",
+        f"/v1/search?query=tea&attribute=a:{'1' * 600}",
+        "/v1/search?query=tea&attribute=%20:1",
+        "/v1/users/ann/recommendations?" + "&".join(f"brand={n}" for n in range(1_001)),
+    ],
+)
+def test_bad_parameters_of_a_get_are_problems_of_the_request(client: TestClient, path: str) -> None:
+    assert problem(client.get(path))["type"] == "/problems/invalid-request"
+
+
+def test_a_body_without_its_content_type_is_told_which_one_to_send(client: TestClient) -> None:
+    found = problem(client.post("/v1/recommendations", content=b'{"user_id": "ann"}'))
+    assert found["status"] == 415
+    assert "Content-Type: application/json" in found["detail"]
+
+
+def test_one_thing_that_nobody_foresaw_does_not_end_the_watch(
+    client: TestClient, filled: Graph, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object) -> None:
+        raise RuntimeError("never seen before")
+
+    with monkeypatch.context() as patched:
+        patched.setattr("api.state.serving.with_columns", broken)
+        patched.setattr("api.state.serving._REST", 0)
+        filled.write(shop.WRITES["set"], item="tea-3", properties={"price": 0.5})
+        wait_for(lambda: "never seen before" in str(client.get("/readyz").json()["problem"]), seconds=10)
+        assert client.post("/v1/recommendations", json={"user_id": "ann"}).status_code == 200
+    wait_for(lambda: client.get("/readyz").json()["problem"] is None, seconds=10)
+
+
+def test_what_somebody_typed_into_neo4j_browser_stops_nothing(client: TestClient, filled: Graph) -> None:
+    odd = {"price": "cheap", "listPrice": 1e300, "brand": 7, "title": 3, "attributes": 5, "hidden": False}
+    filled.write(shop.WRITES["set"], item="tea-4", properties=odd | {"releasedAt": Date(2026, 1, 2)})
+    filled.write(shop.WRITES["set"], item="tea-3", properties={"title": "Cheapest tea", "price": 0.25})
+
+    def cheapest() -> Any:
+        body = {"query": "tea", "filters": {"price": {"lte": 0.3}}}
+        return client.post("/v1/recommendations", json=body).json()["items"]
+
+    wait_for(lambda: [item["fields"]["title"] for item in cheapest()] == ["Cheapest tea"], seconds=20)
+    assert client.get("/readyz").json()["problem"] is None
+    every = {"query": "tea", "limit": 18, "fields": ["title", "price", "released_at", "attributes"]}
+    answer = client.post("/v1/recommendations", json=every)
+    assert answer.status_code == 200
+    (tea,) = (item["fields"] for item in answer.json()["items"] if item["item_id"] == "tea-4")
+    assert (tea["released_at"], tea["attributes"]) == ("2026-01-02T00:00:00Z", {})
 
 
 def test_the_api_loads_no_torch() -> None:

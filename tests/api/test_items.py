@@ -244,3 +244,33 @@ def test_a_deleted_item_is_never_returned_to_a_request_that_came_after(client: T
     assert len(answers) >= 10
     assert not set().union(*answers)
     assert find(client, query="tea") == []
+
+
+def test_an_attribute_may_have_several_values_and_goes_out_as_it_came_in(client: TestClient) -> None:
+    given = {"size": ["S", "M"], "ean": 4006381333931, "weight": 0.5, "organic": True}
+    put(client, "shirt", title="A shirt", attributes=given, released_at="2026-01-02T03:04:05+01:00")
+
+    for value in ("s", "M"):
+        wait_for(lambda v=value: find(client, filters={"attributes": {"size": [v]}}) == ["shirt"], seconds=5)
+    assert find(client, filters={"attributes": {"ean": ["4006381333931"]}}) == ["shirt"]
+    (item,) = ask(client, filters={"attributes": {"size": ["L", "S"]}}, fields=["attributes", "released_at"])[
+        "items"
+    ]
+    assert item["fields"] == {"attributes": given, "released_at": "2026-01-02T02:04:05Z"}
+    facets = client.get("/v1/search?query=shirt").json()["facets"]["attributes"]
+    assert {value["value"] for value in facets["size"]} == {"S", "M"}
+
+
+def test_a_price_that_no_item_has_is_refused(client: TestClient) -> None:
+    for method in ("PUT", "PATCH"):
+        for field in ("price", "list_price"):
+            found = problem(client.request(method, "/v1/items/tea-0", json={field: 1e16}))
+            assert (found["status"], found["errors"][0]["field"]) == (422, field)
+
+
+def test_an_id_is_the_same_with_spaces_around_it(client: TestClient) -> None:
+    put(client, " new ", title="White tea")
+    send(client, told("e-1", "purchase", " new ", " zoe "))
+    answer = ask(client, user_id="zoe ", item_ids=["new "])
+    assert answer["fallback_used"] is None
+    assert "new" not in ids(answer)
