@@ -2,16 +2,18 @@
 
 import time
 import webbrowser
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from kg.console import emit_json, out, say
+from kg.errors import ServerError
 
 if TYPE_CHECKING:
     from kg.server import LocalServer, Status
 
-app = typer.Typer(no_args_is_help=True, help="The local Neo4j: start, stop, status, browser.")
+app = typer.Typer(no_args_is_help=True, help="The local Neo4j: start, stop, status, browser, dump and load.")
 
 AsJson = Annotated[bool, typer.Option("--json", help="Machine-readable result on standard output.")]
 
@@ -72,6 +74,51 @@ def status(as_json: AsJson = False) -> None:
     for name, value in _plain(found).items():
         if value is not None:
             out.print(f"{name + ':':<12}{value}", highlight=False)
+
+
+@app.command()
+def dump(
+    folder: Annotated[Path, typer.Argument(help="Where neo4j.dump goes; made where it is missing.")],
+    as_json: AsJson = False,
+) -> None:
+    """Back the whole graph up, vectors and the log of events included: neo4j.dump in FOLDER.
+
+    The local Neo4j must be stopped. A backup of before is replaced once the new one is whole.
+
+    Example: shopgraph graph server stop && shopgraph graph server dump backup
+    """
+    file = _server().dump(folder.resolve())
+    if as_json:
+        emit_json({"dump": str(file), "bytes": file.stat().st_size})
+        return
+    say(f"{file} ({file.stat().st_size / 1e6:,.1f} MB) is the graph.")
+    say(f"Back again: shopgraph graph server load {folder}")
+
+
+@app.command()
+def load(
+    folder: Annotated[Path, typer.Argument(help="Where neo4j.dump is.", exists=True, file_okay=False)],
+    force: Annotated[bool, typer.Option("--force", help="Replace the graph that there is.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Put a graph that `dump` backed up in the place of what there is, which stays if that fails.
+
+    The local Neo4j must be stopped.
+
+    Example: shopgraph graph server load backup --force
+    """
+    if not (folder / "neo4j.dump").is_file():
+        raise ServerError(
+            f"{folder / 'neo4j.dump'} is missing. Make it: shopgraph graph server dump {folder}"
+        )
+    server = _server()
+    if server.layout.has_data() and not force:
+        raise ServerError(f"There is a graph in {server.layout.root}. To replace it: --force")
+    server.load(folder.resolve())
+    if as_json:
+        emit_json({"loaded": str(folder.resolve() / "neo4j.dump")})
+        return
+    say("The graph is that of the backup. Models and encoders lie under SHOPGRAPH_HOME beside it.")
 
 
 @app.command()

@@ -1,8 +1,11 @@
 """The local Neo4j: set up on first use, started as its own process, found again by the next command."""
 
-from contextlib import AbstractContextManager
+import shutil
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
 from importlib.util import find_spec
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Literal, NamedTuple
 
 from kg.console import say
@@ -122,21 +125,46 @@ class LocalServer:
         found.wait()
         return browser_url(found.state.ports)
 
-    def admin(self, *arguments: str) -> str:
-        """Run `neo4j-admin ARGUMENTS` (database dump, load, import …) and return its output.
+    def dump(self, folder: Path) -> Path:
+        """Back the graph up as <folder>/neo4j.dump; one of before is replaced once the new one is whole.
 
         Raises:
-            ServerError: the server is running, or the command failed.
+            ServerError: the server is running, or there is no graph.
         """
+        folder.mkdir(parents=True, exist_ok=True)
+        with self._stopped("dump"), TemporaryDirectory(dir=folder) as made:
+            admin.run(self.layout, _jars(), "database", "dump", "neo4j", f"--to-path={made}")
+            return Path(made, "neo4j.dump").replace(folder / "neo4j.dump")
+
+    def load(self, folder: Path) -> None:
+        """Put the graph of <folder>/neo4j.dump in the place of what there is, which stays if that fails.
+
+        Raises:
+            ServerError: the server is running, or the backup cannot be read.
+        """
+        parts = [self.layout.data / name / "neo4j" for name in ("databases", "transactions")]
+        with self._stopped("load"), TemporaryDirectory(dir=self.layout.root) as aside:
+            moved = [(part, part.rename(Path(aside, part.parent.name))) for part in parts if part.exists()]
+            try:
+                admin.run(self.layout, _jars(), "database", "load", "neo4j", f"--from-path={folder}")
+            except ServerError:
+                for part in parts:
+                    shutil.rmtree(part, ignore_errors=True)
+                for part, kept in moved:
+                    kept.rename(part)
+                raise
+
+    @contextmanager
+    def _stopped(self, what: str) -> Iterator[None]:
         self.layout.make()
         with self._alone():
             found = find(self.layout)
             if found is not None:
                 raise ServerError(
-                    f"neo4j-admin {' '.join(arguments[:2])} needs the database for itself, but Neo4j runs "
-                    f"(pid {found.process.pid}). Stop it first: shopgraph graph server stop"
+                    f"server {what} needs the database for itself, but Neo4j runs (pid {found.process.pid}). "
+                    "Stop it first: shopgraph graph server stop"
                 )
-            return admin.run(self.layout, _jars(), *arguments)
+            yield
 
     def _launch(self) -> Found:
         self.layout.check_version(neo4j_version())

@@ -15,6 +15,7 @@ from pathlib import Path
 import neo4j
 import psutil
 import pytest
+from click.testing import Result
 from neo4j.exceptions import AuthError
 from typer.testing import CliRunner
 
@@ -175,9 +176,9 @@ def test_changed_password_is_named(running: Running, server: LocalServer) -> Non
         server.layout.password.write_text(running.connection.password)
 
 
-def test_admin_needs_it_stopped(running: Running, server: LocalServer) -> None:
+def test_a_backup_needs_it_stopped(running: Running, server: LocalServer, tmp_path: Path) -> None:
     with pytest.raises(ServerError, match=rf"Neo4j runs \(pid {running.pid}\).*graph server stop"):
-        server.admin("database", "dump", "neo4j")
+        server.dump(tmp_path)
 
 
 def test_commands(running: Running, server: LocalServer, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -276,12 +277,39 @@ def test_ports_snatched_after_the_choice_are_chosen_again(
     assert f"Port {port} is taken by another program" in capsys.readouterr().err
 
 
-def test_dump_and_load_through_admin(stopped: LocalServer, tmp_path: Path) -> None:
-    stopped.admin("database", "dump", "neo4j", f"--to-path={tmp_path}")
-    assert [file.name for file in tmp_path.iterdir()] == ["neo4j.dump"]
-    stopped.admin("database", "load", "neo4j", f"--from-path={tmp_path}", "--overwrite-destination")
-    with pytest.raises(ServerError, match="neo4j-admin database load failed"):
-        stopped.admin("database", "load", "neo4j", f"--from-path={tmp_path}/nowhere")
+def test_a_graph_comes_back_as_it_was_backed_up(
+    stopped: LocalServer, home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SHOPGRAPH_HOME", str(home))
+    backup = tmp_path / "backup"
+
+    def kept() -> set[int]:
+        with Graph(stopped.start().connection) as graph:
+            return set(graph.read(QUERIES["kept"])[0]["ids"])
+
+    def run(*arguments: str) -> Result:
+        stopped.stop()
+        return CliRunner().invoke(app, [*arguments])
+
+    with Graph(stopped.start().connection) as graph:
+        graph.write(QUERIES["keep"], ids=[-1])
+    done = json.loads(run("dump", str(backup), "--json").stdout)
+    assert done == {"dump": str(backup / "neo4j.dump"), "bytes": (backup / "neo4j.dump").stat().st_size}
+    assert [file.name for file in backup.iterdir()] == ["neo4j.dump"]
+    with Graph(stopped.start().connection) as graph:
+        graph.write(QUERIES["keep"], ids=[-2])
+    refused = run("load", str(backup))
+    assert isinstance(refused.exception, ServerError)
+    assert "--force" in str(refused.exception)
+    assert kept() >= {-1, -2}
+    assert run("load", str(backup), "--force").exit_code == 0
+    assert -1 in kept()
+    assert -2 not in kept()
+    nothing = run("load", str(tmp_path), "--force")
+    assert "neo4j.dump is missing" in str(nothing.exception)
+    (tmp_path / "neo4j.dump").write_text("no dump")
+    assert "neo4j-admin database load failed" in str(run("load", str(tmp_path), "--force").exception)
+    assert -1 in kept()
 
 
 def test_no_network_on_the_first_start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
