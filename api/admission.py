@@ -25,7 +25,7 @@ class Admission:
     """
 
     def __init__(self, at_once: int = AT_ONCE, patience: float = PATIENCE) -> None:
-        self._places = asyncio.Semaphore(at_once)
+        self.places = asyncio.Semaphore(at_once)
         self._patience = patience
 
     async def __aenter__(self) -> None:
@@ -36,13 +36,13 @@ class Admission:
         """
         try:
             async with asyncio.timeout(self._patience):
-                await self._places.acquire()
+                await self.places.acquire()
         except TimeoutError:
             detail = f"More is asked of this process than it can answer: no place in {self._patience:g} s."
             raise ApiError(503, "overloaded", detail, {"Retry-After": "1"}) from None
 
     async def __aexit__(self, *_: object) -> None:
-        self._places.release()
+        self.places.release()
 
 
 async def admitted(request: Request) -> AsyncIterator[None]:

@@ -30,7 +30,7 @@ class QueryEncoder:
         except Exception as error:  # each library has its own, the tokenizer a bare one
             raise EncoderError(
                 f"The encoder in {folder} cannot be read ({type(error).__name__}: {error}). "
-                "Run: shopgraph graph encode"
+                "Delete that folder and run: shopgraph graph encode"
             ) from error
         self.encode = lru_cache(_CACHED)(self.embed)
 

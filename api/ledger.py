@@ -8,9 +8,7 @@ from functools import partial
 from itertools import islice
 
 from fastapi import Request
-from neo4j.exceptions import DriverError, Neo4jError
 
-from api.problems import ApiError
 from api.recommender import Given
 from api.state.serving import Keeper
 from api.writer import Writer
@@ -81,10 +79,8 @@ class Ledger:
         """Write what waits, in batches; what the graph does not take is tried again, and dropped at last."""
         while batch := list(islice(self._waiting.values(), _BATCH)):
             try:
-                await self._writer.transact("answers", partial(keep, answers=batch))
+                await self._writer.transact("answers", partial(keep, answers=batch), begun=True)
             except ShopgraphError as error:
-                if isinstance(error, ApiError) and error.kind == "overloaded":
-                    return
                 self._failed += 1
                 if self._failed < _TRIES:
                     return
@@ -103,7 +99,7 @@ class Ledger:
     async def _tidy(self) -> None:
         try:
             await asyncio.to_thread(expire, self._keeper.graph, datetime.now(UTC))
-        except (ShopgraphError, DriverError, Neo4jError) as error:
+        except ShopgraphError as error:
             log.warning("Old answers stay for now: %s", error)
 
     def _take_out(self, answers: list[Answer]) -> None:

@@ -49,7 +49,7 @@ def with_status(error: Exception) -> ApiError:
         case ModelError():
             return ApiError(503, "no-model", str(error))
         case _:
-            return ApiError(503, "graph-unreachable", str(error), {"Retry-After": "5"})
+            return ApiError(503, "graph-unreachable", str(error))
 
 
 def invalid(error: ValidationError | RequestValidationError) -> InvalidRequestError:

@@ -55,36 +55,43 @@ class Reads:
 
     async def answer(self, query: Query, **params: Any) -> Answer:
         """All rows, and the mark of the graph's state."""
+        marks = self._graph.marks
         try:
-            return await self._run(query, params)
+            return await self._run(query, params, marks)
         except (DriverError, Neo4jError) as error:
-            self._graph.marks = frozenset()  # of a database, perhaps, that another has replaced
             if not error.is_retryable():
+                self._forget(marks)
                 raise GraphError(self._failed(query, error)) from error
         except TimeoutError as error:
-            self._graph.marks = frozenset()
+            self._forget(marks)
             raise GraphError(self._failed(query, f"no answer in {_PATIENCE:g} s")) from error
         try:
-            return await self._run(query, params)
+            return await self._run(query, params, marks)
         except (DriverError, Neo4jError, TimeoutError) as error:
+            self._forget(marks)
             raise GraphError(self._failed(query, error)) from error
 
     async def close(self) -> None:
         await self._driver.close()
 
-    async def _run(self, query: Query, params: dict[str, Any]) -> Answer:
+    async def _run(self, query: Query, params: dict[str, Any], marks: frozenset[str]) -> Answer:
         # not a managed transaction: that takes more messages, and a reader would rather be told than wait
         async with (
             asyncio.timeout(_PATIENCE),
             self._driver.session(
                 database=self._database,
                 default_access_mode=neo4j.READ_ACCESS,
-                bookmarks=neo4j.Bookmarks.from_raw_values(self._graph.marks),
+                bookmarks=neo4j.Bookmarks.from_raw_values(marks),
             ) as session,
         ):
             result = await session.run(query.text, params)
             rows = [dict(record) async for record in result]
             return Answer(rows, (await session.last_bookmarks()).raw_values)
+
+    def _forget(self, marks: frozenset[str]) -> None:
+        """They may be of a database that another has replaced, which would wait for them in vain."""
+        if self._graph.marks is marks:
+            self._graph.marks = frozenset()
 
     def _failed(self, query: Query, error: Exception | str) -> str:
         return f"Neo4j at {self._uri} did not answer {query.name}: {error}"

@@ -25,8 +25,13 @@ class Writer:
         self._line = Admission(at_once=1, patience=_PATIENCE)
         self._prepared = False
 
-    async def transact(self, name: str, work: Callable[[neo4j.ManagedTransaction], T]) -> T:
+    async def transact(
+        self, name: str, work: Callable[[neo4j.ManagedTransaction], T], *, begun: bool = False
+    ) -> T:
         """The result of one transaction, once it is committed; `name` is for messages.
+
+        Args:
+            begun: whether it finishes what another one began: it waits as long as it takes.
 
         Raises:
             ApiError: 503, the graph was not reached yet, or too many writes wait.
@@ -40,7 +45,7 @@ class Writer:
                 self._prepared = True
             return graph.transact(name, work)
 
-        async with self._line:
+        async with self._line.places if begun else self._line:
             return await asyncio.get_running_loop().run_in_executor(self._thread, run)
 
     def close(self) -> None:

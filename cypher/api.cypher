@@ -115,8 +115,8 @@ RETURN count(i) AS items,
        sum(weight * ((
          coalesce(toInteger(round(10000 * (toFloatOrNull(i.price) % 1.0e9))), 7)
          + 3 * coalesce(toInteger(round(10000 * (toFloatOrNull(i.listPrice) % 1.0e9))), 5)
-         + CASE WHEN coalesce(i.inStock, true) THEN 11 ELSE 0 END
-         + CASE WHEN coalesce(i.hidden, false) THEN 101 ELSE 0 END
+         + CASE WHEN i.inStock = false THEN 0 ELSE 11 END
+         + CASE WHEN coalesce(i.hidden, false) = false THEN 0 ELSE 101 END
          + 1009 * size(coalesce(toStringOrNull(i.title), ''))
          + 10007 * size(coalesce(toStringOrNull(i.brand), ''))
          + 100003 * size(coalesce(toStringOrNull(i.attributes), ''))

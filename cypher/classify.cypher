@@ -23,7 +23,7 @@ RETURN c.textModel AS model, c.sizes AS sizes
 // params: model (str)
 // returns: item_id (str), categories ([str]), brands ([str])
 MATCH (i:Item {textModel: $model})
-WHERE i.textEmbedding IS NOT NULL AND NOT coalesce(i.hidden, false)
+WHERE i.textEmbedding IS NOT NULL AND coalesce(i.hidden, false) = false
 RETURN i.itemId AS item_id,
        [(i)-[:IN_CATEGORY]->(c:Category) | c.categoryId] AS categories,
        [(i)-[:MADE_BY]->(b:Brand) | b.name] AS brands

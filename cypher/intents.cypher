@@ -27,7 +27,7 @@ ORDER BY intent_id
 // params:
 // returns: item_id (str), title (str), vector ([float]), categories ([str]), shoppers (int)
 MATCH (i:Item)
-WHERE NOT coalesce(i.hidden, false)
+WHERE coalesce(i.hidden, false) = false
 RETURN i.itemId AS item_id,
        i.title AS title,
        i.textEmbedding AS vector,

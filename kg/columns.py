@@ -26,7 +26,7 @@ ITEMS: Final = {
     "in_stock": "bool",
     "released_at": "int64",  # seconds since 1970, UTC
     "image": "string",
-    "attributes": "string",  # JSON object of further text, number or boolean values
+    "attributes": "string",  # JSON object of further texts, numbers, booleans, lists of these
 }
 INTERACTIONS: Final = {
     "user_id": "string",

@@ -5,7 +5,14 @@ from contextlib import contextmanager
 from typing import Any, NamedTuple, TypeVar
 
 import neo4j
-from neo4j.exceptions import AuthError, ClientError, DriverError, Neo4jError
+from neo4j.exceptions import (
+    AuthError,
+    ClientError,
+    DriverError,
+    Neo4jError,
+    ServiceUnavailable,
+    SessionExpired,
+)
 
 from kg.errors import GraphError
 from kg.queries import Query
@@ -46,7 +53,7 @@ class Graph:
 
     def __init__(self, connection: Connection, patience: float = 30.0) -> None:
         self.connection = connection
-        self.marks: frozenset[str] = frozenset()  # bookmarks of the last transaction by `transact`
+        self.marks: frozenset[str] = frozenset()  # bookmarks: in a cluster, what is read is no older
         self.driver = neo4j.GraphDatabase.driver(
             connection.uri,
             auth=(connection.user, connection.password),
@@ -56,10 +63,9 @@ class Graph:
             max_transaction_retry_time=patience,
         )
 
-    def read(self, query: Query, after: frozenset[str] = frozenset(), /, **params: Any) -> list[Row]:
-        """All rows of a read query; in a cluster, of a server that knows what the bookmarks `after` mean."""
-        bookmarks = neo4j.Bookmarks.from_raw_values(after)
-        with _explained(query.name), self._session(bookmarks=bookmarks) as session:
+    def read(self, query: Query, **params: Any) -> list[Row]:
+        """All rows of a read query."""
+        with _explained(query.name), self._session() as session:
             return session.execute_read(lambda tx: tx.run(query.text, params).data())
 
     def stream(self, query: Query, **params: Any) -> Iterator[Row]:
@@ -104,7 +110,8 @@ class Graph:
         self.close()
 
     def _session(self, **config: Any) -> neo4j.Session:
-        return self.driver.session(database=self.connection.database, **config)
+        bookmarks = neo4j.Bookmarks.from_raw_values(self.marks)
+        return self.driver.session(database=self.connection.database, bookmarks=bookmarks, **config)
 
 
 def connect(settings: Settings, patience: float = 30.0) -> Graph:
@@ -150,11 +157,13 @@ def _explained(name: str) -> Iterator[None]:
         yield
     except ClientError as error:
         raise GraphError(f"cypher block {name}: {error.message}") from error
-    except (DriverError, Neo4jError) as error:
+    except (ServiceUnavailable, SessionExpired) as error:
         raise GraphError(
             f"Neo4j stopped answering during {name} ({error}). Run the same command again; "
             "what was committed is kept."
         ) from error
+    except (DriverError, Neo4jError) as error:
+        raise GraphError(f"Neo4j did not take {name}: {error}") from error
 
 
 def _reason(uri: str, error: Exception) -> str:

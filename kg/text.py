@@ -16,10 +16,12 @@ def compose(item: Mapping[str, Any]) -> str:
 
     >>> compose({"title": "Oat rings", "brand": "Acme", "categories": ["Food", "Cereal"]})
     'Oat rings. Acme. Food, Cereal'
+    >>> compose({"title": "Shirt", "attributes": '{"size": ["S", "M"]}'})
+    'Shirt. size S M'
     """
     attributes = item.get("attributes")
     known = json.loads(attributes) if isinstance(attributes, str) else {}
-    facts = ", ".join(f"{key.replace('_', ' ')} {value}" for key, value in sorted(known.items()))
+    facts = ", ".join(f"{key.replace('_', ' ')} {_told(value)}" for key, value in sorted(known.items()))
     parts = [
         _plain(item.get("title")),
         _plain(item.get("brand")),
@@ -32,6 +34,10 @@ def compose(item: Mapping[str, Any]) -> str:
 def text_hash(text: str) -> str:
     """Changes when the text does: 128 bits, hexadecimal."""
     return hashlib.sha256(text.encode()).hexdigest()[:32]
+
+
+def _told(value: object) -> str:
+    return " ".join(map(str, value)) if isinstance(value, list) else str(value)
 
 
 def _plain(part: object) -> str:

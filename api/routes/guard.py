@@ -20,6 +20,7 @@ PROBLEMS: dict[int | str, dict[str, Any]] = {
     for status, text in (
         (401, "The key is missing or wrong."),
         (404, "No such item."),
+        (415, "The body is no JSON, or its Content-Type does not say so."),
         (422, "A field has a bad value; the document names it."),
         (500, "The API failed; its log has the trace."),
         (

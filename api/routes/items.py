@@ -84,7 +84,8 @@ async def _store(judged: list[Judged], keeper: Keeper, writer: Writer) -> list[I
     if writes:
         stored += await writer.transact("items", partial(store, items=writes))
     if deletions:
-        stored += await writer.transact("deletions", partial(discard, items=deletions))
+        work = partial(discard, items=deletions)
+        stored += await writer.transact("deletions", work, begun=bool(writes))
     changes: list[ItemWrite | Deletion] = [*writes, *deletions]
     became = {item.item_id: one for item, one in zip(changes, stored, strict=True)}
     there = [item_id for item_id, one in became.items() if one.status in ("created", "changed")]
@@ -103,11 +104,13 @@ async def _describe(item_ids: list[str], keeper: Keeper, writer: Writer) -> list
     encoder = keeper.current.encoder if keeper.current is not None else None
     if encoder is None:
         return ["Not encoded, since the API has no encoder. Run: shopgraph graph encode"]
-    changed = await writer.transact("texts", partial(changed_texts, item_ids=item_ids, model=encoder.name))
+    work = partial(changed_texts, item_ids=item_ids, model=encoder.name)
+    changed = await writer.transact("texts", work, begun=True)
     if changed:
         texts = await asyncio.to_thread(encode, changed, encoder.embed)
-        ids = await writer.transact("text vectors", partial(describe, texts=texts, model=encoder.name))
-        await writer.transact("text neighbours", partial(link, item_ids=ids))
+        described = partial(describe, texts=texts, model=encoder.name)
+        ids = await writer.transact("text vectors", described, begun=True)
+        await writer.transact("text neighbours", partial(link, item_ids=ids), begun=True)
     return []
 
 

@@ -2,9 +2,9 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import AwareDatetime, Field, SkipValidation, StringConstraints
+from pydantic import AwareDatetime, Field, SkipValidation, StringConstraints, field_validator
 
-from api.schemas.conditions import AttributeValue, Filters, Id, PriceRange, Strict
+from api.schemas.conditions import MOST_ATTRIBUTES, AttributeValue, Filters, Id, PriceRange, Strict
 
 LONGEST_TOKEN = 100_000  # characters; about 8,000 items with ids of ten characters
 Kind = Literal[
@@ -171,7 +171,7 @@ class Options(Strict):
     attribute: list[Annotated[str, StringConstraints(pattern=r"^\s*[^:\s][^:]{0,499}:[\s\S]{1,512}$")]] = (
         Field(
             default_factory=list,
-            max_length=50,
+            max_length=1_000,
             description="A value that an attribute is to have, as name:value; may be repeated: any of the "
             "values of a name, all of the names.",
             examples=[["color:red"]],
@@ -203,6 +203,13 @@ class Options(Strict):
         examples=[["title"]],
     )
 
+    @field_validator("attribute")
+    @classmethod
+    def _few(cls, pairs: list[str]) -> list[str]:
+        if len({pair.partition(":")[0].strip() for pair in pairs}) > MOST_ATTRIBUTES:
+            raise ValueError(f"at most {MOST_ATTRIBUTES} attributes")
+        return pairs
+
     def request(self, kind: Kind | None, user_id: str | None, item_ids: list[str]) -> RecommendationRequest:
         """The same as the body of a POST; without a kind, the scenario's or the default counts."""
         bounded = self.price_gte is not None or self.price_lte is not None
@@ -210,7 +217,7 @@ class Options(Strict):
         attributes: dict[str, list[AttributeValue]] = {}
         for pair in self.attribute:
             name, _, value = pair.partition(":")
-            attributes.setdefault(name, []).append(value)
+            attributes.setdefault(name.strip(), []).append(value)
         return RecommendationRequest(
             **{name: value for name, value in named.items() if value is not None},
             user_id=user_id,

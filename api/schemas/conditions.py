@@ -6,13 +6,17 @@ from typing import Annotated, Self
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
+MOST_ATTRIBUTES = 50  # named in one filter
 MOST_NESTED = 100  # filters within one filter, at any depth
 Id = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=1_000)]
 AttributeValue = Annotated[str, StringConstraints(max_length=512)] | bool | float
 
 
 class Strict(BaseModel):
-    """A model that refuses what it does not know, so that a misspelt option is not silently ignored."""
+    """A model that refuses what it does not know, so that a misspelt option is not silently ignored.
+
+    What is a word of Python's, `not` and `from`, goes by `not_` and `from_` there.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
 
@@ -64,7 +68,7 @@ class Filters(Strict):
     )
     attributes: dict[Id, Annotated[list[AttributeValue], Field(min_length=1, max_length=1000)]] = Field(
         default_factory=dict,
-        max_length=50,
+        max_length=MOST_ATTRIBUTES,
         description="By an attribute's name, the values that will do, in any case; 12 and '12' are the same.",
         examples=[{"color": ["red", "blue"]}],
     )

@@ -11,7 +11,6 @@ from typing import Final, NamedTuple
 
 import numpy as np
 import scipy.sparse as sp
-from neo4j.exceptions import DriverError, Neo4jError
 
 from api.ranking.screen import Codes
 from api.reads import Reads
@@ -141,7 +140,7 @@ class Beside:
             return
         try:
             self._model = await asyncio.to_thread(read_challenger, graph, name, snapshot)
-        except (ShopgraphError, DriverError, Neo4jError) as error:
+        except ShopgraphError as error:
             log.warning("The model beside the live one cannot be used: %s", error)
             self._failed, self._until = name, time.monotonic() + _AGAIN_SECONDS
 

@@ -16,6 +16,7 @@ Bools = npt.NDArray[np.bool_]
 Floats = npt.NDArray[np.float64]
 Numbers = npt.NDArray[np.int64]
 
+_FAR = 62e9  # seconds: 1,964 years
 _NOT_ALONE = frozenset({"true", "false", "yes", "no", "none", "other", "n/a"})
 
 
@@ -205,12 +206,16 @@ def _may_be_nan(array: npt.NDArray[Any]) -> bool:
 
 
 def seconds(value: Any) -> float:
-    """A release time in seconds since 1970: of a number, a date or a date-time; NaN for anything else."""
+    """A release time in seconds since 1970: of a number, a date or a date-time; NaN for anything else.
+
+    So is a number that means no year until 9000, such as one of milliseconds.
+    """
     if isinstance(value, DateTime):
         value = value.to_native()
     elif isinstance(value, Date):
         value = datetime.combine(value.to_native(), time(), UTC)
-    return value.timestamp() if isinstance(value, datetime) else number_of(value)
+    at = value.timestamp() if isinstance(value, datetime) else number_of(value)
+    return at if abs(at) < _FAR else float("nan")
 
 
 def number_of(value: Any) -> float:
@@ -248,7 +253,7 @@ def _attributes(texts: Sequence[str | None]) -> dict[str, dict[str, Numbers]]:
     for number, text in enumerate(texts):
         for name, values in attributes_of(text).items():
             for value in values if isinstance(values, list) else [values]:
-                found.setdefault(name.casefold(), {}).setdefault(value_key(value), []).append(number)
+                found.setdefault(name.strip().casefold(), {}).setdefault(value_key(value), []).append(number)
     return {
         name: {value: np.array(numbers, dtype=np.int64) for value, numbers in values.items()}
         for name, values in found.items()

@@ -131,10 +131,8 @@ class Keeper:
     async def run(self) -> None:
         """Until cancelled. What people set is followed by itself, since reading a large shop takes long."""
         async with asyncio.TaskGroup() as group:
-            group.create_task(_each_second(self._follow_curation), name="follow what people set")
-            group.create_task(
-                _each_second(self._follow_other_model), name="follow the model that is not live"
-            )
+            for work in (self._follow_curation, self._follow_other_model):
+                group.create_task(self._each_second(work), name=work.__name__.strip("_"))
             while True:
                 self._nudged.clear()
                 await self.step()
@@ -147,20 +145,33 @@ class Keeper:
 
     async def step(self) -> None:
         """Look at the graph once and follow it; a failure is kept for whoever asks and tried again."""
+        await self._guarded(self._look)
+        await self._guarded(self._renew_suggester)
+        self.stepped.set()
+
+    async def _look(self) -> None:
         try:
             await self._follow()
-            await self._renew_suggester()
             self._follows = True
         except ModelError as error:
             self._note(ApiError(503, "no-model", str(error)))
         except (ShopgraphError, DriverError, Neo4jError) as error:
             self._note(ApiError(503, "graph-unreachable", str(error)))
-        except Exception as error:  # one thing that nobody foresaw must not end the watch for good
+
+    async def _guarded(self, work: Callable[[], Awaitable[None]]) -> None:
+        """Do it; one thing that nobody foresaw must not end the watch for good."""
+        try:
+            await work()
+        except Exception as error:
             found = ApiError(503, "not-followed", f"The graph cannot be followed: {error!r}. See the log.")
-            if found.detail != self._problem.detail:
+            if self._is_new(found):
                 log.exception("The graph cannot be followed")
             self._note(found)
-        self.stepped.set()
+
+    async def _each_second(self, work: Callable[[], Awaitable[None]]) -> None:
+        while True:
+            await asyncio.sleep(POLL_SECONDS)
+            await self._guarded(work)
 
     async def _follow_curation(self) -> None:
         if self._reads is not None and self._serving is not None:
@@ -181,7 +192,10 @@ class Keeper:
         if self._reads is None or self._graph is None:
             self._graph = await asyncio.to_thread(connect, self._settings, _PATIENCE)
             self._reads = Reads(self._graph)
+        marks = self._graph.marks
         rows, mark = await self._reads.answer(_Q.state)
+        if self._graph.marks is marks:  # else this process has written since
+            self._graph.marks = mark
         version = version_from(rows[0])
         revision, removed = rows[0]["revision"], rows[0]["removed"]
         loaded = False
@@ -199,7 +213,7 @@ class Keeper:
             await self._refresh(self._serving)
             self._removed = removed
         elif revision != self._revision:
-            await self._take_in(self._serving, mark)
+            await self._take_in(self._serving)
             self._revision = revision
         elif rows[0]["touched"] != self._touched and time.monotonic() >= self._trend_until:
             newer = partial(with_activity, self._serving.snapshot, self._graph)
@@ -224,9 +238,11 @@ class Keeper:
             return
         started = time.monotonic()
         work = partial(suggester_for, self._serving.snapshot, self._suggester, self.curation.needs)
-        self._suggester = await asyncio.to_thread(work)
-        now = time.monotonic()
-        self._suggester_until = now + _SUGGESTER_REST * (now - started)
+        try:
+            self._suggester = await asyncio.to_thread(work)
+        finally:
+            now = time.monotonic()
+            self._suggester_until = now + _SUGGESTER_REST * (now - started)
 
     def _trend_noted(self, state: Row) -> None:
         self._touched, self._trend_until = state["touched"], time.monotonic() + _TREND_SECONDS
@@ -256,12 +272,12 @@ class Keeper:
         self._serving = serving._replace(snapshot=snapshot)
         log.info("serving model %s on graph %s", *version[:2])
 
-    async def _take_in(self, serving: Serving, mark: frozenset[str]) -> None:
-        """Take over the items that were written one by one, up to the state that `mark` stands for."""
+    async def _take_in(self, serving: Serving) -> None:
+        """Take over the items that were written one by one."""
         graph, snapshot = self.graph, serving.snapshot
 
         def newer() -> Snapshot | None:
-            rows = graph.read(_Q.written, mark, revision=self._revision, **snapshot.version.properties)
+            rows = graph.read(_Q.written, revision=self._revision, **snapshot.version.properties)
             return with_items(snapshot, rows, graph.read(_Q.categories)) if rows else snapshot
 
         taken = await asyncio.to_thread(newer)
@@ -299,19 +315,13 @@ class Keeper:
         self._rest_until = now + _REST * (now - started)
         return result
 
+    def _is_new(self, found: ApiError) -> bool:
+        return self._follows or found.detail != self._problem.detail
+
     def _note(self, found: ApiError) -> None:
-        if found.detail != self._problem.detail:
+        if self._is_new(found):
             log.warning("%s", found.detail)
         self._problem, self._follows = found, False
-
-
-async def _each_second(work: Callable[[], Awaitable[None]]) -> None:
-    while True:
-        await asyncio.sleep(POLL_SECONDS)
-        try:
-            await work()
-        except Exception:
-            log.exception("Tried again in a second")
 
 
 def _only_model(now: Version, before: Version) -> bool:

@@ -113,7 +113,7 @@ class Lexicon:
         return newer
 
     def known(self, words: str) -> list[str]:
-        """The words that some item has, each once."""
+        """The words that some item has, or had a moment ago, each once."""
         return [word for word in dict.fromkeys(tokens(words)) if self._has(word)]
 
     def scores(self, words: str) -> Scores:

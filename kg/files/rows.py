@@ -260,18 +260,17 @@ def _attributes(raw: pd.DataFrame, wanted: list[str]) -> pd.Series:
 
 
 def _attribute_text(cells: dict[str, Any]) -> str | None:
-    kept = {name: value for name, cell in sorted(cells.items()) if (value := _attribute(cell)) is not None}
+    found = {name.strip(): _attributes_of(cell) for name, cell in sorted(cells.items())}
+    kept = {name: values if len(values) > 1 else values[0] for name, values in found.items() if values}
     return json.dumps(kept, ensure_ascii=False) if kept else None
 
 
-def _attribute(cell: Any) -> Any:
-    """A value, or a list of several; None where there is none."""
+def _attributes_of(cell: Any) -> list[str | bool | int | float]:
+    """The values of a cell, none where it is empty."""
     if isinstance(cell, list | tuple | np.ndarray):
-        values = [
-            value for one in cell if not isinstance(one, dict) and (value := _attribute(one)) is not None
-        ]
-        return values if len(values) > 1 else next(iter(values), None)
+        return [value for one in cell for value in _attributes_of(one)]
+    cell = cell.item() if isinstance(cell, np.generic) else cell
     text = as_text(cell)
     if text is None or not text.strip() or text in ("inf", "-inf"):
-        return None
-    return cell if isinstance(cell, bool | int | float) else text.strip()
+        return []
+    return [cell if isinstance(cell, bool | int | float) else text.strip()]

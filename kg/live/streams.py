@@ -14,10 +14,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import neo4j
-from neo4j.exceptions import DriverError, Neo4jError
 
 from kg.driver import Graph
-from kg.errors import GraphError
 from kg.files.jsonfile import read_record
 from kg.live import events, items
 from kg.live import item_shape as told_items
@@ -136,15 +134,12 @@ class Sink:
             counts += Counter(accepted=len(changes) - unknown, rejected=len(bad) + unknown)
             return counts, there
 
-        try:
-            done = self.graph.transact(f"messages of {stream}", work)
-            if isinstance(done, Elsewhere):
-                return done
-            counts, there = done
-            if there:
-                self._describer.describe(there)
-        except (DriverError, Neo4jError) as error:
-            raise GraphError(f"Neo4j did not take messages of {stream}: {error}") from error
+        done = self.graph.transact(f"messages of {stream}", work)
+        if isinstance(done, Elsewhere):
+            return done
+        counts, there = done
+        if there:
+            self._describer.describe(there)
         return counts
 
 

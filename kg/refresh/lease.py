@@ -101,7 +101,7 @@ class Lease:
         while not self._ended.wait(self.seconds / 4):
             try:
                 rows = self.graph.write_rows(_Q.renew, name=NAME, token=self.token, seconds=self.seconds)
-            except (GraphError, neo4j.exceptions.Neo4jError, neo4j.exceptions.DriverError):
+            except GraphError:
                 rows = [{}] if time.monotonic() - renewed < self.seconds else []
             else:
                 renewed = time.monotonic()

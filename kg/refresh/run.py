@@ -8,8 +8,6 @@ from pathlib import Path
 from secrets import token_hex
 from typing import Any, NamedTuple
 
-from neo4j.exceptions import DriverError, Neo4jError
-
 from kg.console import say
 from kg.driver import Graph
 from kg.errors import GraphError, RefreshError, SettingsError
@@ -147,5 +145,5 @@ def _note(graph: Graph, run_id: str, error: BaseException) -> None:
     """Say in the graph why a run stopped, where the graph still answers."""
     try:
         graph.write(_Q.end_job, runId=run_id, status="stopped", error=str(error) or type(error).__name__)
-    except (GraphError, Neo4jError, DriverError) as other:  # what stopped the run is what is to be told
+    except GraphError as other:  # what stopped the run is what is to be told
         say(f"the reason could not be noted in the graph: {other}")

@@ -104,7 +104,10 @@ def test_writes_wait_for_each_other_and_not_for_ever(monkeypatch: pytest.MonkeyP
         with pytest.raises(ApiError) as refused:
             await writer.transact("second", lambda _: "never")
         assert refused.value.kind == "overloaded"
+        begun_before = asyncio.create_task(writer.transact("begun", lambda _: "too", begun=True))
+        await asyncio.sleep(0.2)
         slow.set()
+        assert await begun_before == "too"
         assert await first == "done"
         assert await writer.transact("third", lambda _: "then") == "then"
 

@@ -204,8 +204,10 @@ def test_one_thing_that_nobody_foresaw_does_not_end_the_watch(
 
 
 def test_what_somebody_typed_into_neo4j_browser_stops_nothing(client: TestClient, filled: Graph) -> None:
-    odd = {"price": "cheap", "listPrice": 1e300, "brand": 7, "title": 3, "attributes": 5, "hidden": False}
+    odd = {"price": "cheap", "listPrice": 1e300, "brand": 7, "title": 3, "attributes": 5, "inStock": "no"}
     filled.write(shop.WRITES["set"], item="tea-4", properties=odd | {"releasedAt": Date(2026, 1, 2)})
+    filled.write(shop.WRITES["set"], item="tea-5", properties={"hidden": "yes"})
+    filled.write(shop.WRITES["set"], item="tools-5", properties={"releasedAt": 1_767_312_000_000})
     filled.write(shop.WRITES["set"], item="tea-3", properties={"title": "Cheapest tea", "price": 0.25})
 
     def cheapest() -> Any:
@@ -217,8 +219,11 @@ def test_what_somebody_typed_into_neo4j_browser_stops_nothing(client: TestClient
     every = {"query": "tea", "limit": 18, "fields": ["title", "price", "released_at", "attributes"]}
     answer = client.post("/v1/recommendations", json=every)
     assert answer.status_code == 200
-    (tea,) = (item["fields"] for item in answer.json()["items"] if item["item_id"] == "tea-4")
-    assert (tea["released_at"], tea["attributes"]) == ("2026-01-02T00:00:00Z", {})
+    shown = {item["item_id"]: item["fields"] for item in answer.json()["items"]}
+    tea = {"title": "3", "price": None, "released_at": "2026-01-02T00:00:00Z", "attributes": {}}
+    assert shown["tea-4"] == tea
+    assert shown["tools-5"]["released_at"] is None
+    assert "tea-5" not in shown
 
 
 def test_the_api_loads_no_torch() -> None:

@@ -259,6 +259,9 @@ def test_an_attribute_may_have_several_values_and_goes_out_as_it_came_in(client:
     assert item["fields"] == {"attributes": given, "released_at": "2026-01-02T02:04:05Z"}
     facets = client.get("/v1/search?query=shirt").json()["facets"]["attributes"]
     assert {value["value"] for value in facets["size"]} == {"S", "M"}
+    several = "&".join(f"attribute=%20size:{n}" for n in range(60))
+    found = client.get(f"/v1/search?query=shirt&{several}&attribute=size:m").json()
+    assert [item["item_id"] for item in found["items"]] == ["shirt"]
 
 
 def test_a_price_that_no_item_has_is_refused(client: TestClient) -> None:

@@ -114,7 +114,7 @@ class Failing(Reads):
     """Reads that fail for some queries."""
 
     def __init__(self, graph: Graph, *names: str) -> None:
-        super().__init__(graph.connection)
+        super().__init__(graph)
         self._names = names
 
     async def answer(self, query: Query, **params: Any) -> Answer:

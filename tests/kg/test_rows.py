@@ -104,10 +104,29 @@ def test_several_columns_are_one_path_or_one_text() -> None:
 
 
 def test_an_attribute_may_be_a_list() -> None:
-    frame = pd.DataFrame({"id": ["a", "b", "c"], "size": [["S", " M ", ""], ["L"], []]})
-    done = items(frame, attributes=["size"])
+    told = [["S", " M ", ["M+"]], ["L"], [], [{"name": "colour", "value": "red"}, {"name": "x"}]]
+    done = items(pd.DataFrame({"id": list("abcd"), " size ": told}), attributes=["*size*"])
     found = [v and json.loads(v) for v in column(done, "attributes")]
-    assert found == [{"size": ["S", "M"]}, {"size": "L"}, None]
+    assert found == [
+        {"size": ["S", "M", "M+"]},
+        {"size": "L"},
+        None,
+        {"size": ["name colour value red", "name x"]},
+    ]
+
+
+def test_a_list_of_parquet_keeps_its_numbers() -> None:
+    table = pa.table(
+        {
+            "id": ["a"],
+            "n": pa.array([[1, 2]]),
+            "x": pa.array([[0.5, None, 1.5]], pa.list_(pa.float32())),
+            "yes": pa.array([[True, False]]),
+        }
+    )
+    frame = table.to_pandas(types_mapper=pd.ArrowDtype)
+    (found,) = column(items(frame, attributes=["n", "x", "yes"]), "attributes")
+    assert json.loads(found) == {"n": [1, 2], "x": [0.5, 1.5], "yes": [True, False]}
 
 
 def test_a_price_that_no_item_has_is_refused() -> None:
