@@ -36,7 +36,7 @@ RETURN type(r) + ' from ' + head(labels(a)) + ' to ' + head(labels(b)) AS what
 // params:
 // returns: what
 MATCH (i:Item)-[r]->(i)
-RETURN type(r) + ' of item ' + i.itemId + ' to itself' AS what
+RETURN type(r) + ' of item ' + coalesce(i.itemId, 'without id') + ' to itself' AS what
 
 // name: parallel_edges
 // At most one edge a type between a user and an item.
@@ -53,7 +53,7 @@ RETURN kind + ' from ' + u.userId + ' to ' + i.itemId + ' stands ' + times + ' t
 // returns: what
 MATCH (a:Item)-[r:SIMILAR_TO|BOUGHT_WITH|VIEWED_WITH|COMPLEMENTS|SUBSTITUTES|LEADS_TO]->(b:Item)
 WHERE r.source IS NULL
-RETURN type(r) + ' from ' + a.itemId + ' to ' + b.itemId + ' has no source' AS what
+RETURN type(r) + ' from ' + coalesce(a.itemId, 'nobody') + ' to ' + coalesce(b.itemId, 'nobody') + ' has no source' AS what
 
 // name: bad_counts
 // An edge's count is the number of its events, and it has at least one.
@@ -62,7 +62,7 @@ RETURN type(r) + ' from ' + a.itemId + ' to ' + b.itemId + ' has no source' AS w
 MATCH (u:User)-[r:VIEWED|ADDED_TO_CART|BOUGHT|RATED]->(i:Item)
 WHERE r.count IS NULL OR r.count < 1 OR (size(r.times) > 0 AND size(r.times) <> r.count)
    OR r.firstAt > r.lastAt
-RETURN type(r) + ' from ' + u.userId + ' to ' + i.itemId + ' counts ' + toString(r.count) AS what
+RETURN type(r) + ' from ' + u.userId + ' to ' + i.itemId + ' counts ' + coalesce(toString(r.count), 'nothing') AS what
 
 // name: bad_prices
 // Prices are finite and not negative.

@@ -2,7 +2,9 @@
 
 import doctest
 import re
+import shlex
 import tomllib
+from functools import cache
 from importlib import import_module
 from pathlib import Path
 
@@ -29,9 +31,14 @@ def test_examples_in_docstrings_hold(name):
     assert found.failed == 0
 
 
+@cache
+def shopgraph():
+    main.register()
+    return get_command(main.app)
+
+
 def command_names():
     """Every command as one would type it, with its help."""
-    main.register()
     found = {}
 
     def walk(command, words):
@@ -41,8 +48,33 @@ def command_names():
         else:
             found[" ".join(words)] = command.help or ""
 
-    walk(get_command(main.app), ["shopgraph"])
+    walk(shopgraph(), ["shopgraph"])
     return found
+
+
+def parsed(words):
+    """What the command line makes of the words after `shopgraph`; it refuses them as when they are typed."""
+    context = shopgraph().make_context("shopgraph", list(words))
+    while rest := [*context._protected_args, *context.args]:
+        name, command, rest = context.command.resolve_command(context, rest)
+        context = command.make_context(name, rest, parent=context)
+    assert not hasattr(context.command, "commands") or context.command.invoke_without_command
+    if context.info_name == "schedule":
+        parsed(["refresh", *(context.params["options"] or [])])
+    return context
+
+
+def typed_commands():
+    """Every `shopgraph …` of the documents' blocks, as words: command lines begin with $ or four spaces."""
+    for path in (PROJECT / "README.md", *sorted((PROJECT / "docs").glob("*.md"))):
+        text = re.sub(r"\\\n\s*", " ", path.read_text())
+        for line in re.findall(r"^(?:\$ | {4})((?:torchrun .* )?shopgraph .*)$", text, flags=re.M):
+            words = shlex.split(line, comments=True)
+            while "shopgraph" in words:
+                words = words[words.index("shopgraph") + 1 :]
+                end = words.index("&&") if "&&" in words else len(words)
+                yield pytest.param(words[:end], id=f"{path.name}: {' '.join(words[:end])}")
+                words = words[end:]
 
 
 def test_every_command_has_help_with_an_example_and_stands_in_the_readme():
@@ -54,12 +86,24 @@ def test_every_command_has_help_with_an_example_and_stands_in_the_readme():
         assert name in README or re.search(rf"{group} [\w|\\-]*\b{verb}\b", README), name
 
 
-def test_every_command_in_the_readme_exists():
-    commands = command_names()
-    typed = re.findall(r"^\$ (shopgraph [a-z-]+(?: [a-z-]+)*)", README, flags=re.M)
-    assert len(typed) >= 7
-    for line in typed:
-        assert any(line.startswith(name) for name in commands), line
+TYPED = list(typed_commands())
+
+
+def test_the_documents_show_commands():
+    assert len(TYPED) >= 50
+
+
+@pytest.mark.parametrize("words", TYPED)
+def test_every_command_in_the_documents_is_taken(words, tmp_path, monkeypatch):
+    here = tmp_path / "here"
+    here.mkdir()
+    monkeypatch.chdir(here)
+    for word in words:
+        if re.fullmatch(r"FOLDER|myshop|\.{1,2}/.*", word):
+            Path(word).mkdir(parents=True)
+        elif re.fullmatch(r".*\.jsonl?", word):
+            Path(word).touch()
+    parsed(words)
 
 
 def test_the_readme_s_manifest_is_valid():
@@ -84,5 +128,7 @@ def test_every_key_of_the_manifest_is_documented():
 
 def test_every_make_target_of_the_readme_exists():
     makefile = (PROJECT / "Makefile").read_text()
-    for target in re.findall(r"^\$ make (\w+)", README, flags=re.M):
+    told = re.findall(r"^\$ make ([\w-]+)", README, flags=re.M)
+    assert "bench-model" in told
+    for target in told:
         assert re.search(rf"^{target}:.*## ", makefile, flags=re.M), target

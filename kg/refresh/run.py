@@ -143,7 +143,8 @@ def _done(graph: Graph, run_id: str) -> dict[str, Done]:
 
 def _note(graph: Graph, run_id: str, error: BaseException) -> None:
     """Say in the graph why a run stopped, where the graph still answers."""
+    why = "told to stop" if isinstance(error, SystemExit) else str(error) or type(error).__name__
     try:
-        graph.write(_Q.end_job, runId=run_id, status="stopped", error=str(error) or type(error).__name__)
+        graph.write(_Q.end_job, runId=run_id, status="stopped", error=why)
     except GraphError as other:  # what stopped the run is what is to be told
         say(f"the reason could not be noted in the graph: {other}")

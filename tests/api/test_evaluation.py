@@ -66,7 +66,6 @@ def test_lists_reach_as_far_as_was_counted(asked: Callable[[Task], Report]) -> N
         return await shoppers.reach(two, serving, reads)
 
     found = asked(of_two)
-    print(pasts, found)
     assert pasts == [{"tea-0", "coffee-0", "tools-0"}, {"tea-0", "coffee-3", "tools-3"}]
     # Each is shown all of the 18 items that they do not have: all but tea-0.
     assert {of["coverage@20"] for of in found.systems.values()} == {17 / 18}

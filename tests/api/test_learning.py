@@ -25,7 +25,6 @@ from api.learning.twin import Twin, as_judged, load_twin
 from api.ranking.learned import learned_from
 from api.ranking.weights import DEFAULT
 from api.state.loading import load_snapshot
-from gnn.fake import fake_shop
 from gnn.split import split
 from kg.dataset import ShopData, from_graph
 from kg.driver import Graph
@@ -40,6 +39,7 @@ from kg.settings import Settings
 from tests.api import learnable
 from tests.api.test_recommendations import ask, wait_for
 from tests.api.test_scenarios import put
+from tests.gnn.fake import fake_shop
 
 
 @pytest.fixture

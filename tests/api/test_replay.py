@@ -37,6 +37,18 @@ ORDER BY a.at
 // returns:
 MATCH (a:Answer)
 SET a.at = a.at - duration({hours: $hours})
+
+// name: refuse
+// Let no second answer of a kind be written.
+// params:
+// returns:
+CREATE CONSTRAINT one_a_kind FOR (a:Answer) REQUIRE a.kind IS UNIQUE
+
+// name: take
+// Let all answers be written again.
+// params:
+// returns:
+DROP CONSTRAINT one_a_kind
 """,
 )
 
@@ -147,6 +159,34 @@ def test_what_finds_no_room_is_dropped_and_counted(
     assert replay(client, small).json() == small
     assert replay(client, large).status_code == 404
     assert client.get("/readyz").json()["answers_dropped"] == 1
+
+
+def test_a_batch_that_the_graph_refuses_three_times_is_dropped_and_counted(
+    filled: Graph, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("api.ledger._PAUSE", 3_600)  # nothing is written but by the flushes of this test
+    with TestClient(create_app(settings)) as running:
+
+        def flushed() -> int:
+            assert running.portal is not None
+            running.portal.call(cast(FastAPI, running.app).state.ledger.flush)
+            return int(running.get("/readyz").json()["answers_dropped"])
+
+        first = ask(running)
+        assert flushed() == 0
+        filled.write(KEPT["refuse"])
+        lost = [ask(running, user_id="ann"), ask(running, user_id="user-1")]
+        for _ in range(2):
+            assert flushed() == 0
+            assert [replay(running, answer).json() for answer in lost] == lost
+        assert flushed() == 2
+        assert [replay(running, answer).status_code for answer in lost] == [404, 404]
+        later = ask(running, user_id="ann")
+        assert flushed() == 2  # its first try failed
+        filled.write(KEPT["take"])
+        assert flushed() == 2
+    written = [row["id"] for row in filled.read(KEPT["answers"])]
+    assert written == [answer["recommendation_id"] for answer in (first, later)]
 
 
 def test_what_was_answered_last_is_written_when_the_process_ends(filled: Graph, settings: Settings) -> None:

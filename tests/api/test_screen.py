@@ -1,5 +1,7 @@
 """Screening leaves nothing out: against all products in full."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -54,15 +56,30 @@ def test_the_best_are_those_of_all_scores(seed: int, n: int, k: int, n_terms: in
     assert (np.diff(scores) <= 0).all()
 
 
-def test_few_of_many_are_scored_in_full() -> None:
+class Watched(np.ndarray):
+    """Rows that count how many of them are taken by their numbers."""
+
+    taken = 0
+
+    def __getitem__(self, numbers: Any) -> Any:
+        Watched.taken += np.size(numbers)
+        return np.asarray(self)[numbers]
+
+    def __array_ufunc__(self, *_: Any, **__: Any) -> Any:
+        raise AssertionError("all rows are read")
+
+
+def test_few_of_many_are_scored_in_full(monkeypatch: pytest.MonkeyPatch) -> None:
     """On vectors as encoders make them, screening is worth it."""
     random = np.random.default_rng(0)
     some = random.standard_normal((20_000, 384)).astype(np.float32)
     some /= np.linalg.norm(some, axis=1, keepdims=True)
     query = some[5] + 0.05 * random.standard_normal(384).astype(np.float32)
-    about, off = products(some, query)
-    sure = np.sort(about - off)[-20]
-    assert 20 <= np.count_nonzero(about + off >= sure) < 200
+    codes = Codes.of(some)._replace(rows=some.view(Watched))
+    monkeypatch.setattr(Watched, "taken", 0)
+    items, _ = best([Term(codes, query)], np.zeros(len(some), np.float32), np.ones(len(some), np.bool_), 20)
+    assert items.tolist() == np.argsort(-(some @ query))[:20].tolist()
+    assert 20 <= Watched.taken < 200
 
 
 @pytest.mark.parametrize("seed", [1, 2])

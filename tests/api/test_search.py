@@ -179,7 +179,9 @@ def test_why_not(client: TestClient, filters: dict[str, Any], item: str, removed
 
 def test_why(client: TestClient) -> None:
     body = {"user_id": "ann", "query": "tea", "limit": 4}
-    for item in recommend(client, **body)["items"]:
+    items = recommend(client, **body)["items"]
+    assert len(items) == 4
+    for item in items:
         found = explain(client, **body, item_id=item["item_id"])
         assert found["returned"]
         assert found["rank"] == item["rank"]

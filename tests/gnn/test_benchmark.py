@@ -14,10 +14,10 @@ from gnn.evaluation.job import Job, Outcome
 from gnn.evaluation.plan import Planned, planned, read_tuned, settings
 from gnn.evaluation.plots import draw
 from gnn.evaluation.report import Report
-from gnn.fake import fake_shop
 from gnn.split import Split, split
 from kg.dataset import ShopData
 from kg.errors import ModelError
+from tests.gnn.fake import fake_shop
 
 GNN = "gnn:dim=16;max_epochs=3;text_k=3;bought_k=5"
 ALL = [

@@ -12,12 +12,12 @@ from typer.testing import CliRunner
 from gnn.cli import app
 from gnn.config import TrainConfig
 from gnn.embed_new import Embedded
-from gnn.fake import fake_shop
 from gnn.pipeline import train_and_save
 from kg.driver import Graph
 from kg.errors import ModelError
 from kg.models import live_version
 from kg.queries import load
+from tests.gnn.fake import fake_shop
 from tests.gnn.test_write_back import Q
 
 RUNNER = CliRunner()

@@ -10,10 +10,10 @@ import torch
 
 from gnn import distributed
 from gnn.examples import Division, divide
-from gnn.fake import fake_shop
 from gnn.histories import histories
 from gnn.store import load
 from tests.gnn import train_fake
+from tests.gnn.fake import fake_shop
 
 PROJECT = Path(__file__).parents[2]
 

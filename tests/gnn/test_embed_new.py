@@ -11,7 +11,6 @@ import gnn.blend
 import gnn.judging
 from gnn.config import TrainConfig
 from gnn.embed_new import Embedded, embed_new, forward
-from gnn.fake import fake_shop
 from gnn.pipeline import train_and_save
 from gnn.store import SavedModel, load
 from gnn.write_back import write_back
@@ -19,6 +18,7 @@ from kg.dataset import ShopData
 from kg.driver import Graph
 from kg.errors import ModelError
 from kg.queries import parse
+from tests.gnn.fake import fake_shop
 
 SMALL = TrainConfig(dim=16, max_epochs=3, text_k=3, bought_k=5)
 Q = parse(

@@ -12,7 +12,6 @@ from safetensors.torch import load_file, save_file
 from gnn.config import TrainConfig
 from gnn.evaluation.evaluate import Asked, Judgement, target_ranks
 from gnn.evaluation.slices import Slice
-from gnn.fake import fake_shop
 from gnn.gate import Found, _compare, _reason, comparable, judge
 from gnn.gating import gated
 from gnn.histories import Order
@@ -26,6 +25,7 @@ from kg.driver import Graph
 from kg.errors import ModelError
 from kg.models import gates
 from kg.queries import parse
+from tests.gnn.fake import fake_shop
 
 CONFIG = TrainConfig(dim=16, max_epochs=6, precision="float32")
 ITEMS = parse(
@@ -195,6 +195,34 @@ def test_a_model_against_one_that_is_better_in_half_of_the_shop(data: ShopData, 
     assert right["candidate"] < right["live"] / 2
     assert right["high"] < 0
     assert left["difference"] == 0
+
+
+def turned(model: SavedModel, items: slice) -> SavedModel:
+    """The model with some items' vectors damaged."""
+    target = model.tensors["target"].clone()
+    target[items] = -target[items]
+    return vectors(model, target=target)
+
+
+def test_damage_in_one_segment_is_refused_where_the_whole_is_better(data: ShopData, home: Path) -> None:
+    candidate, twin = load(home), load(home, twin=True)
+    live = turned(twin, slice(0, 36))  # the left half, and a little of the right
+    live = live._replace(about=live.about._replace(until=twin.about.judged_until, version="live"))
+    half = slice(30, 60)
+    verdict = judge(data, turned(candidate, half), turned(twin, half), live)
+    assert verdict.overall["difference"] > 0
+    assert not verdict.publish
+    right = verdict.segments["category: right"]
+    told = f"ndcg@20 {right['candidate']:.4f} against {right['live']:.4f}, p {right['p']:.4f}"
+    assert verdict.reason == f"clearly worse in category: right: {told}"
+
+
+def test_vectors_that_would_serve_are_refused_for_one_segment(data: ShopData, home: Path) -> None:
+    candidate, twin = load(home), load(home, twin=True)
+    verdict = judge(data, turned(candidate, slice(0, 26)), twin, None)
+    assert verdict.served["difference"] > 0
+    assert not verdict.publish
+    assert "(category: left: ndcg@20 " in verdict.reason
 
 
 def test_one_segment_that_is_clearly_worse_refuses_what_is_better_overall() -> None:

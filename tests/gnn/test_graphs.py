@@ -4,9 +4,9 @@ import pandas as pd
 import pytest
 import torch
 
-from gnn.fake import fake_shop
 from gnn.graphs import BOUGHT_WITH, INTERACTED, SIMILAR_TO, shop_graph
 from gnn.split import split
+from tests.gnn.fake import fake_shop
 
 
 @pytest.mark.parametrize("with_baskets", [True, False])

@@ -10,7 +10,6 @@ from gnn.blend import DOUBTS, LIFTS, Blend, surely_better
 from gnn.checkpoint import Snapshot
 from gnn.evaluation.evaluate import evaluate, figures, judgement
 from gnn.evaluation.judgements import pairs
-from gnn.fake import fake_shop
 from gnn.goals import Bools, reach
 from gnn.graphs import shop_graph
 from gnn.histories import histories
@@ -18,6 +17,7 @@ from gnn.judging import Rehearsal, as_new, best_doubt, fair_lift, rehearse, sett
 from gnn.linear import item_weights
 from gnn.model import ItemGraphModel, spectral
 from gnn.propagation import Relations
+from tests.gnn.fake import fake_shop
 
 DATA = fake_shop()
 N = len(DATA.items)

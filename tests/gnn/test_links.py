@@ -5,7 +5,6 @@ import pandas as pd
 import pytest
 import scipy.sparse as sp
 
-from gnn.fake import fake_shop
 from gnn.links.benchmark import benchmark, calibration_error, rank_links
 from gnn.links.evidence import evidence, folds, groups, hide, linked
 from gnn.links.features import blocks, facts
@@ -13,6 +12,7 @@ from gnn.links.model import KINDS, LinkConfig, corrected, predict
 from gnn.links.rules import by_rules, narrowest
 from kg.dataset import ShopData
 from kg.errors import ModelError
+from tests.gnn.fake import fake_shop
 
 FAMILIES, SIZE = 30, 8
 QUICK = LinkConfig(rounds=30, leaves=8)

@@ -4,7 +4,6 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from gnn.fake import fake_shop
 from gnn.links.model import TypedLinks
 from gnn.links.write_back import confident, explained, write_back
 from kg.build import Change
@@ -12,6 +11,7 @@ from kg.check import check
 from kg.dataset import ShopData, from_graph
 from kg.driver import Graph
 from kg.queries import parse
+from tests.gnn.fake import fake_shop
 
 Q = parse(
     "links",

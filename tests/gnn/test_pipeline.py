@@ -6,10 +6,10 @@ import pytest
 import torch
 
 from gnn.config import TrainConfig
-from gnn.fake import fake_shop
 from gnn.pipeline import train_and_save
 from gnn.store import load, run_folder
 from kg.errors import ModelError
+from tests.gnn.fake import fake_shop
 
 SMALL = TrainConfig(dim=16, max_epochs=3, text_k=3, bought_k=5)
 

@@ -14,12 +14,12 @@ from gnn.evaluation.evaluate import Asked, evaluate, judgement
 from gnn.evaluation.judgements import test_judgement as asked_of
 from gnn.evaluation.params import checked
 from gnn.evaluation.rivals import RIVALS, fit_model, parameters
-from gnn.fake import fake_shop
 from gnn.histories import histories
 from gnn.pipeline import fit_twice
 from gnn.split import split
 from gnn.train import fit
 from kg.errors import ModelError
+from tests.gnn.fake import fake_shop
 from tests.gnn.known import known
 
 TRAIN = sp.csr_matrix(np.array([[1, 1, 0, 0], [1, 1, 1, 0], [1, 0, 1, 0], [0, 0, 1, 1]], dtype=np.float32))

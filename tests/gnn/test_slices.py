@@ -10,9 +10,9 @@ from gnn.evaluation.judgements import AMONG_NEW, MAIN
 from gnn.evaluation.judgements import test_judgements as all_asked
 from gnn.evaluation.slices import Slice, figures, slices
 from gnn.evaluation.tables import slice_table
-from gnn.fake import fake_shop
 from gnn.split import Split
 from kg.dataset import ShopData
+from tests.gnn.fake import fake_shop
 from tests.gnn.known import known as histories_of
 
 

@@ -4,9 +4,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from gnn.fake import fake_shop
 from gnn.split import Split, default_split, split
 from kg.errors import ModelError
+from tests.gnn.fake import fake_shop
 
 NAMES = ["time", "leave-one-out", "random", "new-items", "new-users", "given"]
 

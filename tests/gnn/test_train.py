@@ -13,7 +13,6 @@ from gnn.checkpoint import Checkpoint
 from gnn.config import TrainConfig
 from gnn.evaluation.evaluate import Asked, judgement
 from gnn.examples import Division, batches, divide
-from gnn.fake import fake_shop
 from gnn.graphs import shop_graph
 from gnn.histories import Histories, Order, histories
 from gnn.judging import vector_scorer
@@ -23,6 +22,7 @@ from gnn.split import split
 from gnn.train import Fitted, fit
 from kg.dataset import ShopData
 from kg.errors import ModelError
+from tests.gnn.fake import fake_shop
 
 CPU = torch.device("cpu")
 HALF = Division(0.5)

@@ -11,10 +11,10 @@ from gnn.evaluation.params import EaseParams
 from gnn.evaluation.plan import planned, read_tuned
 from gnn.evaluation.rivals import MODELS, Chosen, parameters, try_model
 from gnn.evaluation.tune import space, tune
-from gnn.fake import fake_shop
 from gnn.histories import Order
 from gnn.split import split
 from kg.errors import ModelError
+from tests.gnn.fake import fake_shop
 
 
 def test_every_range_is_of_a_parameter_and_makes_it_valid() -> None:

@@ -7,8 +7,8 @@ import torch
 
 from gnn.config import TrainConfig
 from gnn.distributed import processes
-from gnn.fake import fake_shop
 from gnn.pipeline import train_and_save
+from tests.gnn.fake import fake_shop
 
 SMALL = TrainConfig(dim=16, max_epochs=2, text_k=3, bought_k=5, precision="float32")
 

@@ -1,3 +1,6 @@
+import math
+from collections import Counter
+
 import pytest
 
 from kg.build import build_edges
@@ -103,10 +106,22 @@ def test_stats_count_by_kind(graph):
 
 
 @pytest.mark.parametrize("k", [1, 2])
-def test_k_bounds_the_edges_of_an_item(graph, k):
-    shop.write(graph)
-    build_edges(graph, k=k, least=1, window_days=1)
-    per_item = {}
-    for kind, source, *_ in edges(graph):
-        per_item[(kind, source)] = per_item.get((kind, source), 0) + 1
-    assert max(per_item.values()) <= k
+def test_an_item_has_its_k_best_edges_of_a_kind_and_no_more(graph, k):
+    angles = {"tea": 0.0, "coffee": 0.1, "mug": 0.3, "drill": 0.7}
+    items = [{**i, "textEmbedding": unit(angles[i["itemId"]])} for i in shop.ITEMS]
+    basket = [
+        {"user": "ann", "item": item, "kind": "BOUGHT", "times": [1], "baskets": ["a"]} for item in angles
+    ]
+    shop.write(graph, items, basket)
+    build_edges(graph, k=k, least=1)
+    found = edges(graph)
+    of_each = Counter((kind, source) for kind, source, *_ in found)
+    assert of_each == {(kind, item): k for kind in ("BOUGHT_WITH", "SIMILAR_TO") for item in angles}
+    nearest = {"tea": "coffee mug", "coffee": "tea mug", "mug": "coffee tea", "drill": "mug coffee"}
+    assert {(source, target) for kind, source, target, *_ in found if kind == "SIMILAR_TO"} == {
+        (source, target) for source, targets in nearest.items() for target in targets.split()[:k]
+    }
+
+
+def unit(angle):
+    return [math.cos(angle), math.sin(angle)]

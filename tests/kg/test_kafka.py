@@ -102,9 +102,12 @@ def test_one_that_dies_in_a_write_leaves_nothing_half_done(
     assert read(shop, FakeConsumer(broker), tmp_path / "bad.csv", 3_000).counts == {"accepted": 2_000}
 
 
-def test_a_rebalance_half_way_loses_and_doubles_nothing(shop: Graph, broker: Broker, tmp_path: Path) -> None:
+def test_a_rebalance_half_way_loses_and_doubles_nothing(
+    shop: Graph, broker: Broker, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     reader = read(shop, FakeConsumer(broker), tmp_path / "bad.csv", 3_000, deal=1_000)
     assert reader.counts == {"accepted": 3_000}
+    assert capsys.readouterr().err.count("shop: partitions 0, 1") == 2  # at the start, and half way
 
 
 def test_two_readers_of_the_same_partitions_write_each_event_once(

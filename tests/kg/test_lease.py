@@ -7,8 +7,21 @@ import pytest
 
 from kg.driver import Graph
 from kg.errors import BusyError, RefreshError
+from kg.queries import parse
 from kg.refresh.lease import Lease, holder
 from kg.schema import make_keys
+
+TAKE = parse(
+    "take",
+    """
+// name: take
+// Give the lease to another holder.
+// params:
+// returns:
+MATCH (l:Lease {name: 'refresh'})
+SET l.token = l.token + 1, l.holder = 'thief', l.expiresAt = datetime.realtime() + duration({seconds: 30})
+""",
+)
 
 
 def test_one_lease_at_a_time_and_a_number_that_grows(graph: Graph) -> None:
@@ -43,6 +56,29 @@ def test_the_lease_of_a_dead_holder_frees_itself_and_the_dead_writes_no_more(
         assert lease.token == dead.token + 1
         with pytest.raises(RefreshError):
             graph.transact("publication", dead.check)
+
+
+def test_a_lease_is_renewed_for_as_long_as_it_is_held(graph: Graph) -> None:
+    make_keys(graph)
+    with Lease(graph, "one", seconds=2) as lease:
+        time.sleep(3.5)
+        with pytest.raises(BusyError, match="one holds the lease until"), Lease(graph, "two", seconds=30):
+            pass
+        lease.check()
+        assert not lease.lost
+
+
+def test_a_lease_that_was_taken_is_lost(graph: Graph) -> None:
+    make_keys(graph)
+    with Lease(graph, "one", seconds=1) as lease:
+        graph.write(TAKE["take"])
+        until = time.monotonic() + 10
+        while not lease.lost and time.monotonic() < until:
+            time.sleep(0.05)
+        assert lease.lost
+        with pytest.raises(RefreshError, match="another refresh has taken it"):
+            lease.check()
+    assert holder(graph) is not None  # what another one has is not released
 
 
 def test_of_two_that_ask_for_the_lease_together_one_gets_it(graph: Graph) -> None:

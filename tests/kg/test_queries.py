@@ -1,4 +1,4 @@
-import re
+import ast
 
 import pytest
 
@@ -45,15 +45,42 @@ def test_a_semicolon_or_dollar_inside_a_string_is_text():
     assert "odd" in parse("shop", "// name: odd\n// x\n// params:\n// returns: x\nRETURN '; $a' AS x")
 
 
+def file_of(node):
+    """The file that `load("file")` reads; beside a model's `load` it is called `queries`."""
+    match node:
+        case ast.Call(func=ast.Name(id="load" | "queries"), args=[ast.Constant(value=name)]):
+            return name
+    return None
+
+
+def bound(node):
+    """Names that an assignment gives to files."""
+    match node:
+        case ast.Assign(targets=[ast.Name() as name], value=value):
+            return {(name.id, file_of(value))}
+        case ast.Assign(targets=[ast.Tuple(elts=names)], value=ast.Tuple(elts=values)):
+            pairs = zip(names, values, strict=True)
+            return {(name.id, file_of(value)) for name, value in pairs if isinstance(name, ast.Name)}
+    return set()
+
+
+def blocks_read(code):
+    """Every file.block that code takes from a file by its name."""
+    nodes = list(ast.walk(ast.parse(code)))
+    names = {pair for node in nodes for pair in bound(node)}
+    for node in nodes:
+        if isinstance(node, ast.Attribute):
+            of = {file for name, file in names if name == getattr(node.value, "id", None)}
+            yield from (f"{file}.{node.attr}" for file in {*of, file_of(node.value)} if file)
+
+
 def test_every_query_of_the_product_parses_and_is_used():
     files = {f.stem for f in (PROJECT / "cypher").glob("*.cypher")}
-    code = "".join(
-        path.read_text() for part in ("kg", "gnn", "api") for path in (PROJECT / part).rglob("*.py")
-    )
-    whole = {name for name in files if f'in load("{name}")' in code}  # all its blocks are run
+    code = [path.read_text() for part in ("kg", "gnn", "api") for path in (PROJECT / part).rglob("*.py")]
+    whole = {name for name in files if f'in load("{name}")' in "".join(code)}  # all its blocks are run
     assert whole == {"check", "schema"}
-    blocks = [query.name.split(".")[1] for name in files - whole for query in load(name)]
-    assert [block for block in blocks if not re.search(rf"\.{block}\b", code)] == []
+    there = {query.name for name in files - whole for query in load(name)}
+    assert {name for text in code for name in blocks_read(text)} == there
 
 
 def test_an_unknown_block_names_the_known_ones():

@@ -62,6 +62,24 @@ def test_tsv_json_and_parquet_give_the_same_rows(tmp_path: Path) -> None:
     assert read(tmp_path, files="t.parquet") == ([[1, *ROWS[0]], [2, *ROWS[1]]], [])
 
 
+def test_the_delimiter_of_the_manifest_splits_the_lines(tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_text("id;n\na;1,5\n")
+    (tmp_path / "t.tsv").write_text("id|n\na|1\t5\n")
+    assert read(tmp_path, files="t.csv", delimiter=";") == ([[2, "a", "1,5"]], [])
+    assert read(tmp_path, files="t.tsv", delimiter="|") == ([[2, "a", "1\t5"]], [])
+
+
+def test_without_quoting_a_quote_is_a_character(tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_text('id,n\n"a,24" screen\n"b",2\n')
+    assert read(tmp_path, files="t.csv", quoting=False) == ([[2, '"a', '24" screen'], [3, '"b"', "2"]], [])
+
+
+def test_a_file_without_a_header_line_begins_with_its_first_row(tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_text("a,x,1\nb,y,2\nc,3\n")
+    found = read(tmp_path, files="t.csv", header=["id", "other", "n"])
+    assert found == ([[1, *ROWS[0]], [2, *ROWS[1]]], [(3, "ragged line: 2 cells where the header has 3")])
+
+
 def test_an_adjacency_line_is_a_user_and_their_items(tmp_path: Path) -> None:
     (tmp_path / "t.txt").write_bytes(b"u1 a b\nu2\nu\xff3 c\nu4 d\n")
     good, bad = read(tmp_path, files="t.txt", format="adjacency", columns="user item")

@@ -76,6 +76,19 @@ def test_equal_events_are_one_and_an_edge_holds_all_its_events(tmp_path: Path) -
     ]
 
 
+@pytest.mark.parametrize(("unit", "factor"), [("s", 1), ("ms", 1_000), ("us", 1_000_000)])
+def test_times_are_in_the_unit_of_the_manifest(tmp_path: Path, unit: str, factor: int) -> None:
+    folder = write_shop(tmp_path / "shop")
+    manifest = folder / "shop.toml"
+    manifest.write_text(
+        manifest.read_text().replace('time = "at"', f'time = {{ column = "at", unit = "{unit}" }}')
+    )
+    write_csv(folder / "sales.csv", SALES, [["u", "p1", "view", 1_600_000_000 * factor, 1, "", ""]])
+    found = staged(folder, tmp_path)
+    assert rejects(found) == []
+    assert found.table("interactions")["time"].tolist() == [1_600_000_000]
+
+
 def test_many_buckets_give_the_same_as_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = write_shop(tmp_path / "shop")
     one = staged(folder, tmp_path / "one")
