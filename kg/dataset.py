@@ -47,7 +47,7 @@ class ShopData(NamedTuple):
             pd.util.hash_array(np.asarray(ids, dtype=object)) for ids in (self.users, self.items["item_id"])
         )
         first["draw"] = pd.util.hash_array(
-            users[first["user"].to_numpy()] + 3 * items[first["item"].to_numpy()]
+            users[first["user"].to_numpy(np.int64)] + 3 * items[first["item"].to_numpy(np.int64)]
         )  # modulo 2^64
         return first.sort_values(["user", "order", "draw"]).drop(columns="draw")
 

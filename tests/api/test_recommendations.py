@@ -332,7 +332,7 @@ def test_fields_are_those_asked_for(client: TestClient) -> None:
 
     assert item["fields"] == {
         "title": "Green tea leaves in a tin",
-        "released_at": 1_700_000_000,
+        "released_at": "2023-11-14T22:13:20Z",
         "in_stock": True,
     }
 
