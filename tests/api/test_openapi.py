@@ -138,3 +138,9 @@ def test_every_reference_leads_somewhere(document: Document) -> None:
     assert {
         r for r in found if r.removeprefix("#/components/schemas/") not in document["components"]["schemas"]
     } == set()
+
+
+def test_an_event_alone_and_a_batch_are_both_described(document: Document) -> None:
+    batch, one = document["components"]["schemas"]["EventBatch"]["anyOf"]
+    assert batch["required"] == ["events"]
+    assert set(one["required"]) == {"event_id", "type"}
