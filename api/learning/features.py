@@ -15,12 +15,13 @@ from api.learning.timeline import Timeline
 from api.ranking.score import Scorer
 from api.ranking.signals import Floats, Numbers, Signals, Words
 from api.ranking.tempering import tempered
-from api.ranking.weights import DEFAULT, KindWeights, RankingWeights
+from api.ranking.weights import DEFAULT, STANDING, KindWeights, RankingWeights
 from api.state.snapshot import Snapshot, Vectors
 from kg.dataset import ShopData
 
 TERMS: Final = ("words", "category", "popularity", "trend", "novelty", "season")  # fields of KindWeights
 _OF_THE_PAST: Final = frozenset({"category"})  # looking up a long past takes time
+_END = 10
 _NOTHING: Final = {"gnn": 0.0, "cold_text": 0.0, "intents": 0.0} | dict.fromkeys(TERMS, 0.0)
 
 
@@ -85,6 +86,25 @@ class Looking(NamedTuple):
             by = signals if term in _OF_THE_PAST else signals._replace(seeds=())
             columns.append(Scorer(snapshot, by, kind, self.weights).all)
         return np.stack(columns, axis=1)
+
+    def bounded(self, weights: Floats) -> Floats:
+        """Weights of which those that speak for items whoever asks tell these apart no more than words can.
+
+        Nothing else bounds them where nobody searched before choosing: a small gain at the top is worth any
+        weight to a fit, and items that the words name would be out of their reach.
+        """
+        standing = np.array([False, *(term in STANDING for term in TERMS)])
+        values = self.features(self.snapshot, Signals()) @ np.where(standing, weights, 0.0).astype(np.float32)
+        told = reach(values)
+        share = min(1.0, self.weights.beside_words / told) if told else 1.0
+        return np.where(standing, share * weights, weights)
+
+
+def reach(values: Vectors) -> float:
+    """How far from the median the 10th best or the 10th worst is, whichever is further."""
+    end = min(_END, (len(values) + 1) // 2)
+    worst, middle, best = np.sort(values)[[end - 1, len(values) // 2, len(values) - end]]
+    return float(max(best - middle, middle - worst))
 
 
 def weights_of(kind: KindWeights) -> Floats:

@@ -20,9 +20,9 @@ def tempered(snapshot: Snapshot, signals: Signals, kind: KindWeights, weights: R
     if signals.words is None or not kind.words or not signals.seeds:
         return kind
     told = spread(snapshot, signals, kind, weights)
-    if told <= weights.past_beside_words:
+    if told <= weights.beside_words:
         return kind
-    share = weights.past_beside_words / told
+    share = weights.beside_words / told
     return kind.model_copy(update={"gnn": share * kind.gnn, "category": share * kind.category})
 
 

@@ -62,7 +62,11 @@ class KindWeights(BaseModel):
     )
     popularity: float = Field(0.0, description="Multiplies the logarithm of 1 + the number of shoppers.")
     trend: float = Field(0.0, description="Multiplies the logarithm of 1 + the decayed number of events.")
-    novelty: float = Field(0.0, description="Multiplies how new an item is, 1 for the newest.")
+    novelty: float = Field(
+        0.0,
+        description="Multiplies how new an item is: 1 for the newest, half for 30 days before it, less the "
+        "mean of all; 0 where that is not known.",
+    )
     discount: float = Field(
         0.0, description="Multiplies by what part of its list price the item costs less, 0 to 1."
     )
@@ -101,10 +105,12 @@ class RankingWeights(BaseModel):
         description="What an item adds that lies in a category whose name the words are: of 0 to 10 the most "
         "that costs no more than 1 % of Recall@20 on electronic, where words name needs.",
     )
-    past_beside_words: float = Field(
+    beside_words: float = Field(
         6.0,
-        description="Beside words, by how much what the model makes of a past may put the 10th best of 2,000 "
-        "items above the median one; above it the model's part is scaled down.",
+        description="By how much other things than words may tell items apart, which words are to be heard "
+        "beside: what the model makes of a past (the 10th best of 2,000 items above the median one, where "
+        "there are words; above it the model's part is scaled down), and what is learned to speak for items "
+        "whoever asks (the 10th at either end).",
     )
     alike_temperature: float = Field(0.06, description="Temperature of the cosine of two item texts.")
     events: dict[str, float] = Field(

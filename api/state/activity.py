@@ -69,25 +69,30 @@ def in_season(categories: Categories, at: float, n: int) -> Floats:
 
 
 def novelty(arrived: Floats) -> Floats:
-    """1 for the newest, a half for 30 days before it, 0 where the time is not known (NaN).
+    """1 for the newest and a half for 30 days before it, less what it is on average; 0 where not known (NaN).
 
     >>> novelty(np.array([0.0, 30 * 86_400, np.nan])).tolist()
-    [0.5, 1.0, 0.0]
+    [-0.25, 0.25, 0.0]
     """
-    if np.isnan(arrived).all():
-        return np.zeros(len(arrived))
-    return np.nan_to_num(1 / (1 + (np.nanmax(arrived) - arrived) / _HALF_AS_NEW))
+    known = ~np.isnan(arrived)
+    result = np.zeros(len(arrived))
+    if known.any():
+        age = arrived[known].max() - arrived[known]
+        new = 1 / (1 + age / _HALF_AS_NEW)
+        result[known] = new - new.mean()
+    return result
 
 
 def newest(arrived: Floats, mask: Bools, n: int) -> Bools:
     """The n of the masked items that arrived last, and those that arrived together with the last of these.
 
-    Items whose time is not known (NaN) are the oldest.
+    Items whose time is not known (NaN) are not among them.
     """
     if n == 0:
         return np.zeros_like(mask)
-    if n >= np.count_nonzero(mask):
-        return mask
-    times = np.where(mask & ~np.isnan(arrived), arrived, -np.inf)
+    known = mask & ~np.isnan(arrived)
+    if n >= np.count_nonzero(known):
+        return np.asarray(known)
+    times = np.where(known, arrived, -np.inf)
     least = float(np.partition(times, len(times) - n)[len(times) - n])
-    return np.asarray(mask & (times >= least))
+    return np.asarray(times >= least)

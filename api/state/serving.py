@@ -9,8 +9,6 @@ from contextlib import suppress
 from functools import partial
 from typing import TypeVar
 
-from neo4j.exceptions import DriverError, Neo4jError
-
 from api.problems import ApiError
 from api.reads import Reads
 from api.sources import timeouts_of
@@ -20,10 +18,11 @@ from api.state.intake import with_items
 from api.state.loading import load_snapshot, read_columns
 from api.state.served import Serving, with_encoder
 from api.state.snapshot import Snapshot, with_activity, with_columns
+from api.state.suggesting import Suggesting
 from api.state.version import Version, version_from
-from api.suggest import Suggester, suggester_for
+from api.state.watch import Watch
+from api.suggest import Suggester
 from kg.driver import Graph, Row, connect
-from kg.errors import ModelError, ShopgraphError
 from kg.queries import load
 from kg.settings import Settings
 
@@ -33,8 +32,9 @@ _Q = load("api")
 POLL_SECONDS = 1.0
 _TREND_SECONDS = 60.0  # what shoppers do lately is read again after these, if shoppers did anything
 _COLUMNS_SECONDS = 600.0  # after these, columns are read although their sum is the same
-_SUGGESTER_REST = 3  # sorting words for s seconds, which slows requests, is not done again for 3 s
 _PATIENCE = 3.0  # seconds that a transaction is tried again: whoever sent it waits, and may send it again
+_STARTING = ApiError(503, "starting", "The API is starting: it has not read the graph yet.")
+_GRAPH, _WORDS = "graph", "words"  # what is followed in each step
 _REST = 10  # after reading for s seconds, changes other than a new version wait for 10 s seconds
 
 
@@ -50,10 +50,8 @@ class Keeper:
         self._graph: Graph | None = None
         self._reads: Reads | None = None
         self._serving: Serving | None = None
-        self._suggester: Suggester | None = None
-        self._problem = ApiError(503, "starting", "The API is starting: it has not read the graph yet.")
-        self._follows = False
-        self._suggester_until = 0.0
+        self._suggesting = Suggesting()
+        self._watch = Watch({_GRAPH: _STARTING})
         self._mark: frozenset[str] = frozenset()
         self._revision = self._removed = 0
         self._nudged = asyncio.Event()
@@ -74,7 +72,7 @@ class Keeper:
             ApiError: 503, with what is missing and what to do.
         """
         if self._serving is None:
-            raise self._problem
+            raise self._missing()
         curation = self.curation
         return self._serving._replace(
             scenarios=curation.scenarios,
@@ -92,14 +90,14 @@ class Keeper:
         Raises:
             ApiError: 503, with what is missing and what to do.
         """
-        if self._suggester is None:
-            raise self._problem
-        return self._suggester
+        if self._suggesting.current is None:
+            raise self._missing(_WORDS)
+        return self._suggesting.current
 
     @property
     def problem(self) -> str | None:
         """Why the graph is not followed at the moment; None while it is."""
-        return None if self._follows else self._problem.detail
+        return self._watch.problem
 
     @property
     def current(self) -> Serving | None:
@@ -114,7 +112,7 @@ class Keeper:
             ApiError: 503, the graph was not reached yet.
         """
         if self._reads is None:
-            raise self._problem
+            raise self._missing()
         return self._reads
 
     @property
@@ -125,14 +123,14 @@ class Keeper:
             ApiError: 503, the graph was not reached yet.
         """
         if self._graph is None:
-            raise self._problem
+            raise self._missing()
         return self._graph
 
     async def run(self) -> None:
         """Until cancelled. What people set is followed by itself, since reading a large shop takes long."""
         async with asyncio.TaskGroup() as group:
-            for work in (self._follow_curation, self._follow_other_model):
-                group.create_task(self._each_second(work), name=work.__name__.strip("_"))
+            group.create_task(self._each_second("what people set", self._follow_curation))
+            group.create_task(self._each_second("the other model", self._follow_other_model))
             while True:
                 self._nudged.clear()
                 await self.step()
@@ -145,33 +143,19 @@ class Keeper:
 
     async def step(self) -> None:
         """Look at the graph once and follow it; a failure is kept for whoever asks and tried again."""
-        await self._guarded(self._look)
-        await self._guarded(self._renew_suggester)
+        await self._watch.do(_GRAPH, self._follow)
+        await self._watch.do(_WORDS, self._follow_words)
         self.stepped.set()
 
-    async def _look(self) -> None:
-        try:
-            await self._follow()
-            self._follows = True
-        except ModelError as error:
-            self._note(ApiError(503, "no-model", str(error)))
-        except (ShopgraphError, DriverError, Neo4jError) as error:
-            self._note(ApiError(503, "graph-unreachable", str(error)))
+    def _missing(self, name: str = _GRAPH) -> ApiError:
+        """Why there is nothing yet."""
+        found = self._watch.problem_of(name) or self._watch.problem_of(_GRAPH) or _STARTING
+        return found.with_traceback(None)  # else that of each request that met it is kept
 
-    async def _guarded(self, work: Callable[[], Awaitable[None]]) -> None:
-        """Do it; one thing that nobody foresaw must not end the watch for good."""
-        try:
-            await work()
-        except Exception as error:
-            found = ApiError(503, "not-followed", f"The graph cannot be followed: {error!r}. See the log.")
-            if self._is_new(found):
-                log.exception("The graph cannot be followed")
-            self._note(found)
-
-    async def _each_second(self, work: Callable[[], Awaitable[None]]) -> None:
+    async def _each_second(self, name: str, work: Callable[[], Awaitable[None]]) -> None:
         while True:
             await asyncio.sleep(POLL_SECONDS)
-            await self._guarded(work)
+            await self._watch.do(name, work)
 
     async def _follow_curation(self) -> None:
         if self._reads is not None and self._serving is not None:
@@ -228,21 +212,14 @@ class Keeper:
         else:
             return
         if loaded:
-            await self._renew_suggester()
+            await self._follow_words()
             gc.collect()
             gc.freeze()  # what stays for long need not be walked again and again while requests wait
         self._mark = mark
 
-    async def _renew_suggester(self) -> None:
-        if self._serving is None or time.monotonic() < self._suggester_until:
-            return
-        started = time.monotonic()
-        work = partial(suggester_for, self._serving.snapshot, self._suggester, self.curation.needs)
-        try:
-            self._suggester = await asyncio.to_thread(work)
-        finally:
-            now = time.monotonic()
-            self._suggester_until = now + _SUGGESTER_REST * (now - started)
+    async def _follow_words(self) -> None:
+        if self._serving is not None:
+            await self._suggesting.follow(self._serving.snapshot, self.curation.needs)
 
     def _trend_noted(self, state: Row) -> None:
         self._touched, self._trend_until = state["touched"], time.monotonic() + _TREND_SECONDS
@@ -314,14 +291,6 @@ class Keeper:
         now = time.monotonic()
         self._rest_until = now + _REST * (now - started)
         return result
-
-    def _is_new(self, found: ApiError) -> bool:
-        return self._follows or found.detail != self._problem.detail
-
-    def _note(self, found: ApiError) -> None:
-        if self._is_new(found):
-            log.warning("%s", found.detail)
-        self._problem, self._follows = found, False
 
 
 def _only_model(now: Version, before: Version) -> bool:

@@ -71,13 +71,15 @@ def test_newest_and_novelty() -> None:
     arrived = np.array([0, 60 * day, np.nan, 30 * day, 60 * day])
     everything = np.ones(5, dtype=np.bool_)
 
-    assert novelty(arrived).tolist() == [pytest.approx(1 / 3), 1, 0, 0.5, 1]
+    usual = (1 / 3 + 1 + 0.5 + 1) / 4
+    assert novelty(arrived).tolist() == pytest.approx([1 / 3 - usual, 1 - usual, 0, 0.5 - usual, 1 - usual])
     assert novelty(arrived[2:3]).tolist() == [0]
     assert newest(arrived, everything, 1).tolist() == [False, True, False, False, True]
     assert newest(arrived, everything, 3).tolist() == [False, True, False, True, True]
     assert newest(arrived, np.array([True, False, True, False, False]), 1).tolist() == [True, *[False] * 4]
     assert newest(arrived, everything, 4).tolist() == [True, True, False, True, True]
-    assert newest(arrived, everything, 5).all()
+    assert newest(arrived, everything, 5).tolist() == [True, True, False, True, True]
+    assert not newest(arrived[2:3], everything[:1], 1).any()
     assert not newest(arrived, everything, 0).any()
 
 

@@ -203,6 +203,27 @@ def test_one_thing_that_nobody_foresaw_does_not_end_the_watch(
     wait_for(lambda: client.get("/readyz").json()["problem"] is None, seconds=10)
 
 
+def test_a_lasting_fault_is_told_once_while_the_rest_is_followed(
+    client: TestClient, filled: Graph, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    tries = []
+
+    def broken(*_: object) -> None:
+        tries.append(1)
+        raise RuntimeError("words that never end")
+
+    with monkeypatch.context() as patched:
+        patched.setattr("api.state.suggesting.suggester_for", broken)
+        wait_for(lambda: len(tries) > 2, seconds=20)
+        assert "words that never end" in client.get("/readyz").json()["problem"]
+        filled.write(shop.WRITES["set"], item="tea-3", properties={"price": 0.25})
+        cheap = {"query": "tea", "filters": {"price": {"lte": 0.3}}}
+        wait_for(lambda: client.post("/v1/recommendations", json=cheap).json()["items"], seconds=20)
+    told = [r for r in caplog.records if r.exc_info and "words that never end" in str(r.exc_info[1])]
+    assert len(told) == 1
+    wait_for(lambda: client.get("/readyz").json()["problem"] is None, seconds=10)
+
+
 def test_what_somebody_typed_into_neo4j_browser_stops_nothing(client: TestClient, filled: Graph) -> None:
     odd = {"price": "cheap", "listPrice": 1e300, "brand": 7, "title": 3, "attributes": 5, "inStock": "no"}
     filled.write(shop.WRITES["set"], item="tea-4", properties=odd | {"releasedAt": Date(2026, 1, 2)})

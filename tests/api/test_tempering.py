@@ -1,12 +1,13 @@
 """A long past beside words."""
 
+from dataclasses import replace
 from typing import cast
 
 import numpy as np
 import pytest
 
 from api.history import seed
-from api.learning.features import Looking, Reader, weights_of
+from api.learning.features import TERMS, Looking, Reader, reach, weights_of
 from api.ranking.score import Scorer
 from api.ranking.signals import Signals, Words
 from api.ranking.tempering import spread, tempered
@@ -22,7 +23,7 @@ def test_what_was_learned_of_a_long_past_is_scaled_down_beside_words_alone() -> 
     seeds = [s for i in snapshot.ids[:40] if (s := seed(snapshot, i, "history")) is not None]
     past, words = Signals(seeds), Words.of("title 3", snapshot.text[3], snapshot)
     told = spread(snapshot, past, KIND, DEFAULT)
-    weights = DEFAULT.model_copy(update={"past_beside_words": told / 4})
+    weights = DEFAULT.model_copy(update={"beside_words": told / 4})
 
     less = tempered(snapshot, past._replace(words=words), KIND, weights)
 
@@ -34,7 +35,7 @@ def test_what_was_learned_of_a_long_past_is_scaled_down_beside_words_alone() -> 
     np.testing.assert_allclose(sum(part.values for part in parts), scorer.all[:10], atol=1e-4)
     assert tempered(snapshot, past, KIND, weights) is KIND  # without words the order is all that counts
     assert tempered(snapshot, Signals(words=words), KIND, weights) is KIND
-    generous = DEFAULT.model_copy(update={"past_beside_words": told + 1})
+    generous = DEFAULT.model_copy(update={"beside_words": told + 1})
     assert tempered(snapshot, past._replace(words=words), KIND, generous) is KIND
 
 
@@ -42,7 +43,7 @@ def test_what_is_learned_from_is_scaled_down_as_what_serves() -> None:
     snapshot = made_up(60, 3)
     seeds = [s for i in snapshot.ids[:40] if (s := seed(snapshot, i, "history")) is not None]
     signals = Signals(seeds, words=Words.of("title 3", snapshot.text[3], snapshot))
-    weights = DEFAULT.model_copy(update={"past_beside_words": 0.1})
+    weights = DEFAULT.model_copy(update={"beside_words": 0.1})
     less = tempered(snapshot, signals, KIND, weights)
     assert less is not KIND
     looking = Looking(
@@ -52,6 +53,33 @@ def test_what_is_learned_from_is_scaled_down_as_what_serves() -> None:
     scores = looking.features(snapshot, signals) @ weights_of(KIND)
 
     np.testing.assert_allclose(scores, Scorer(snapshot, signals, less, weights).all, atol=1e-4)
+
+
+def test_what_is_learned_to_speak_for_items_whoever_asks_is_bounded() -> None:
+    snapshot = made_up(60, 3)
+    arrived = np.append(np.linspace(0, 2 * 86_400, 59), np.nan)  # a shop of two days, and a new item
+    columns = snapshot.columns._replace(released=arrived)
+    snapshot = replace(snapshot, columns=columns)
+    data = cast("ShopData", None)
+    looking = Looking(data, np.zeros(0, np.bool_), snapshot, Reader(None, {}), KIND, DEFAULT)
+    order = ["words", "category", "popularity", "trend", "novelty", "season"]
+    assert list(TERMS) == order
+    learned = np.array([1.0, 2.0, 3.0, 0.0, 0.0, 526.0, 0.0])
+
+    bounded = looking.bounded(learned)
+
+    kind = KIND.model_copy(update=dict(zip(TERMS, bounded[1:].tolist(), strict=True)))
+    standing = Scorer(snapshot, Signals(), kind, DEFAULT).all
+    assert reach(standing) == pytest.approx(DEFAULT.beside_words, rel=1e-4)
+    assert bounded[[0, 1, 2]].tolist() == [1.0, 2.0, 3.0]  # others are as they were
+    np.testing.assert_array_equal(looking.bounded(bounded / 2), bounded / 2)
+    words = Words.of("title 59", snapshot.text[59], snapshot)
+    assert Scorer(snapshot, Signals(words=words), kind, DEFAULT).all.argmax() == 59
+
+
+def test_reach_is_that_of_the_further_end() -> None:
+    assert reach(np.array([0.0] * 9 + [-7.0] * 10 + [1.0] * 20 + [2.0] * 12)) == 8.0
+    assert reach(np.array([3.0, 1.0])) == 2.0
 
 
 def test_a_sample_has_scores_at_even_distances() -> None:
