@@ -3,20 +3,23 @@
     score(j) = gnn    * u·t_j / temperature        u = sum_i w_i c_i, |u| = 1, over past and present items
              + gnn    * linear * sum_i v_i B_ij / temperature        B the weights of the LEADS_TO edges
              + category * sum_i v_i sum_c 1 / log(1 + |c|)           c the categories that both lie in
-             + cold   * sum_i v_i cos(x_i, x_j) / temperature        over the items that have no vector
-             + alike  * mean_a cos(x_a, x_j) / ...    a over the items looked at
+             + cold   * sum_i v_i alike(i, j) / temperature          over the items that have no vector
+             + alike  * mean_a alike(a, j) / temperature             a over the items looked at
              + words  * (cos(q', x_j) / temperature + lexical * BM25(q, j) / max BM25 + named * m_j)
              + edges from the items looked at + popularity + trend + novelty + discount + season
              + intents * closeness * weight of the item, over the needs that the words come close to
              + what rules add
 
-m_j is 1 where the words are the name of a category that j lies in, else 0 (`api.words.named.categories`).
+alike(i, j) = (1 - l) cos(x_i, x_j) + l BM25(i, j) / BM25(i, i): what two texts mean, and the words that they
+share. m_j is 1 where the words are the name of a category that j lies in, else 0
+(`api.words.named.categories`).
 
 Every term is a sum over past items, items looked at, or a single cause, so a part of the score is a fact
 about the ranking and not a story told afterwards.
 """
 
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 
 import numpy as np
@@ -101,11 +104,16 @@ class Scorer:
                 Part(s.type, s, value, without)
                 for s, value, without in zip(seeds, values + edges, lost, strict=True)
             ]
-        for n in np.flatnonzero(self._cold).tolist():
-            seed = seeds[n]
-            parts.append(Part(seed.type, seed, self._cold[n] * (text @ seed.text.astype(np.float64))))
+        cold = np.flatnonzero(self._cold).tolist()
+        likeness = self._likeness([seeds[n] for n in cold], items, text)
+        for n, alike in zip(cold, likeness, strict=True):
+            parts.append(Part(seeds[n].type, seeds[n], self._cold[n] * alike))
         if kind.alike_gnn or kind.alike_text:
-            parts += [self._alike(anchor, target, text) for anchor in self._signals.anchors]
+            anchors = self._signals.anchors
+            likeness = self._likeness(anchors, items, text) * self._alike_scale
+            for anchor, alike in zip(anchors, likeness, strict=True):
+                gnn = target @ anchor.direction.astype(np.float64) * (kind.alike_gnn / snapshot.temperature)
+                parts.append(Part(anchor.type, anchor, gnn / len(anchors) + alike))
         if self._signals.words is not None and kind.words:
             values = text @ self._meant.astype(np.float64) * self._words_scale
             values += kind.words * self._written[items].astype(np.float64)
@@ -146,6 +154,8 @@ class Scorer:
         rows, v = self._linear
         if v.any():
             scores += v.astype(np.float32) @ rows
+        if self._shared:
+            scores += snapshot.lexicon.common(self._shared)
         if kind.category and signals.seeds:
             own, amounts = self._own_categories
             scores += snapshot.kinship @ (own.T @ amounts).astype(np.float32)
@@ -172,6 +182,34 @@ class Scorer:
             return np.zeros(len(self._signals.seeds))
         scale = self._kind.cold_text / self._weights.alike_temperature
         return cold_coefficients(self._signals.seeds, self._kind) * scale
+
+    @property
+    def _alike_scale(self) -> float:
+        """What the likeness of an item to one of those looked at is multiplied by."""
+        return self._kind.alike_text / self._weights.alike_temperature / max(len(self._signals.anchors), 1)
+
+    @cached_property
+    def _shared(self) -> Mapping[int, float]:
+        """By item number, what the words that others share with it are multiplied by."""
+        amounts: dict[int, float] = defaultdict(float)
+        anchors = self._signals.anchors
+        cold = zip(self._signals.seeds, self._cold, strict=True)
+        for seed, amount in (*cold, *zip(anchors, [self._alike_scale] * len(anchors), strict=True)):
+            number = self._snapshot.number.get(seed.item_id)
+            if amount and number is not None:
+                amounts[number] += self._weights.alike_lexical * float(amount)
+        return amounts
+
+    def _likeness(self, seeds: Sequence[Seed], items: Numbers, text: Floats) -> Floats:
+        """How alike the texts of seeds and items are, [len(seeds), len(items)].
+
+        Args:
+            text: of the items, [len(items), text dim].
+        """
+        number, share = self._snapshot.number, self._weights.alike_lexical
+        words = self._snapshot.lexicon.pairs([number.get(s.item_id, -1) for s in seeds], items.tolist())
+        meant = np.array([s.text for s in seeds], dtype=np.float64).reshape(-1, text.shape[1]) @ text.T
+        return (1 - share) * meant + share * words
 
     @cached_property
     def _known(self) -> tuple[list[int], Floats]:
@@ -224,18 +262,12 @@ class Scorer:
         parts = []
         if signals.words is not None and kind.words:
             parts.append(self._meant * self._words_scale)
+        meant = 1 - self._weights.alike_lexical
         if signals.anchors and kind.alike_text:
-            mean = np.mean([s.text for s in signals.anchors], axis=0)
-            parts.append(mean * kind.alike_text / self._weights.alike_temperature)
+            parts.append(np.sum([s.text for s in signals.anchors], axis=0) * self._alike_scale * meant)
         if self._cold.any():
-            parts.append(self._cold @ np.stack([s.text for s in signals.seeds]))
+            parts.append(self._cold @ np.stack([s.text for s in signals.seeds]) * meant)
         return np.sum(parts, axis=0).astype(np.float32) if parts else None
-
-    def _alike(self, anchor: Seed, target: Floats, text: Floats) -> Part:
-        kind, weights = self._kind, self._weights
-        values = target @ anchor.direction.astype(np.float64) * (kind.alike_gnn / self._snapshot.temperature)
-        values += text @ anchor.text.astype(np.float64) * (kind.alike_text / weights.alike_temperature)
-        return Part(anchor.type, anchor, values / len(self._signals.anchors))
 
 
 def _columns(rows: sp.csr_matrix, items: Numbers) -> Floats:

@@ -4,18 +4,20 @@ import logging
 import math
 import re
 import unicodedata
-from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
 from copy import copy
 from functools import lru_cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import bm25s
 import numpy as np
 import numpy.typing as npt
+import scipy.sparse as sp
 import Stemmer
 
 Scores = npt.NDArray[np.float32]
+Floats = npt.NDArray[np.float64]
 Numbers = npt.NDArray[np.int64]
 
 _RUNS = re.compile(r"[぀-ヿ㐀-鿿가-힯]+|[^\W_]+")
@@ -91,12 +93,19 @@ class Lexicon:
         self._n = len(texts)
         self._texts = list(map(hash, texts))  # to tell whether one has changed
         self._segments: tuple[_Segment, ...] = ()  # the newest last
-        self._index = bm25s.BM25(method="lucene", k1=_K1, b=_B)
         words = [tokens(text) for text in texts]
         self._items = Counter(word for some in words for word in set(some))  # how many are written in it
         self._length = sum(map(len, words)) / max(len(words), 1) or 1.0
+        self._place: Mapping[str, int] = {}  # word -> its column
+        self._columns = sp.csc_matrix((self._n, 0), dtype=np.float32)  # what each word adds to each item
         if self._items:
-            self._index.index(words, show_progress=False)
+            index = bm25s.BM25(method="lucene", k1=_K1, b=_B)
+            index.index(words, show_progress=False)
+            self._place = index.vocab_dict
+            parts = tuple(index.scores[name] for name in ("data", "indices", "indptr"))
+            self._columns = sp.csc_matrix(parts, shape=(self._n, len(parts[2]) - 1))
+        self._rows = sp.csr_matrix(self._columns)
+        self._words = list(self._place)  # by their columns
 
     def placed(self, numbers: Sequence[int], texts: Sequence[str], n: int) -> "Lexicon":
         """The same with these texts in the places `numbers`, of `n` items; frequencies stay as they were."""
@@ -118,28 +127,83 @@ class Lexicon:
 
     def scores(self, words: str) -> Scores:
         """BM25 (Robertson and Zaragoza 2009) of every item, >= 0: float32 [n]; 0 where no word is met."""
-        scores, said = np.zeros(self._n, dtype=np.float32), self.known(words)
-        indexed = [word for word in said if word in self._items]
-        if indexed:
-            found = self._index.get_scores(indexed)
-            scores[: len(found)] = found
-        for segment in self._segments:  # what is newer stands for what is older
-            scores[segment.numbers] = self._scores_of(segment, said)
-        return scores
+        return self._scores(dict.fromkeys(self.known(words), 1.0))
+
+    def common(self, amounts: Mapping[int, float]) -> Scores:
+        """How much of what some items are written in each item is written in too, [n].
+
+        sum_i a_i BM25(i, j) / BM25(i, i), the words of i each once: a_i for item i itself, had it no others.
+
+        Args:
+            amounts: item number -> a_i.
+        """
+        said: defaultdict[str, float] = defaultdict(float)
+        for number, amount in amounts.items():
+            of = self._of(number)
+            for word in of:
+                said[word] += amount / sum(of.values())
+        return self._scores(said)
+
+    def pairs(self, numbers: Sequence[int], others: Sequence[int]) -> Floats:
+        """What `common` gives each of the others for each number alone, float64 [numbers, others].
+
+        Args:
+            numbers: of items; -1 has no words.
+        """
+        rows = [self._of(other) for other in others]
+        place = {word: n for n, word in enumerate(dict.fromkeys(word for row in rows for word in row))}
+        weights, said = np.zeros((len(place), len(others))), np.zeros((len(numbers), len(place)))
+        for n, row in enumerate(rows):
+            weights[[place[word] for word in row], n] = list(row.values())
+        for n, number in enumerate(numbers):
+            of = self._of(number)
+            said[n, [place[word] for word in of if word in place]] = 1 / (sum(of.values()) or 1.0)
+        return said @ weights
+
+    def _of(self, number: int) -> dict[str, float]:
+        """The words of an item, and what each adds to its score."""
+        for segment in reversed(self._segments):
+            if number in segment.items:
+                words = segment.items[number]
+                room = self._room(len(words))
+                counts = Counter(words).items()
+                return {word: self._rarity(word) * count / (count + room) for word, count in counts}
+        if not 0 <= number < self._rows.shape[0]:
+            return {}
+        some = slice(self._rows.indptr[number], self._rows.indptr[number + 1])
+        places, weights = self._rows.indices[some].tolist(), self._rows.data[some].tolist()
+        return {self._words[place]: weight for place, weight in zip(places, weights, strict=True)}
 
     def _has(self, word: str) -> bool:
         return word in self._items or any(word in segment.places for segment in self._segments)
 
-    def _scores_of(self, segment: _Segment, said: Iterable[str]) -> Scores:
+    def _scores(self, said: Mapping[str, float]) -> Scores:
+        """The weights of these words in every item, each times its amount, [n]."""
+        scores, columns = np.zeros(self._n, dtype=np.float32), self._columns
+        for word, amount in said.items():
+            if word in self._items:
+                place = self._place[word]
+                some = slice(columns.indptr[place], columns.indptr[place + 1])
+                scores[columns.indices[some]] += np.float32(amount) * columns.data[some]
+        for segment in self._segments:  # what is newer stands for what is older
+            scores[segment.numbers] = self._scores_of(segment, said)
+        return scores
+
+    def _scores_of(self, segment: _Segment, said: Mapping[str, float]) -> Scores:
         scores = np.zeros(len(segment.numbers), dtype=np.float32)
-        for word in said:
+        for word, amount in said.items():
             if word in segment.places:
                 places, counts = segment.places[word]
-                items = max(self._items[word], 1)
-                rarity = math.log(1 + (self._n - items + 0.5) / (items + 0.5))
-                room = _K1 * (1 - _B + _B * segment.lengths[places] / self._length)
-                scores[places] += np.float32(rarity) * counts / (counts + room)
+                room = self._room(segment.lengths[places])
+                scores[places] += np.float32(amount * self._rarity(word)) * counts / (counts + room)
         return scores
+
+    def _rarity(self, word: str) -> float:
+        items = max(self._items[word], 1)
+        return math.log(1 + (self._n - items + 0.5) / (items + 0.5))
+
+    def _room(self, length: float | Scores) -> Any:
+        return _K1 * (1 - _B + _B * length / self._length)
 
 
 def _merged(segments: list[_Segment]) -> tuple[_Segment, ...]:

@@ -56,6 +56,9 @@ def test_what_comes_later_is_scored_as_if_it_were_alone_and_stands_for_what_was_
         assert lexicon.known("quokka tea zebra") == at_once.known("quokka tea zebra")
         for query in ("green tea", "quokka", "tin tin spade", "zebra"):
             np.testing.assert_allclose(lexicon.scores(query), at_once.scores(query), rtol=1e-5, atol=1e-6)
+        np.testing.assert_allclose(
+            lexicon.common({0: 1.0, n - 1: 2.0}), at_once.common({0: 1.0, n - 1: 2.0}), rtol=1e-5, atol=1e-6
+        )
     assert idle.known("quokka") == []
 
 
@@ -68,3 +71,23 @@ def test_texts_that_did_not_change_cost_nothing_and_few_segments_hold_many_chang
     assert 1 <= len(lexicon._segments) <= 8
     np.testing.assert_array_equal(lexicon.scores("green"), np.zeros(50))
     assert lexicon.scores("199")[49] > 0 == lexicon.scores("149")[49]
+
+
+def test_items_have_in_common_what_both_are_written_in() -> None:
+    texts = ["green tea tin", "green tea tin", "black tea", "garden spade", ""]
+    lexicon = Lexicon(texts)
+    alike = lexicon.pairs([0, 2, 4, -1], [0, 1, 2, 3, 4])
+
+    assert alike[0, :2].tolist() == pytest.approx([1, 1])
+    assert 0 < alike[0, 2] < 0.5
+    assert alike[0, 3] == 0
+    assert alike[2:].tolist() == [[0] * 5] * 2
+    own = lexicon.scores(texts[0])
+    np.testing.assert_allclose(alike[0], own / own[0], rtol=1e-5)
+    np.testing.assert_allclose(
+        lexicon.common({0: 2.0, 2: 0.5, 4: 1.0}), np.array([2, 0.5, 1, 0]) @ alike, rtol=1e-5
+    )
+    later = lexicon.placed([3, 5], ["green tea quokka", "quokka"], 6)
+    np.testing.assert_allclose(later.pairs([3], range(6))[0], later.common({3: 1.0}), rtol=1e-5, atol=1e-7)
+    assert later.common({5: 1.0})[[3, 5]].tolist() == pytest.approx([later.pairs([5], [3])[0, 0], 1])
+    assert later.common({3: 1.0})[0] > 0

@@ -99,7 +99,12 @@ def test_seeds_without_a_vector_speak_through_their_text() -> None:
 
     assert coefficients([seed], KindWeights()).tolist() == [0.0]
     scores = Scorer(snapshot, Signals([seed]), KindWeights(cold_text=1.2), WEIGHTS).all
-    np.testing.assert_allclose(scores, 1.2 / 0.06 * snapshot.text @ seed.text, rtol=1e-4)
+    meant = 1 - WEIGHTS.alike_lexical  # the item is so new that its words are not known yet
+    np.testing.assert_allclose(scores, 1.2 / 0.06 * meant * snapshot.text @ seed.text, rtol=1e-4)
+    known = Scorer(snapshot, Signals([seed._replace(item_id="item-000")]), KindWeights(), WEIGHTS).all
+    words = 1.2 / 0.06 * WEIGHTS.alike_lexical * snapshot.lexicon.common({0: 1.0})
+    np.testing.assert_allclose(known, scores + words, rtol=1e-4)
+    assert words.argmax() == 0
     assert not Scorer(snapshot, Signals([seed]), KindWeights(cold_text=0), WEIGHTS).all.any()
 
     warm, other = seeds_of(snapshot, (1, "history", 1.0), (2, "item", 1.0))
