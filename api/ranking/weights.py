@@ -116,8 +116,8 @@ class RankingWeights(BaseModel):
     alike_lexical: float = Field(
         0.4,
         description="Of how alike two items' texts are, the share of the words that they have in common "
-        "(BM25); the rest is the cosine. On beauty a share of 0.3 to 0.7 finds a tenth more of what was viewed "
-        "or bought with an item than the cosine alone.",
+        "(BM25); the rest is the cosine. On beauty a share of 0.3 to 0.7 finds a tenth more of what was "
+        "viewed or bought with an item than the cosine alone.",
     )
     events: dict[str, float] = Field(
         default_factory=lambda: {"purchase": 1.0, "cart": 0.7, "rating": 1.0, "view": 0.4},
