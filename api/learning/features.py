@@ -4,6 +4,7 @@ So the weights that are found are those that the score needs, and what is learne
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -18,10 +19,12 @@ from api.ranking.tempering import tempered
 from api.ranking.weights import DEFAULT, STANDING, KindWeights, RankingWeights
 from api.state.snapshot import Snapshot, Vectors
 from kg.dataset import ShopData
+from kg.seasons import WEEKS
 
 TERMS: Final = ("words", "category", "popularity", "trend", "novelty", "season")  # fields of KindWeights
 _OF_THE_PAST: Final = frozenset({"category"})  # looking up a long past takes time
-_END = 10
+_END, _LAST = 10, 0.6  # places from either end that are looked at; what the very last one counts
+_WEEK_SECONDS = 7 * 86_400
 _NOTHING: Final = {"gnn": 0.0, "cold_text": 0.0, "intents": 0.0} | dict.fromkeys(TERMS, 0.0)
 
 
@@ -94,17 +97,22 @@ class Looking(NamedTuple):
         weight to a fit, and items that the words name would be out of their reach.
         """
         standing = np.array([False, *(term in STANDING for term in TERMS)])
-        values = self.features(self.snapshot, Signals()) @ np.where(standing, weights, 0.0).astype(np.float32)
-        told = reach(values)
-        share = min(1.0, self.weights.beside_words / told) if told else 1.0
-        return np.where(standing, share * weights, weights)
+        by_items = np.where(standing, weights, 0.0).astype(np.float32)
+        told = max(reach(self.features(shop, Signals()) @ by_items) for shop in self._in_each_week())
+        return np.where(standing, weights * min(1.0, self.weights.beside_words / max(told, 1e-9)), weights)
+
+    def _in_each_week(self) -> Iterator[Snapshot]:
+        """The shop as it is and, where it has seasons, in the weeks to come."""
+        now = self.snapshot.activity
+        for week in range(WEEKS if self.snapshot.categories.seasons else 1):
+            yield replace(self.snapshot, activity=now._replace(newest=now.newest + week * _WEEK_SECONDS))
 
 
 def reach(values: Vectors) -> float:
-    """How far from the median the 10th best or the 10th worst is, whichever is further."""
-    end = min(_END, (len(values) + 1) // 2)
-    worst, middle, best = np.sort(values)[[end - 1, len(values) // 2, len(values) - end]]
-    return float(max(best - middle, middle - worst))
+    """How far from the median the 10th item of either end is, or six tenths of how far the last one is."""
+    ordered, end = np.sort(values), max(1, min(_END, len(values) // 10))
+    far = np.abs(ordered[[0, end - 1, -end, -1]] - ordered[len(values) // 2])
+    return float(max(far[1], far[2], _LAST * far[0], _LAST * far[3]))
 
 
 def weights_of(kind: KindWeights) -> Floats:

@@ -196,7 +196,7 @@ class Scorer:
         cold = zip(self._signals.seeds, self._cold, strict=True)
         for seed, amount in (*cold, *zip(anchors, [self._alike_scale] * len(anchors), strict=True)):
             number = self._snapshot.number.get(seed.item_id)
-            if amount and number is not None:
+            if amount and number is not None and np.any(seed.text):
                 amounts[number] += self._weights.alike_lexical * float(amount)
         return amounts
 
@@ -206,10 +206,12 @@ class Scorer:
         Args:
             text: of the items, [len(items), text dim].
         """
+        if not seeds:
+            return np.zeros((0, len(items)))
         number, share = self._snapshot.number, self._weights.alike_lexical
         words = self._snapshot.lexicon.pairs([number.get(s.item_id, -1) for s in seeds], items.tolist())
-        meant = np.array([s.text for s in seeds], dtype=np.float64).reshape(-1, text.shape[1]) @ text.T
-        return (1 - share) * meant + share * words
+        texts = np.stack([s.text for s in seeds]).astype(np.float64)
+        return (1 - share) * (texts @ text.T) + share * words * texts.any(axis=1, keepdims=True)
 
     @cached_property
     def _known(self) -> tuple[list[int], Floats]:

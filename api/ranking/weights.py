@@ -64,8 +64,8 @@ class KindWeights(BaseModel):
     trend: float = Field(0.0, description="Multiplies the logarithm of 1 + the decayed number of events.")
     novelty: float = Field(
         0.0,
-        description="Multiplies how new an item is: 1 for the newest, half for 30 days before it, less the "
-        "mean of all; 0 where that is not known.",
+        description="Multiplies how new an item is: 1 for the newest, half for 30 days before it, the mean "
+        "of all where that is not known.",
     )
     discount: float = Field(
         0.0, description="Multiplies by what part of its list price the item costs less, 0 to 1."

@@ -142,7 +142,10 @@ class ScenarioWeights(Strict):
         None, description="Multiplies the logarithm of 1 + the decayed number of events.", examples=[0.5]
     )
     novelty: Weight | None = Field(
-        None, description="Multiplies how new an item is, 1 for the newest.", examples=[0.5]
+        None,
+        description="Multiplies how new an item is: 1 for the newest, half for 30 days before it, the mean "
+        "of all where that is not known.",
+        examples=[0.5],
     )
     discount: Weight | None = Field(
         None,

@@ -69,18 +69,15 @@ def in_season(categories: Categories, at: float, n: int) -> Floats:
 
 
 def novelty(arrived: Floats) -> Floats:
-    """1 for the newest and a half for 30 days before it, less what it is on average; 0 where not known (NaN).
+    """1 for the newest, a half for 30 days before it; where it is not known (NaN) the mean of the others.
 
     >>> novelty(np.array([0.0, 30 * 86_400, np.nan])).tolist()
-    [-0.25, 0.25, 0.0]
+    [0.5, 1.0, 0.75]
     """
-    known = ~np.isnan(arrived)
-    result = np.zeros(len(arrived))
-    if known.any():
-        age = arrived[known].max() - arrived[known]
-        new = 1 / (1 + age / _HALF_AS_NEW)
-        result[known] = new - new.mean()
-    return result
+    if np.isnan(arrived).all():
+        return np.zeros(len(arrived))
+    new = 1 / (1 + (np.nanmax(arrived) - arrived) / _HALF_AS_NEW)
+    return np.asarray(np.where(np.isnan(new), np.nanmean(new), new))
 
 
 def newest(arrived: Floats, mask: Bools, n: int) -> Bools:

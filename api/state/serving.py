@@ -212,7 +212,7 @@ class Keeper:
         else:
             return
         if loaded:
-            await self._follow_words()
+            await self._watch.do(_WORDS, self._follow_words)
             gc.collect()
             gc.freeze()  # what stays for long need not be walked again and again while requests wait
         self._mark = mark

@@ -140,8 +140,9 @@ class Lexicon:
         said: defaultdict[str, float] = defaultdict(float)
         for number, amount in amounts.items():
             of = self._of(number)
+            own = sum(of.values())
             for word in of:
-                said[word] += amount / sum(of.values())
+                said[word] += amount / own
         return self._scores(said)
 
     def pairs(self, numbers: Sequence[int], others: Sequence[int]) -> Floats:
@@ -179,12 +180,13 @@ class Lexicon:
 
     def _scores(self, said: Mapping[str, float]) -> Scores:
         """The weights of these words in every item, each times its amount, [n]."""
-        scores, columns = np.zeros(self._n, dtype=np.float32), self._columns
+        amounts = np.zeros(self._columns.shape[1], dtype=np.float32)
         for word, amount in said.items():
             if word in self._items:
-                place = self._place[word]
-                some = slice(columns.indptr[place], columns.indptr[place + 1])
-                scores[columns.indices[some]] += np.float32(amount) * columns.data[some]
+                amounts[self._place[word]] = amount
+        places = np.flatnonzero(amounts)
+        scores = np.zeros(self._n, dtype=np.float32)
+        scores[: self._columns.shape[0]] = self._columns[:, places] @ amounts[places]
         for segment in self._segments:  # what is newer stands for what is older
             scores[segment.numbers] = self._scores_of(segment, said)
         return scores

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+import time
 from typing import Any
 
 import httpx
@@ -210,6 +211,7 @@ def test_a_lasting_fault_is_told_once_while_the_rest_is_followed(
 
     def broken(*_: object) -> None:
         tries.append(1)
+        time.sleep(0.5)  # so long that it is not tried again with each look
         raise RuntimeError("words that never end")
 
     with monkeypatch.context() as patched:

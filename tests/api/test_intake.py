@@ -97,7 +97,7 @@ def test_what_is_announced_for_a_day_ahead_has_not_come_yet() -> None:
     newer = with_items(made_up(3, 1), rows, TREE)
     assert newer is not None
     np.testing.assert_array_equal(np.isnan(newer.arrived), [False, False, True])
-    np.testing.assert_allclose(novelty(newer.arrived), [-0.25, 0.25, 0.0])
+    np.testing.assert_allclose(novelty(newer.arrived), [0.5, 1.0, 0.75])
 
 
 def test_what_somebody_typed_into_a_property_is_read_as_a_text_or_as_missing() -> None:

@@ -1,5 +1,6 @@
 """The score and its split, on arrays alone."""
 
+from dataclasses import replace
 from typing import get_args
 
 import numpy as np
@@ -76,6 +77,15 @@ def test_parts_sum_to_the_score(seed: int) -> None:
     total = sum(p.values for p in parts)
     np.testing.assert_allclose(total, Scorer(snapshot, signals, ALL_TERMS, WEIGHTS).all, atol=2e-4)
     assert {p.type for p in parts} == set(get_args(PartType))
+
+
+def test_a_shop_without_an_encoder_has_reasons_too() -> None:
+    snapshot = replace(made_up(30, 3), text=np.zeros((30, 0), dtype=np.float32))
+    seeds = seeds_of(snapshot, (0, "history", 1.0), (2, "item", 1.0))
+    for signals in (Signals(), Signals(seeds, anchors=seeds[1:])):
+        scorer = Scorer(snapshot, signals, ALL_TERMS, WEIGHTS)
+        total = sum(p.values for p in scorer.split(np.arange(30)))
+        np.testing.assert_allclose(total, scorer.all, atol=2e-4)
 
 
 def test_the_user_vector_has_length_one_and_types_have_their_shares() -> None:

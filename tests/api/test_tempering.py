@@ -9,10 +9,12 @@ import pytest
 from api.history import seed
 from api.learning.features import TERMS, Looking, Reader, reach, weights_of
 from api.ranking.score import Scorer
-from api.ranking.signals import Signals, Words
+from api.ranking.signals import Floats, Signals, Words
 from api.ranking.tempering import spread, tempered
 from api.ranking.weights import DEFAULT
+from api.state.activity import week_of
 from kg.dataset import ShopData
+from kg.seasons import WEEKS
 from tests.api.arrays import made_up
 
 KIND = DEFAULT.kinds["for_you"].model_copy(update={"category": 0.5})
@@ -64,7 +66,7 @@ def test_what_is_learned_to_speak_for_items_whoever_asks_is_bounded() -> None:
     looking = Looking(data, np.zeros(0, np.bool_), snapshot, Reader(None, {}), KIND, DEFAULT)
     order = ["words", "category", "popularity", "trend", "novelty", "season"]
     assert list(TERMS) == order
-    learned = np.array([1.0, 2.0, 3.0, 0.0, 0.0, 526.0, 0.0])
+    learned = np.array([1.0, 2.0, 3.0, 0.0, 0.0, 5260.0, 0.0])
 
     bounded = looking.bounded(learned)
 
@@ -75,11 +77,33 @@ def test_what_is_learned_to_speak_for_items_whoever_asks_is_bounded() -> None:
     np.testing.assert_array_equal(looking.bounded(bounded / 2), bounded / 2)
     words = Words.of("title 59", snapshot.text[59], snapshot)
     assert Scorer(snapshot, Signals(words=words), kind, DEFAULT).all.argmax() == 59
+    unbounded = kind.model_copy(update={"novelty": 5260.0})
+    assert Scorer(snapshot, Signals(words=words), unbounded, DEFAULT).all.argmax() != 59
+
+
+def test_the_bound_holds_in_any_week_of_the_year() -> None:
+    snapshot = made_up(60, 3)
+    quiet, loud = np.ones(WEEKS), np.ones(WEEKS)
+    loud[(week_of(snapshot.activity.newest) or 0) - 20] = 9.0
+    learned = np.array([1.0, 1.0, 0.0, 0.0, 0.0, 0.0, 40.0])
+
+    def bounded(season: Floats) -> float:
+        seasons = dict.fromkeys(list(snapshot.categories.items)[:1], season)
+        shop = replace(snapshot, categories=snapshot.categories._replace(seasons=seasons))
+        looking = Looking(
+            cast("ShopData", None), np.zeros(0, np.bool_), shop, Reader(None, {}), KIND, DEFAULT
+        )
+        return float(looking.bounded(learned)[-1])
+
+    assert bounded(quiet) == 40
+    assert 0 < bounded(loud) < 10
 
 
 def test_reach_is_that_of_the_further_end() -> None:
-    assert reach(np.array([0.0] * 9 + [-7.0] * 10 + [1.0] * 20 + [2.0] * 12)) == 8.0
-    assert reach(np.array([3.0, 1.0])) == 2.0
+    many = [0.0] * 90 + [1.0] * 200
+    assert reach(np.array([*many, *[-7.0] * 10, *[2.0] * 12])) == 8
+    assert reach(np.array([*many, *[-7.0] * 9])) == pytest.approx(0.6 * 8)  # nine may stand out more
+    assert reach(np.array([3.0, 1.0])) == 2
 
 
 def test_a_sample_has_scores_at_even_distances() -> None:
