@@ -124,7 +124,8 @@ async def prepare(
     understood = _at_hand(understood, snapshot)
     asked = understood.request
     learned = serving.learned.at(asked.kind)
-    weights = placement.weighed(serving.learned.over(weights, asked.kind), asked.kind)
+    weights = serving.learned.over(weights, asked.kind, words=bool(asked.query))
+    weights = placement.weighed(weights, asked.kind)
     gathered = await gather(asked, serving, reads, weights)
     added = boosts(snapshot.table, placement.rules, snapshot.categories)
     gathered = gathered._replace(signals=gathered.signals._replace(boosts=added))

@@ -4,17 +4,19 @@
 // name: every
 // The weights that were learned and adopted.
 // params:
-// returns: kind (str), weights (str, JSON), learned_at (str), model_version (str)
+// returns: kind (str), weights (str, JSON), learned_at (str), model_version (str), beside_words (float)
 MATCH (r:Ranking)
-RETURN r.kind AS kind, r.weights AS weights, toString(r.learnedAt) AS learned_at, r.modelVersion AS model_version
+RETURN r.kind AS kind, r.weights AS weights, toString(r.learnedAt) AS learned_at, r.modelVersion AS model_version,
+       coalesce(r.besideWords, 1.0) AS beside_words
 ORDER BY kind
 
 // name: adopt
 // Weights for a kind, in place of those before.
-// params: kind (str), weights (str, JSON), metrics (str, JSON), model (str)
+// params: kind (str), weights (str, JSON), metrics (str, JSON), model (str), beside_words (float)
 // returns: learned_at (str)
 MERGE (r:Ranking {kind: $kind})
-SET r.weights = $weights, r.metrics = $metrics, r.modelVersion = $model, r.learnedAt = datetime()
+SET r.weights = $weights, r.metrics = $metrics, r.modelVersion = $model, r.besideWords = $beside_words,
+    r.learnedAt = datetime()
 RETURN toString(r.learnedAt) AS learned_at
 
 // name: drop

@@ -87,6 +87,8 @@ def _show(found: "Outcome") -> None:
         weights.add_row(name, f"{value:g}", "not to be learned here" if learned is None else f"{learned:g}")
     if found.weights:
         out.print(weights)
+    if found.beside_words < 1 and "words" not in found.weights:
+        say(f"Beside words trend, novelty and the like count {found.beside_words:.2f} times that.")
     fitted, judged = found.cases
     say(
         f"{fitted:,} choices fitted; {judged:,} of {found.users:,} shoppers judged, by the fit to the others."

@@ -84,7 +84,7 @@ def cross_fit(
         {
             "present": linear(present),
             "built-in": linear(BUILT_IN),
-            "learned": linear(looking.bounded(np.where(varied, fit(by), present))),
+            "learned": linear(np.where(varied, fit(by), present)),
             **(others(by) if others else {}),
         }
         for by in reversed(choices)
@@ -96,7 +96,7 @@ def cross_fit(
             for seen in _counted(looking, half, advance)
         )
         found = judged(asked, segments)
-    weights = looking.bounded(np.where(varied, fit(both), present))
+    weights = np.where(varied, fit(both), present)
     return Fitted(weights, varied, {name: of.pop(OVERALL).users for name, of in found.items()}, found)
 
 

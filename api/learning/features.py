@@ -90,16 +90,16 @@ class Looking(NamedTuple):
             columns.append(Scorer(snapshot, by, kind, self.weights).all)
         return np.stack(columns, axis=1)
 
-    def bounded(self, weights: Floats) -> Floats:
-        """Weights of which those that speak for items whoever asks tell these apart no more than words can.
+    def beside_words(self, weights: Floats) -> float:
+        """What the weights of terms that speak for items whoever asks are multiplied by beside words, 0 to 1.
 
-        Nothing else bounds them where nobody searched before choosing: a small gain at the top is worth any
-        weight to a fit, and items that the words name would be out of their reach.
+        So that they tell items apart no more than words can. Nothing else bounds them where nobody searched
+        before choosing: a small gain at the top is worth any weight to a fit.
         """
         standing = np.array([False, *(term in STANDING for term in TERMS)])
         by_items = np.where(standing, weights, 0.0).astype(np.float32)
         told = max(reach(self.features(shop, Signals()) @ by_items) for shop in self._in_each_week())
-        return np.where(standing, weights * min(1.0, self.weights.beside_words / max(told, 1e-9)), weights)
+        return min(1.0, self.weights.beside_words / max(told, 1e-9))
 
     def _in_each_week(self) -> Iterator[Snapshot]:
         """The shop as it is and, where it has seasons, in the weeks to come."""

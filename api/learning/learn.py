@@ -44,6 +44,7 @@ class Outcome(NamedTuple):
     users: int  # who judged
     ndcg: dict[str, float]  # present, built-in, learned and others -> NDCG@20, a fraction
     p_value: float | None  # that the learned weights rank no better than the better of the first two
+    beside_words: float = 1.0  # what trend, novelty and the like are multiplied by where words are given
     learned_at: str | None = None  # where they were adopted
 
 
@@ -82,9 +83,9 @@ def learn(
         )
     fitted = cross_fit(looking, parts, present, seed, others)
     choice = chosen(fitted.values)
-    found = _decided(
-        found._replace(weights=dict(named(fitted.weights, fitted.varied[1:].tolist()))), fitted.values, choice
-    )
+    learned = dict(named(fitted.weights, fitted.varied[1:].tolist()))
+    share = round(looking.beside_words(fitted.weights), 4)
+    found = _decided(found._replace(weights=learned, beside_words=share), fitted.values, choice)
     if found.adopted and adopt:
         return _adopt(graph, found)
     if choice.name == "built-in" and adopt and undo(graph):
@@ -134,5 +135,6 @@ def _adopt(graph: Graph, found: Outcome) -> Outcome:
         weights=json.dumps(found.weights),
         metrics=json.dumps(metrics),
         model=found.model_version,
+        beside_words=found.beside_words,
     )
     return found._replace(learned_at=row["learned_at"])

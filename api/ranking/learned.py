@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from pydantic import ValidationError
 
-from api.ranking.weights import KindWeights, RankingWeights
+from api.ranking.weights import STANDING, KindWeights, RankingWeights
 from kg.driver import Graph, Row
 from kg.queries import load
 
@@ -23,6 +23,7 @@ class Ranking(NamedTuple):
 
     weights: Mapping[str, float]  # by the fields of KindWeights; the others stay as they are
     learned_at: str  # ISO 8601
+    beside_words: float = 1.0  # what those of STANDING are multiplied by where words are given
 
 
 class Learned:
@@ -35,12 +36,19 @@ class Learned:
         """What was learned for a kind, None where nothing was."""
         return self._by_kind.get(kind)
 
-    def over(self, weights: RankingWeights, kind: str) -> RankingWeights:
-        """The weights with those learned for the kind that is asked for."""
+    def over(self, weights: RankingWeights, kind: str, *, words: bool = False) -> RankingWeights:
+        """The weights with those learned for the kind that is asked for.
+
+        Args:
+            words: whether words are given. Where their own weight was learned, the balance with them was.
+        """
         found = self.at(kind)
         if found is None:
             return weights
-        changed = weights.kinds[kind].model_copy(update=dict(found.weights))
+        told = dict(found.weights)
+        if words and "words" not in told:
+            told |= {term: found.beside_words * told[term] for term in STANDING if term in told}
+        changed = weights.kinds[kind].model_copy(update=told)
         return weights.model_copy(update={"kinds": {**weights.kinds, kind: changed}})
 
 
@@ -58,7 +66,10 @@ def _ranking(row: Row) -> Ranking | None:
     try:
         told = json.loads(row["weights"])
         known = KindWeights.model_validate(told, strict=True, extra="forbid")
-        return Ranking({name: getattr(known, name) for name in told}, str(row["learned_at"]))
+        share = float(row["beside_words"])
+        if not 0 <= share <= 1:
+            raise ValueError(f"besideWords is {share:g}, which is not between 0 and 1")
+        return Ranking({name: getattr(known, name) for name in told}, str(row["learned_at"]), share)
     except (ValidationError, ValueError, TypeError) as error:
         log.warning("The learned weights of %r cannot be read, so they do nothing: %s", row["kind"], error)
         return None

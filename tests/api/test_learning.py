@@ -253,13 +253,18 @@ def test_nothing_looks_ahead(graph: Graph, home: Settings) -> None:
 
 
 def test_weights_that_cannot_be_read_do_nothing() -> None:
-    row = {"kind": "for_you", "learned_at": "2026", "model_version": "m"}
+    row = {"kind": "for_you", "learned_at": "2026", "model_version": "m", "beside_words": 0.5}
     for bad in (None, "scraps", "[1]", '{"trent": 1}', '{"trend": "1"}'):
         assert learned_from([{**row, "weights": bad}]).over(DEFAULT, "for_you") is DEFAULT
+    for share in (None, "half", 1.5):
+        typed = {**row, "weights": '{"trend": 1}', "beside_words": share}
+        assert learned_from([typed]).over(DEFAULT, "for_you") is DEFAULT
     learned = learned_from([{**row, "weights": '{"trend": 2.5, "novelty": 0}'}])
     changed = learned.over(DEFAULT, "for_you").kinds
     assert changed["for_you"] == DEFAULT.kinds["for_you"].model_copy(update={"trend": 2.5})
     assert changed["search"] == DEFAULT.kinds["search"]
+    beside = learned.over(DEFAULT, "for_you", words=True).kinds["for_you"]
+    assert beside == DEFAULT.kinds["for_you"].model_copy(update={"trend": 1.25})
     assert learned.over(DEFAULT, "trending") is DEFAULT
 
 

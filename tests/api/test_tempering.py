@@ -8,6 +8,7 @@ import pytest
 
 from api.history import seed
 from api.learning.features import TERMS, Looking, Reader, reach, weights_of
+from api.ranking.learned import Learned, Ranking
 from api.ranking.score import Scorer
 from api.ranking.signals import Floats, Signals, Words
 from api.ranking.tempering import spread, tempered
@@ -57,7 +58,7 @@ def test_what_is_learned_from_is_scaled_down_as_what_serves() -> None:
     np.testing.assert_allclose(scores, Scorer(snapshot, signals, less, weights).all, atol=1e-4)
 
 
-def test_what_is_learned_to_speak_for_items_whoever_asks_is_bounded() -> None:
+def test_what_is_learned_to_speak_for_items_whoever_asks_is_bounded_beside_words() -> None:
     snapshot = made_up(60, 3)
     arrived = np.append(np.linspace(0, 2 * 86_400, 59), np.nan)  # a shop of two days, and a new item
     columns = snapshot.columns._replace(released=arrived)
@@ -68,16 +69,20 @@ def test_what_is_learned_to_speak_for_items_whoever_asks_is_bounded() -> None:
     assert list(TERMS) == order
     learned = np.array([1.0, 2.0, 3.0, 0.0, 0.0, 5260.0, 0.0])
 
-    bounded = looking.bounded(learned)
+    share = looking.beside_words(learned)
 
-    kind = KIND.model_copy(update=dict(zip(TERMS, bounded[1:].tolist(), strict=True)))
+    weights = dict(zip(order, learned[1:].tolist(), strict=True))
+    del weights["words"]
+    ranking = Learned({"for_you": Ranking(weights, "", share)})
+    unbounded, kind = (ranking.over(DEFAULT, "for_you", words=w).kinds["for_you"] for w in (False, True))
     standing = Scorer(snapshot, Signals(), kind, DEFAULT).all
     assert reach(standing) == pytest.approx(DEFAULT.beside_words, rel=1e-4)
-    assert bounded[[0, 1, 2]].tolist() == [1.0, 2.0, 3.0]  # others are as they were
-    np.testing.assert_array_equal(looking.bounded(bounded / 2), bounded / 2)
+    assert (kind.category, unbounded.category, unbounded.novelty) == (3.0, 3.0, 5260.0)
+    assert looking.beside_words(learned * share / 2) == 1
+    balanced = Learned({"for_you": Ranking(weights | {"words": 2.0}, "", share)})  # with words, in the past
+    assert balanced.over(DEFAULT, "for_you", words=True).kinds["for_you"].novelty == 5260.0
     words = Words.of("title 59", snapshot.text[59], snapshot)
     assert Scorer(snapshot, Signals(words=words), kind, DEFAULT).all.argmax() == 59
-    unbounded = kind.model_copy(update={"novelty": 5260.0})
     assert Scorer(snapshot, Signals(words=words), unbounded, DEFAULT).all.argmax() != 59
 
 
@@ -87,16 +92,16 @@ def test_the_bound_holds_in_any_week_of_the_year() -> None:
     loud[(week_of(snapshot.activity.newest) or 0) - 20] = 9.0
     learned = np.array([1.0, 1.0, 0.0, 0.0, 0.0, 0.0, 40.0])
 
-    def bounded(season: Floats) -> float:
+    def share(season: Floats) -> float:
         seasons = dict.fromkeys(list(snapshot.categories.items)[:1], season)
         shop = replace(snapshot, categories=snapshot.categories._replace(seasons=seasons))
         looking = Looking(
             cast("ShopData", None), np.zeros(0, np.bool_), shop, Reader(None, {}), KIND, DEFAULT
         )
-        return float(looking.bounded(learned)[-1])
+        return looking.beside_words(learned)
 
-    assert bounded(quiet) == 40
-    assert 0 < bounded(loud) < 10
+    assert share(quiet) == 1
+    assert 0 < share(loud) < 0.25
 
 
 def test_reach_is_that_of_the_further_end() -> None:
