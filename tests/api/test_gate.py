@@ -99,7 +99,8 @@ def test_what_was_learned_beside_the_live_model_does_not_keep_out_a_better_one(
     shop: Graph, home: Settings
 ) -> None:
     """Popularity is all that ranks now, so that no model could be better than another."""
-    told = {"kind": "for_you", "weights": json.dumps({"popularity": 1_000.0}), "metrics": "{}", "model": "x"}
+    weights = json.dumps({"popularity": 1_000.0})
+    told = {"kind": "for_you", "weights": weights, "metrics": "{}", "model": "x", "beside_words": 1.0}
     shop.write_rows(load("ranking").adopt, **told)
     found = gate(shop, home, "knows")
     assert found.publish
@@ -112,7 +113,8 @@ def test_what_was_learned_beside_another_model_does_not_outlive_it(graph: Graph,
     knows = np.zeros((learnable.ITEMS, DIM), dtype=np.float32)
     knows[np.arange(learnable.ITEMS), np.arange(learnable.ITEMS) * learnable.GROUPS // learnable.ITEMS] = 1
     learnable.save_twin(home.home, knows, knows)
-    told = {"kind": "for_you", "weights": json.dumps({"popularity": 1_000.0}), "metrics": "{}", "model": "x"}
+    weights = json.dumps({"popularity": 1_000.0})
+    told = {"kind": "for_you", "weights": weights, "metrics": "{}", "model": "x", "beside_words": 1.0}
     graph.write_rows(load("ranking").adopt, **told)
 
     found = learn(graph, home)

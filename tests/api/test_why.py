@@ -61,7 +61,8 @@ def test_the_items_returned_and_their_ranks_are_those_of_the_recommendations(
 def first_come(client: TestClient, graph: Graph, newest: int) -> None:
     """Have new arrivals rank so many of the newest before all others."""
     weights = json.dumps({"newest": newest})
-    graph.write(load("ranking").adopt, kind="new_arrivals", weights=weights, metrics="{}", model="model-1")
+    told = {"weights": weights, "metrics": "{}", "model": "model-1", "beside_words": 1.0}
+    graph.write(load("ranking").adopt, kind="new_arrivals", **told)
     wait_for(lambda: ask(client, kind="new_arrivals", limit=1)["ranking"] is not None, seconds=3)
 
 
