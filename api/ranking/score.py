@@ -18,13 +18,13 @@ Every term is a sum over past items, items looked at, or a single cause, so a pa
 about the ranking and not a story told afterwards.
 """
 
-from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 
 import numpy as np
 import scipy.sparse as sp
 
+from api.ranking.alike import likeness, shared
 from api.ranking.coefficients import (
     amounts_of,
     coefficients,
@@ -105,15 +105,13 @@ class Scorer:
                 for s, value, without in zip(seeds, values + edges, lost, strict=True)
             ]
         cold = np.flatnonzero(self._cold).tolist()
-        likeness = self._likeness([seeds[n] for n in cold], items, text)
-        for n, alike in zip(cold, likeness, strict=True):
+        for n, alike in zip(cold, self._likeness([seeds[n] for n in cold], items), strict=True):
             parts.append(Part(seeds[n].type, seeds[n], self._cold[n] * alike))
         if kind.alike_gnn or kind.alike_text:
             anchors = self._signals.anchors
-            likeness = self._likeness(anchors, items, text) * self._alike_scale
-            for anchor, alike in zip(anchors, likeness, strict=True):
+            for anchor, alike in zip(anchors, self._likeness(anchors, items), strict=True):
                 gnn = target @ anchor.direction.astype(np.float64) * (kind.alike_gnn / snapshot.temperature)
-                parts.append(Part(anchor.type, anchor, gnn / len(anchors) + alike))
+                parts.append(Part(anchor.type, anchor, gnn / len(anchors) + self._alike_scale * alike))
         if self._signals.words is not None and kind.words:
             values = text @ self._meant.astype(np.float64) * self._words_scale
             values += kind.words * self._written[items].astype(np.float64)
@@ -191,27 +189,12 @@ class Scorer:
     @cached_property
     def _shared(self) -> Mapping[int, float]:
         """By item number, what the words that others share with it are multiplied by."""
-        amounts: dict[int, float] = defaultdict(float)
-        anchors = self._signals.anchors
-        cold = zip(self._signals.seeds, self._cold, strict=True)
-        for seed, amount in (*cold, *zip(anchors, [self._alike_scale] * len(anchors), strict=True)):
-            number = self._snapshot.number.get(seed.item_id)
-            if amount and number is not None and np.any(seed.text):
-                amounts[number] += self._weights.alike_lexical * float(amount)
-        return amounts
+        anchors, share = self._signals.anchors, self._weights.alike_lexical
+        cold = zip(self._signals.seeds, share * self._cold, strict=True)
+        return shared(self._snapshot, (*cold, *((anchor, share * self._alike_scale) for anchor in anchors)))
 
-    def _likeness(self, seeds: Sequence[Seed], items: Numbers, text: Floats) -> Floats:
-        """How alike the texts of seeds and items are, [len(seeds), len(items)].
-
-        Args:
-            text: of the items, [len(items), text dim].
-        """
-        if not seeds:
-            return np.zeros((0, len(items)))
-        number, share = self._snapshot.number, self._weights.alike_lexical
-        words = self._snapshot.lexicon.pairs([number.get(s.item_id, -1) for s in seeds], items.tolist())
-        texts = np.stack([s.text for s in seeds]).astype(np.float64)
-        return (1 - share) * (texts @ text.T) + share * words * texts.any(axis=1, keepdims=True)
+    def _likeness(self, seeds: Sequence[Seed], items: Numbers) -> Floats:
+        return likeness(self._snapshot, seeds, items, self._weights.alike_lexical)
 
     @cached_property
     def _known(self) -> tuple[list[int], Floats]:
