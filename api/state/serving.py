@@ -144,7 +144,7 @@ class Keeper:
     async def step(self) -> None:
         """Look at the graph once and follow it; a failure is kept for whoever asks and tried again."""
         await self._watch.do(_GRAPH, self._follow)
-        await self._watch.do(_WORDS, self._follow_words)
+        await self._follow_words()
         self.stepped.set()
 
     def _missing(self, name: str = _GRAPH) -> ApiError:
@@ -212,14 +212,15 @@ class Keeper:
         else:
             return
         if loaded:
-            await self._watch.do(_WORDS, self._follow_words)
+            await self._follow_words()
             gc.collect()
             gc.freeze()  # what stays for long need not be walked again and again while requests wait
         self._mark = mark
 
     async def _follow_words(self) -> None:
-        if self._serving is not None:
-            await self._suggesting.follow(self._serving.snapshot, self.curation.needs)
+        if self._serving is not None and not self._suggesting.rests:
+            work = partial(self._suggesting.follow, self._serving.snapshot, self.curation.needs)
+            await self._watch.do(_WORDS, work)
 
     def _trend_noted(self, state: Row) -> None:
         self._touched, self._trend_until = state["touched"], time.monotonic() + _TREND_SECONDS

@@ -16,22 +16,18 @@ class Suggesting:
 
     def __init__(self) -> None:
         self.current: Suggester | None = None
-        self._failed: Exception | None = None
         self._rest_until = 0.0
 
+    @property
+    def rests(self) -> bool:
+        """Whether they were sorted, or tried to be, so lately that they wait."""
+        return time.monotonic() < self._rest_until
+
     async def follow(self, snapshot: Snapshot, needs: Needs) -> None:
-        """Sort those that are others now, in a thread; what failed is raised until it is tried again."""
-        if time.monotonic() < self._rest_until:
-            if self._failed is not None:
-                raise self._failed
-            return
+        """Sort those that are others now, in a thread."""
         started = time.monotonic()
         try:
             self.current = await asyncio.to_thread(partial(suggester_for, snapshot, self.current, needs))
-            self._failed = None
-        except Exception as error:
-            self._failed = error.with_traceback(None)
-            raise
         finally:
             now = time.monotonic()
             self._rest_until = now + _REST * (now - started)
