@@ -41,7 +41,7 @@ class Watch:
             self._note(name, ApiError(503, "no-model", str(error)))
         except (ShopgraphError, DriverError, Neo4jError) as error:
             self._note(name, ApiError(503, "graph-unreachable", str(error)))
-        except Exception as error:
+        except Exception as error:  # the edge of the watch: logged, told at /readyz, and tried again
             found = ApiError(503, "not-followed", f"The graph cannot be followed: {error!r}. See the log.")
             if self._is_new(name, found):
                 log.exception("The graph cannot be followed")
