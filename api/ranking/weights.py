@@ -110,7 +110,7 @@ class RankingWeights(BaseModel):
         description="By how much other things than words may tell items apart, which words are to be heard "
         "beside: what the model makes of a past (the 10th best of 2,000 items above the median one, where "
         "there are words; above it the model's part is scaled down), and what is learned to speak for items "
-        "whoever asks (the 10th at either end).",
+        "whoever asks (the 10th at either end, and six tenths of how far the last is).",
     )
     alike_temperature: float = Field(0.06, description="Temperature of how alike two items' texts are.")
     alike_lexical: float = Field(
