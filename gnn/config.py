@@ -27,7 +27,9 @@ class TrainConfig(BaseModel):
     start_scale: float = Field(0.1, gt=0, description="Standard deviation of the first ID embeddings.")
     learning_rate: float = Field(1.5e-3, gt=0, description="Adam's step size.")
     batch_users: int = Field(
-        1024, ge=1, description="Users a step at most; fewer in small shops, for at least 20 steps an epoch."
+        1024,
+        ge=1,
+        description="Users a step; fewer in small shops, more in large ones, for 20 to 200 steps an epoch.",
     )
     shown_share: float = Field(
         0.5, gt=0, lt=1, description="Chance of a user's item to be shown, not asked for."

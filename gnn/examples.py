@@ -1,7 +1,7 @@
 """Training examples: each user's items, divided into those shown and those to be found."""
 
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -11,6 +11,9 @@ from torch import Tensor
 from gnn.device import moved
 from gnn.histories import Histories
 from gnn.model import Examples
+
+_LEAST_STEPS: Final = 20  # an epoch
+_MOST_STEPS: Final = 200
 
 Rows = tuple[Tensor, Tensor, Tensor]
 
@@ -37,10 +40,11 @@ def batches(
 
     Args:
         known: of all users.
-        size: users a batch at most; small shops get smaller batches, for at least 20 steps an epoch.
+        size: users a batch; smaller shops get smaller batches, for at least 20 steps an epoch, and larger
+            ones larger batches, for at most 200: each step has a hop over the whole graph.
     """
     users = np.flatnonzero(np.diff(known.weight.indptr) >= 2)
-    size = max(1, min(size, -(-len(users) // 20)))
+    size = int(np.clip(size, -(-len(users) // _MOST_STEPS), max(1, -(-len(users) // _LEAST_STEPS))))
     users = rng.permutation(users)
     for start in range(0, len(users), size):
         some = users[start : start + size]

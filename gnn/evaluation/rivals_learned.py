@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import scipy.sparse as sp
 
+from gnn.device import moved, training_device
 from gnn.evaluation.baselines import ones
 from gnn.evaluation.evaluate import Asked, Judgement, Scorer, Scores, Table, evaluate
 from gnn.evaluation.params import BprParams, IalsParams, LightGcnParams, Stopping
@@ -109,11 +110,13 @@ def lightgcn(
     from torch_geometric.nn.models import LightGCN
 
     n_users, n_items = train.shape
+    device = training_device()
     torch.manual_seed(seed)
     rng = np.random.default_rng(seed)
-    adjacency = _normalised(train)
+    adjacency = _normalised(train).to(device)
     model = LightGCN(n_users + n_items, params.dim, params.layers, normalize=False)
     torch.nn.init.normal_(model.embedding.weight, std=0.1)  # as in the authors' code
+    model.to(device)
     optimiser = torch.optim.Adam(model.parameters(), lr=params.learning_rate)
     users = np.repeat(np.arange(n_users), np.diff(train.indptr))
     keys = np.sort(users * np.int64(n_items) + train.indices)
@@ -121,8 +124,8 @@ def lightgcn(
     def step(pairs: npt.NDArray[np.int64]) -> None:
         user, item = users[pairs], train.indices[pairs].astype(np.int64)
         other = _not_had(user, keys, n_items, rng)
-        nodes = [torch.from_numpy(n) for n in (user, item + n_users, other + n_users)]
-        touched = torch.from_numpy(np.unique(np.concatenate([user, item + n_users, other + n_users])))
+        nodes = [moved(n, device, np.int64) for n in (user, item + n_users, other + n_users)]
+        touched = torch.cat(nodes).unique()
         optimiser.zero_grad(set_to_none=True)
         out = model.get_embedding(adjacency)
         had, had_not = ((out[nodes[0]] * out[node]).sum(dim=1) for node in nodes[1:])
@@ -138,7 +141,7 @@ def lightgcn(
 
     def scorer() -> Scorer:
         with torch.no_grad():
-            out = model.get_embedding(adjacency).numpy()
+            out = model.get_embedding(adjacency).cpu().numpy()
         items = out[n_users:]
         return _factors(out[:n_users], items, lambda history: _mean_of_items(history, items))
 

@@ -159,6 +159,18 @@ def test_every_user_with_two_items_is_seen_once_with_all_their_items() -> None:
     assert sorted(seen) == sorted((user, item) for user, item in pairs if user != 0)
 
 
+@pytest.mark.parametrize(
+    ("n_users", "size", "steps"), [(60, 1024, 20), (60, 2, 30), (3_000, 100, 30), (3_000, 1, 200)]
+)
+def test_an_epoch_has_20_to_200_steps(n_users: int, size: int, steps: int) -> None:
+    two_each = sp.csr_matrix(np.ones((n_users, 2), dtype=np.float32))
+    ages = sp.csr_matrix(np.tile(np.float32([1, 2]), (n_users, 1)))
+    rng = np.random.default_rng(0)
+    met = [batch.users for batch in batches(Histories(two_each, ages), size, HALF, rng, CPU)]
+    assert len(met) == steps
+    assert sorted(np.concatenate(met)) == list(range(n_users))
+
+
 def test_the_next_items_are_asked_for_and_only_older_ones_are_shown() -> None:
     data = fake_shop()
     known = histories(data.interactions, len(data.users), len(data.items))
