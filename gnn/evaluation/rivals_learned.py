@@ -124,12 +124,13 @@ def lightgcn(
     def step(pairs: npt.NDArray[np.int64]) -> None:
         user, item = users[pairs], train.indices[pairs].astype(np.int64)
         other = _not_had(user, keys, n_items, rng)
-        nodes = [moved(n, device, np.int64) for n in (user, item + n_users, other + n_users)]
-        touched = torch.cat(nodes).unique()
+        nodes = user, item + n_users, other + n_users
+        touched = moved(np.unique(np.concatenate(nodes)), device, np.int64)
+        asked, had, had_not = (moved(n, device, np.int64) for n in nodes)
         optimiser.zero_grad(set_to_none=True)
         out = model.get_embedding(adjacency)
-        had, had_not = ((out[nodes[0]] * out[node]).sum(dim=1) for node in nodes[1:])
-        loss = model.recommendation_loss(had, had_not, touched, params.regularization)
+        score, score_not = ((out[asked] * out[node]).sum(dim=1) for node in (had, had_not))
+        loss = model.recommendation_loss(score, score_not, touched, params.regularization)
         torch.autograd.backward(loss)
         optimiser.step()
 
