@@ -12,7 +12,7 @@ from kg.console import emit_json, out, say
 if TYPE_CHECKING:
     from kg.refresh.job import Options
 
-app = typer.Typer(name="refresh", help="Keeps the graph fresh: one job from new files to a published model.")
+app = typer.Typer(name="refresh")
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
 
 
@@ -70,10 +70,11 @@ def refresh(
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Bring graph, vectors, edges and model up to date with the shop's files; does only what is new.
+    """Keep the graph fresh: one job from new files to a published model.
 
-    A run that was stopped is taken up at its stage by the next one. Exits with 75 while another one runs, and
-    with 3 when a source lost more than a fifth.
+    It does only what is new: loads rows, encodes texts, counts edges, and trains again where that pays. A run
+    that was stopped is taken up at its stage by the next one. Exits with 75 while another one runs, and with
+    3 when a source lost more than a fifth.
 
     Example: shopgraph refresh --source ./my-shop
     """
