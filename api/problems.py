@@ -24,6 +24,7 @@ class ApiError(ShopgraphError):
         self.headers = headers
 
 
+_MISSING = "Field required"  # in pydantic's words
 EXPECTED = (ApiError, GraphError, ModelError)  # what answering a request may raise
 
 
@@ -36,9 +37,14 @@ class InvalidRequestError(ApiError):
     """The request names a bad value: which field, what it was, what was expected."""
 
     def __init__(self, errors: Sequence[dict[str, Any]]) -> None:
-        lines = "; ".join(f"{e['field']} is {e['value']!r:.200}: {e['expected']}" for e in errors)
-        super().__init__(422, "invalid-request", lines)
+        super().__init__(422, "invalid-request", "; ".join(map(_line, errors)))
         self.errors = list(errors)
+
+
+def _line(error: dict[str, Any]) -> str:
+    if error["expected"] == _MISSING:
+        return f"{error['field']} is missing"
+    return f"{error['field']} is {error['value']!r:.200}: {error['expected']}"
 
 
 def with_status(error: Exception) -> ApiError:
@@ -118,7 +124,9 @@ def _told(error: Any) -> dict[str, Any]:
     where = [str(p) for p in error["loc"][sent:]]
     if error["type"] == "json_invalid":
         return {"field": "body", "value": None, "expected": f"JSON ({error['ctx']['error']})"}
-    return {"field": ".".join(where) or "body", "value": _shown(error.get("input")), "expected": error["msg"]}
+    # Of what is missing, pydantic's input is all that was sent.
+    value = None if error["msg"] == _MISSING else _shown(error.get("input"))
+    return {"field": ".".join(where) or "body", "value": value, "expected": error["msg"]}
 
 
 def _shown(value: Any) -> Any:

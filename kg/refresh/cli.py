@@ -190,5 +190,6 @@ def run_once(sources: list[Path], manifest: Path | None, options: "Options") -> 
 
 
 def _stop(*_: object) -> None:
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)  # systemd tells it, and so does the schedule that it tells
     say("told to stop; the next refresh goes on from here")
     sys.exit(128 + signal.SIGTERM)

@@ -1,15 +1,19 @@
 """Refreshes at fixed times, each as a process of its own: what one leaks or breaks is gone with it."""
 
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Sequence
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from kg.console import say
 from kg.errors import BusyError, SettingsError
 from kg.parent import PARENT
+
+Running = set["subprocess.Popen[bytes]"]
 
 _DAYS = ("sun", "mon", "tue", "wed", "thu", "fri", "sat")
 
@@ -17,7 +21,8 @@ _DAYS = ("sun", "mon", "tue", "wed", "thu", "fri", "sat")
 def every(cron: str, options: Sequence[str], *, now: bool = False) -> None:
     """Run `shopgraph refresh` with some options at the times of a crontab line, until interrupted.
 
-    Times that passed while one was running, or while the machine slept, are made up for once.
+    Times that passed while one was running, or while the machine slept, are made up for once. SIGTERM stops
+    the one that runs, too, and waits until it has noted that and freed its lease.
 
     Raises:
         SettingsError: APScheduler is not installed, or the line is none or never comes.
@@ -30,16 +35,22 @@ def every(cron: str, options: Sequence[str], *, now: bool = False) -> None:
     first = times.get_next_fire_time(None, datetime.now().astimezone())
     if first is None:
         raise SettingsError(f"--cron {cron!r} never comes: no month has such a day.")
-    command = [sys.executable, "-m", "kg.main", "refresh", *options]
-    if now:
-        _run(command)
+    running: Running = set()
+    refresh = partial(_run, [sys.executable, "-m", "kg.main", "refresh", *options], running)
     scheduler = BlockingScheduler()
-    scheduler.add_job(_run, times, [command], max_instances=1, coalesce=True, misfire_grace_time=None)
-    say(f"refreshing at {cron!r}, next {first:%Y-%m-%d %H:%M %Z}   (stop with Ctrl-C)")
+    scheduler.add_job(refresh, times, max_instances=1, coalesce=True, misfire_grace_time=None)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit())
     try:
+        if now:
+            refresh()
+        say(f"refreshing at {cron!r}, next {first:%Y-%m-%d %H:%M %Z}   (stop with Ctrl-C)")
         scheduler.start()
-    except (KeyboardInterrupt, SystemExit):
+    except (KeyboardInterrupt, SystemExit) as told:
         say("no more refreshes")
+        for one in list(running):
+            if isinstance(told, SystemExit):  # Ctrl-C has reached it, too
+                one.terminate()
+            one.wait()
 
 
 def trigger(cron: str) -> Any:
@@ -90,9 +101,11 @@ def _day(word: str) -> int:
     return int(word)
 
 
-def _run(command: list[str]) -> None:
-    environment = {**os.environ, PARENT: str(os.getpid())}
-    code = subprocess.run(command, check=False, env=environment).returncode
+def _run(command: list[str], running: Running) -> None:
+    child = subprocess.Popen(command, env={**os.environ, PARENT: str(os.getpid())})
+    running.add(child)
+    code = child.wait()
+    running.discard(child)
     if code == BusyError.exit_code:
         say("another refresh was running; the next one is at the next time")
     elif code:

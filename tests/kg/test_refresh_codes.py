@@ -31,8 +31,8 @@ def shop(tmp_path: Path, graph: Graph) -> Path:
     return folder
 
 
-def started(graph: Graph, home: Path) -> "subprocess.Popen[str]":
-    command = [sys.executable, "-m", "kg.main", "refresh", "--until", "prune"]
+def started(graph: Graph, home: Path, *schedule: str) -> "subprocess.Popen[str]":
+    command = [sys.executable, "-m", "kg.main", "refresh", *schedule, "--until", "prune"]
     return subprocess.Popen(
         command, env=environment(graph, home), cwd=PROJECT, text=True, stderr=subprocess.PIPE
     )
@@ -48,6 +48,19 @@ def test_a_source_that_lost_too_much_ends_it_with_3(graph: Graph, shop: Path, tm
     assert "madeup has 100 interactions, it had 3,600: 97% are gone" in said
     assert holder(graph) is None
     assert measure(graph) == before
+
+
+@pytest.mark.usefixtures("shop")
+def test_sigterm_of_the_schedule_stops_the_refresh_that_runs(graph: Graph, tmp_path: Path) -> None:
+    scheduled = started(graph, tmp_path / "home", "schedule", "--cron", "0 0 1 1 *", "--now")
+    while not last(graph)["stages"] and scheduled.poll() is None:
+        time.sleep(0.02)
+    scheduled.send_signal(signal.SIGTERM)
+    _, said = scheduled.communicate(timeout=60)
+    assert scheduled.returncode == 0, said
+    assert "told to stop; the next refresh goes on from here" in said
+    assert holder(graph) is None
+    assert last(graph)["job"]["status"] == "stopped"
 
 
 def test_sigterm_ends_it_with_143_and_the_next_one_goes_on(graph: Graph, shop: Path, tmp_path: Path) -> None:

@@ -63,7 +63,7 @@ def test_a_line_that_never_comes_is_refused() -> None:
 
 def test_what_a_refresh_can_be_told_is_handed_to_each(monkeypatch: pytest.MonkeyPatch) -> None:
     ran: list[list[str]] = []
-    monkeypatch.setattr(schedule, "_run", ran.append)
+    monkeypatch.setattr(schedule, "_run", lambda command, _: ran.append(command))
     monkeypatch.setattr(BlockingScheduler, "start", lambda _: None)
     options = ["--source", ".", "--no-retrain", "--max-rejects", "0.1"]
     told = CliRunner().invoke(cli.app, ["schedule", *options, "--cron", "0 3 * * *", "--now"])
