@@ -81,10 +81,11 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     scribe = asyncio.create_task(ledger.run(), name="write answers")
     with suppress(TimeoutError):
         await asyncio.wait_for(keeper.stepped.wait(), _PATIENCE)
+    rehearsal = asyncio.create_task(app.state.writer.rehearse(), name="plan writes")
     try:
         yield
     finally:
-        for task in (scribe, watcher):
+        for task in (rehearsal, scribe, watcher):
             task.cancel()
             with suppress(asyncio.CancelledError):
                 await task

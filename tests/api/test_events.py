@@ -1,10 +1,13 @@
 """POST /v1/events on a real Neo4j."""
 
-from typing import Any
+from typing import Any, cast
 
+import neo4j
 import pytest
 from fastapi.testclient import TestClient
 
+from api import writer
+from kg.checksum import measure
 from kg.driver import Graph
 from kg.queries import load, parse
 from tests.api.test_http import problem
@@ -57,6 +60,27 @@ def send(client: TestClient, *events: Any) -> list[tuple[str, str | None]]:
 
 def told(event_id: str, type_: str = "purchase", item: str = "tea-4", user: str = "new", **more: Any) -> dict:
     return {"event_id": event_id, "type": type_, "item_id": item, "user_id": user, **more}
+
+
+def test_the_rehearsal_of_writes_asks_all_and_leaves_nothing(filled: Graph) -> None:
+    before, asked = measure(filled), []
+
+    class Listening:
+        """A transaction that tells what it was asked."""
+
+        def __init__(self, tx: neo4j.ManagedTransaction) -> None:
+            self.tx = tx
+
+        def run(self, query: str, *params: Any, **more: Any) -> neo4j.Result:
+            asked.append(query)
+            return self.tx.run(query, *params, **more)
+
+    with pytest.raises(writer._TakenBackError):
+        filled.transact("rehearsal", lambda tx: writer._rehearsal(cast(Any, Listening(tx))))
+
+    assert {load("events").said.text, load("events").log.text, load("items").stamp.text} <= set(asked)
+    assert measure(filled) == before
+    assert not filled.read(READ["events"])[0]["n"]
 
 
 def test_the_next_recommendation_knows_an_event(filled: Graph, client: TestClient) -> None:
