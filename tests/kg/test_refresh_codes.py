@@ -50,31 +50,31 @@ def test_a_source_that_lost_too_much_ends_it_with_3(graph: Graph, shop: Path, tm
     assert measure(graph) == before
 
 
-@pytest.mark.usefixtures("shop")
-def test_sigterm_of_the_schedule_stops_the_refresh_that_runs(graph: Graph, tmp_path: Path) -> None:
-    scheduled = started(graph, tmp_path / "home", "schedule", "--cron", "0 0 1 1 *", "--now")
-    while not last(graph)["stages"] and scheduled.poll() is None:
+def stop(graph: Graph, process: "subprocess.Popen[str]") -> str:
+    """Tell it to stop once a stage has begun; returns what it said. The lease is free then."""
+    while not last(graph)["stages"] and process.poll() is None:
         time.sleep(0.02)
-    scheduled.send_signal(signal.SIGTERM)
-    _, said = scheduled.communicate(timeout=60)
-    assert scheduled.returncode == 0, said
+    process.send_signal(signal.SIGTERM)
+    _, said = process.communicate(timeout=60)
     assert "told to stop; the next refresh goes on from here" in said
     assert holder(graph) is None
     assert last(graph)["job"]["status"] == "stopped"
+    return said
+
+
+@pytest.mark.usefixtures("shop")
+def test_sigterm_of_the_schedule_stops_the_refresh_that_runs(graph: Graph, tmp_path: Path) -> None:
+    scheduled = started(graph, tmp_path / "home", "schedule", "--cron", "0 0 1 1 *", "--now")
+    said = stop(graph, scheduled)
+    assert scheduled.returncode == 0, said
 
 
 def test_sigterm_ends_it_with_143_and_the_next_one_goes_on(graph: Graph, shop: Path, tmp_path: Path) -> None:
     home = tmp_path / "home"
     refresh = started(graph, home)
-    while not last(graph)["stages"] and refresh.poll() is None:
-        time.sleep(0.02)
-    refresh.send_signal(signal.SIGTERM)
-    _, said = refresh.communicate(timeout=60)
+    said = stop(graph, refresh)
     assert refresh.returncode == 143, said
-    assert "told to stop; the next refresh goes on from here" in said
-    assert holder(graph) is None
     stopped = last(graph)["job"]
-    assert stopped["status"] == "stopped"
     done = run(graph, home, UNTIL_PRUNE)
     assert (done.run_id, done.resumed) == (stopped["run_id"], True)
     found = measure(graph)
