@@ -11,15 +11,15 @@ import neo4j
 from fastapi import Depends, Request
 
 from api.admission import Admission
-from api.problems import ApiError
 from api.state.serving import Keeper
 from kg.driver import Graph
-from kg.errors import GraphError
+from kg.errors import ShopgraphError
 from kg.live import events, item_shape, items
 from kg.schema import make_keys
 
 T = TypeVar("T")
 _PATIENCE = 5.0  # seconds that a write waits for those before it
+_LOOK = 0.5  # seconds between two looks for the shop
 
 
 class Writer:
@@ -50,10 +50,13 @@ class Writer:
     async def rehearse(self) -> None:
         """Have Neo4j plan what an event and an item ask of it: just started it takes seconds over each.
 
-        Whoever comes first would wait for that. It stands in no line, since those behind it would give up
-        sooner than behind a request, and leaves nothing in the graph.
+        Whoever comes first would wait for that. It waits for the shop to be read, so that it does not get in
+        the way of a first load, and stands in no line, since those behind it would give up sooner than
+        behind a request. Nothing that it writes is committed.
         """
-        with suppress(_TakenBackError, ApiError, GraphError):
+        while self._keeper.current is None:
+            await asyncio.sleep(_LOOK)
+        with suppress(_TakenBackError, ShopgraphError):
             await self._in_turn(self._keeper.graph, "rehearsal", _rehearsal)
 
     async def _in_turn(self, graph: Graph, name: str, work: Callable[[neo4j.ManagedTransaction], T]) -> T:

@@ -1,8 +1,9 @@
 """How the finished vectors are used: how fast the past fades, and how much the linear term counts.
 
 Numbers chosen on the validation part, all but `doubt` after each epoch; another choice needs no training.
-Where training goes on from an earlier model they are its own, but for what is surely better: else a hundredth
-of a point overall decides, and a category whose items go by single purchases may lose half of what it had.
+Where training goes on from an earlier model they begin as its own, and fading, linear term and popularity
+stay so but for what is surely better: else a few hundredths of a point overall decide, and a category whose
+items go by single purchases may lose half of what it had.
 Popularity and doubt change what all users see alike, so they must be surely better than 0: in a small shop a
 few users who came to what everybody came to in those days would else decide for all.
 """
@@ -75,7 +76,7 @@ def choose(
         plain = blend._replace(popularity=0.0)
         return blend == plain or surely_better(figures(blend), figures(plain), metric)
 
-    best = first
+    best = first if borne_out(first) else first._replace(popularity=0.0)
     while True:
         around = [best]
         if ordered:
@@ -86,8 +87,10 @@ def choose(
             around += [best._replace(lift=times) for times in _next_to(best.lift, LIFTS)]
         popular = [best._replace(popularity=value) for value in _next_to(best.popularity, POPULARITIES)]
         around += filter(borne_out, popular)
+        if sure:
+            around = [b for b in around if b == best or surely_better(figures(b), figures(best), metric)]
         better = max(around, key=lambda blend: figures(blend).table[metric])
-        if better == best or (sure and not surely_better(figures(better), figures(best), metric)):
+        if better == best:
             return best, figures(best).table
         best = better
 

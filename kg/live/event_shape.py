@@ -12,6 +12,7 @@ from pydantic import (
     ValidationError,
     model_validator,
 )
+from pydantic_core import ErrorDetails
 
 from kg.files.fields import HIGHEST_PRICE, KEY_LIMIT
 from kg.live import events
@@ -107,5 +108,11 @@ def judged(told: Any, now: datetime) -> events.Event | str:
 
 def reason_of(error: ValidationError) -> str:
     """What is wrong with one of several things that are judged each by itself."""
-    found = ((".".join(map(str, e["loc"])), e["msg"].removeprefix("Value error, ")) for e in error.errors())
-    return "; ".join(": ".join(filter(None, parts)) for parts in found)
+    return "; ".join(map(_told, error.errors()))
+
+
+def _told(error: ErrorDetails) -> str:
+    where, what = ".".join(map(str, error["loc"])), error["msg"].removeprefix("Value error, ")
+    if error["type"] == "missing":
+        return f"{where} is missing"
+    return f"{where}: {what}" if where else what

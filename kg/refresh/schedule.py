@@ -4,16 +4,14 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Sequence
 from datetime import datetime
-from functools import partial
 from typing import Any
 
 from kg.console import say
 from kg.errors import BusyError, SettingsError
 from kg.parent import PARENT
-
-Running = set["subprocess.Popen[bytes]"]
 
 _DAYS = ("sun", "mon", "tue", "wed", "thu", "fri", "sat")
 
@@ -28,29 +26,32 @@ def every(cron: str, options: Sequence[str], *, now: bool = False) -> None:
         SettingsError: APScheduler is not installed, or the line is none or never comes.
     """
     try:
-        from apscheduler.schedulers.blocking import BlockingScheduler
+        from apscheduler.schedulers.background import BackgroundScheduler
     except ImportError as error:
         raise SettingsError(f"{error}. Schedules need: pip install 'shopgraph[refresh]'") from error
     times = trigger(cron)
     first = times.get_next_fire_time(None, datetime.now().astimezone())
     if first is None:
         raise SettingsError(f"--cron {cron!r} never comes: no month has such a day.")
-    running: Running = set()
-    refresh = partial(_run, [sys.executable, "-m", "kg.main", "refresh", *options], running)
-    scheduler = BlockingScheduler()
-    scheduler.add_job(refresh, times, max_instances=1, coalesce=True, misfire_grace_time=None)
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit())
+    refreshes = _Refreshes([sys.executable, "-m", "kg.main", "refresh", *options])
+    scheduler = BackgroundScheduler()
+    at_once = {"next_run_time": datetime.now().astimezone()} if now else {}
+    scheduler.add_job(
+        refreshes.run, times, max_instances=1, coalesce=True, misfire_grace_time=None, **at_once
+    )
+    # The signal sets a flag alone: an exception could end up anywhere, in the scheduler's own code too.
+    before = signal.signal(signal.SIGTERM, lambda *_: refreshes.over.set())
+    scheduler.start()
+    say(f"refreshing at {cron!r}, next {first:%Y-%m-%d %H:%M %Z}   (stop with Ctrl-C)")
     try:
-        if now:
-            refresh()
-        say(f"refreshing at {cron!r}, next {first:%Y-%m-%d %H:%M %Z}   (stop with Ctrl-C)")
-        scheduler.start()
-    except (KeyboardInterrupt, SystemExit) as told:
-        say("no more refreshes")
-        for one in list(running):
-            if isinstance(told, SystemExit):  # Ctrl-C has reached it, too
-                one.terminate()
-            one.wait()
+        refreshes.over.wait()
+        refreshes.stop()
+    except KeyboardInterrupt:
+        refreshes.wait()  # Ctrl-C has reached it, too
+    finally:
+        scheduler.shutdown(wait=False)
+        signal.signal(signal.SIGTERM, before)
+    say("no more refreshes")
 
 
 def trigger(cron: str) -> Any:
@@ -101,12 +102,38 @@ def _day(word: str) -> int:
     return int(word)
 
 
-def _run(command: list[str], running: Running) -> None:
-    child = subprocess.Popen(command, env={**os.environ, PARENT: str(os.getpid())})
-    running.add(child)
-    code = child.wait()
-    running.discard(child)
-    if code == BusyError.exit_code:
-        say("another refresh was running; the next one is at the next time")
-    elif code:
-        say(f"the refresh ended with {code}; the next one goes on from there")
+class _Refreshes:
+    """One refresh after another; none begins once it is over."""
+
+    def __init__(self, command: Sequence[str]) -> None:
+        self.over = threading.Event()
+        self._command = list(command)
+        self._child: subprocess.Popen[bytes] | None = None
+        self._starting = threading.Lock()
+
+    def run(self) -> None:
+        """Start one and wait for it."""
+        with self._starting:
+            if self.over.is_set():
+                return
+            self._child = subprocess.Popen(self._command, env={**os.environ, PARENT: str(os.getpid())})
+        code = self._child.wait()
+        if code == BusyError.exit_code:
+            say("another refresh was running; the next one is at the next time")
+        elif code:
+            say(f"the refresh ended with {code}; the next one goes on from there")
+
+    def stop(self) -> None:
+        """Stop the one that runs, and wait until it has."""
+        with self._starting:
+            if self._child is not None:
+                self._child.terminate()
+        self.wait()
+
+    def wait(self) -> None:
+        """Wait for the one that runs."""
+        self.over.set()
+        with self._starting:
+            child = self._child
+        if child is not None:
+            child.wait()

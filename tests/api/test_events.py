@@ -1,5 +1,6 @@
 """POST /v1/events on a real Neo4j."""
 
+import threading
 from typing import Any, cast
 
 import neo4j
@@ -7,9 +8,11 @@ import pytest
 from fastapi.testclient import TestClient
 
 from api import writer
+from api.app import create_app
 from kg.checksum import measure
 from kg.driver import Graph
 from kg.queries import load, parse
+from kg.settings import Settings
 from tests.api.test_http import problem
 from tests.api.test_recommendations import ask, ids
 
@@ -83,6 +86,21 @@ def test_the_rehearsal_of_writes_asks_all_and_leaves_nothing(filled: Graph) -> N
     assert not filled.read(READ["events"])[0]["n"]
 
 
+def test_an_api_that_starts_rehearses(
+    filled: Graph, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    del filled  # the shop comes first
+    rehearsed = threading.Event()
+
+    def rehearsal(_: neo4j.ManagedTransaction) -> None:
+        rehearsed.set()
+        raise writer._TakenBackError
+
+    monkeypatch.setattr(writer, "_rehearsal", rehearsal)
+    with TestClient(create_app(settings)):
+        assert rehearsed.wait(20)
+
+
 def test_the_next_recommendation_knows_an_event(filled: Graph, client: TestClient) -> None:
     assert ask(client, user_id="new")["fallback_used"]["to"] == "popular"
 
@@ -115,7 +133,7 @@ def test_a_timed_event_is_newer_than_what_a_file_put_in_order(filled: Graph, cli
 @pytest.mark.parametrize(
     ("bad", "reason"),
     [
-        ({"type": "view", "user_id": "a", "item_id": "tea-1"}, "event_id: Field required"),
+        ({"type": "view", "user_id": "a", "item_id": "tea-1"}, "event_id is missing"),
         (told("x", "bought"), "type: Input should be 'view', 'cart', 'purchase', 'rating', 'search'"),
         (told("x", user=None), "neither user_id nor session_id is given"),
         (told("x", item=None), "the type purchase needs an item_id"),

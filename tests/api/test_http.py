@@ -70,6 +70,12 @@ def test_bodies_that_are_no_valid_json_are_problems(client: TestClient, content:
     assert problem(response)["status"] in (400, 422)
 
 
+def test_what_is_missing_is_said_to_be(client: TestClient) -> None:
+    found = problem(client.get("/v1/search", params={"q": "tea"}))
+    assert found["detail"] == "query is missing; q is 'tea': Extra inputs are not permitted"
+    assert found["errors"][0] == {"field": "query", "value": None, "expected": "Field required"}
+
+
 def test_unknown_item_unknown_page_and_wrong_method(client: TestClient) -> None:
     item = problem(client.get("/v1/items/nothing/related"))
     assert (item["status"], item["type"]) == (404, "/problems/unknown-item")

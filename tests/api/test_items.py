@@ -163,7 +163,7 @@ def test_bulk_judges_each_item_by_itself(filled: Graph, client: TestClient) -> N
     assert [reason for _, _, reason in found[5:]] == [
         "price: Input should be a valid number, unable to parse string as a number",
         "price is less than 0: -1.0",
-        "item_id: Field required",
+        "item_id is missing",
         "the item stands here twice",
     ]
     (item,) = filled.read(READ["item"], id="n0")

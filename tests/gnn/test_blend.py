@@ -79,6 +79,19 @@ def test_what_an_earlier_model_had_stays_but_for_what_is_surely_better() -> None
         assert choose(judge, "m", first, ordered=True, linear=True, sure=True)[0].linear == linear
 
 
+def test_what_is_surely_better_is_taken_though_something_else_is_better_by_chance() -> None:
+    def judge(blend: Blend) -> Figures:
+        users = 0.015 * FADES.index(blend.fade) + bool(blend.linear) * (0.02 + np.repeat([1.0, -1.0], 50))
+        return Figures({"m": float(users.mean())}, {"m": users})
+
+    assert choose(judge, "m", Blend(), ordered=True, linear=True, sure=True)[0] == Blend(FADES[-1], 0.0)
+
+
+def test_popularity_of_an_earlier_model_stays_only_where_it_is_surely_better_than_none() -> None:
+    judge = by(lambda blend: -blend.popularity)
+    assert choose(judge, "m", Blend(popularity=0.1), ordered=False, linear=False, sure=True)[0] == Blend()
+
+
 def test_what_is_one_number_for_all_users_is_compared_as_it_is() -> None:
     low, high = Figures({"coverage@20": 0.3}, {}), Figures({"coverage@20": 0.4}, {})
     assert surely_better(high, low, "coverage@20")

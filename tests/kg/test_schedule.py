@@ -1,10 +1,15 @@
 """`shopgraph refresh schedule`: when it refreshes, and with what."""
 
+import os
+import signal
+import sys
+import threading
+import time
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
-from apscheduler.schedulers.blocking import BlockingScheduler
 from typer.testing import CliRunner
 
 from kg import cli as graph_cli
@@ -63,12 +68,35 @@ def test_a_line_that_never_comes_is_refused() -> None:
 
 def test_what_a_refresh_can_be_told_is_handed_to_each(monkeypatch: pytest.MonkeyPatch) -> None:
     ran: list[list[str]] = []
-    monkeypatch.setattr(schedule, "_run", lambda command, _: ran.append(command))
-    monkeypatch.setattr(BlockingScheduler, "start", lambda _: None)
+
+    def run(refreshes: Any) -> None:
+        ran.append(refreshes._command)
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    monkeypatch.setattr(schedule._Refreshes, "run", run)
     options = ["--source", ".", "--no-retrain", "--max-rejects", "0.1"]
     told = CliRunner().invoke(cli.app, ["schedule", *options, "--cron", "0 3 * * *", "--now"])
     assert told.exit_code == 0, told.output
     assert [command[-6:] for command in ran] == [["refresh", *options]]
+
+
+def test_it_waits_for_the_refresh_that_it_stops_and_begins_no_other(tmp_path: Path) -> None:
+    slow = (
+        "import signal, sys, time; from pathlib import Path\nsignal.signal(signal.SIGTERM, lambda *_: "
+        "(time.sleep(1), Path(sys.argv[1]).touch(), sys.exit()))\nPath(sys.argv[2]).touch(); time.sleep(60)"
+    )
+    ended, began = tmp_path / "ended", tmp_path / "began"
+    refreshes = schedule._Refreshes([sys.executable, "-c", slow, str(ended), str(began)])
+    running = threading.Thread(target=refreshes.run)
+    running.start()
+    while not began.exists():
+        time.sleep(0.01)
+    refreshes.stop()
+    assert ended.exists()
+    running.join()
+    began.unlink()
+    refreshes.run()
+    assert not began.exists()  # none begins once it is over
 
 
 @pytest.mark.parametrize("wrong", [["--no-retrian"], ["--max-rejects", "2"], ["--source", "./not-there"]])
