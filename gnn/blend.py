@@ -1,9 +1,6 @@
 """How the finished vectors are used: how fast the past fades, and how much the linear term counts.
 
 Numbers chosen on the validation part, all but `doubt` after each epoch; another choice needs no training.
-Where training goes on from an earlier model they begin as its own, and fading, linear term and popularity
-stay so but for what is surely better: else a few hundredths of a point overall decide, and a category whose
-items go by single purchases may lose half of what it had.
 Popularity and doubt change what all users see alike, so they must be surely better than 0: in a small shop a
 few users who came to what everybody came to in those days would else decide for all.
 """
@@ -35,14 +32,9 @@ class Blend(NamedTuple):
     doubt: float = 0.0  # an item that so many users have is ranked half by what they tell, half as if new
 
 
-def start(*, ordered: bool, linear: bool, earlier: Blend | None = None) -> Blend:
-    """Where the search begins, and what a model is served with that nothing was chosen for.
-
-    Args:
-        earlier: of the model that training goes on from.
-    """
-    first = earlier._replace(doubt=0.0) if earlier else Blend(0.2, 2.4)
-    return first._replace(fade=first.fade if ordered else 0.0, linear=first.linear if linear else 0.0)
+def start(*, ordered: bool, linear: bool) -> Blend:
+    """Where the search begins, and what a model is served with that nothing was chosen for."""
+    return Blend(0.2 if ordered else 0.0, 2.4 if linear else 0.0)
 
 
 def choose(
@@ -53,7 +45,6 @@ def choose(
     ordered: bool,
     linear: bool,
     lift: bool = False,
-    sure: bool = False,
 ) -> tuple[Blend, Table]:
     """Walk from neighbour to neighbour on the grid while that is better; the blend and its figures.
 
@@ -63,7 +54,6 @@ def choose(
         ordered: whether fading may be chosen at all; without order there is nothing to fade by.
         linear: whether there is a linear term.
         lift: whether new items are asked for, so that something can be learned of how they should count.
-        sure: whether a neighbour must be surely better.
     """
     known: dict[Blend, Figures] = {}
 
@@ -76,7 +66,7 @@ def choose(
         plain = blend._replace(popularity=0.0)
         return blend == plain or surely_better(figures(blend), figures(plain), metric)
 
-    best = first if borne_out(first) else first._replace(popularity=0.0)
+    best = first
     while True:
         around = [best]
         if ordered:
@@ -87,8 +77,6 @@ def choose(
             around += [best._replace(lift=times) for times in _next_to(best.lift, LIFTS)]
         popular = [best._replace(popularity=value) for value in _next_to(best.popularity, POPULARITIES)]
         around += filter(borne_out, popular)
-        if sure:
-            around = [b for b in around if b == best or surely_better(figures(b), figures(best), metric)]
         better = max(around, key=lambda blend: figures(blend).table[metric])
         if better == best:
             return best, figures(best).table

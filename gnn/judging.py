@@ -64,10 +64,8 @@ def judge(
     judged: Judgement | None,
     order: Order,
     metric: str,
-    *,
-    sure: bool = False,
 ) -> tuple[Blend, Table]:
-    """The best blend near the last one, and its metrics on validation; `sure` as in `blends.choose`."""
+    """The best blend near the last one, and its metrics on validation."""
     if judged is None:
         return blend, {}
     context, own = now.tensors["context"].numpy(), settled(now, linear, reached)
@@ -79,7 +77,6 @@ def judge(
         ordered=order != Order.NONE,
         linear=bool(linear.nnz),
         lift=asks_for_new(judged, reached.new),
-        sure=sure,
     )
 
 

@@ -105,9 +105,7 @@ def fit(
     curve, best = checkpoint.restore(model, optimiser) if checkpoint else State([], None)
     earlier = sum(epoch.seconds for epoch in curve)
     division = _division(config, order)
-    blend = blend or blends.start(
-        ordered=order != Order.NONE, linear=bool(linear.nnz), earlier=start.about.blend if start else None
-    )
+    blend = blend or blends.start(ordered=order != Order.NONE, linear=bool(linear.nnz))
 
     for epoch in range(len(curve) + 1, (epochs or config.max_epochs) + 1):
         if best and judged and epoch - best.epoch > config.patience:
@@ -134,7 +132,7 @@ def fit(
         now = _snapshot(epoch, model, relations)
         last = curve[-1].blend if curve else blend
         chosen, metrics = from_first(
-            partial(judge, now, linear, reached, last, judged, order, config.stop_on, sure=start is not None)
+            partial(judge, now, linear, reached, last, judged, order, config.stop_on)
         )
         seconds = time.monotonic() - epoch_started
         curve.append(Epoch(epoch, mean_loss, metrics, chosen, seconds))

@@ -63,35 +63,6 @@ def test_popularity_must_be_surely_better_than_none() -> None:
         assert choose(judge, "m", Blend(), ordered=False, linear=False)[0] == Blend(popularity=chosen)
 
 
-def test_what_an_earlier_model_had_stays_but_for_what_is_surely_better() -> None:
-    earlier = Blend(0.01, 9.6, popularity=0.1, doubt=3.0)
-    first = start(ordered=True, linear=True, earlier=earlier)
-    assert first == earlier._replace(doubt=0.0)
-    assert start(ordered=False, linear=False, earlier=earlier) == Blend(popularity=0.1)
-    for noise, linear in ((0.05 / 0.17, LINEAR[-1]), (0.05 / 0.16, 9.6)):
-
-        def judge(blend: Blend, noise: float = noise) -> Figures:
-            step = LINEAR.index(blend.linear) - LINEAR.index(9.6)
-            users = 0.05 * step + noise * step * np.repeat([1.0, -1.0], 50)
-            return Figures({"m": float(users.mean())}, {"m": users})
-
-        assert choose(judge, "m", first, ordered=True, linear=True)[0].linear == LINEAR[-1]
-        assert choose(judge, "m", first, ordered=True, linear=True, sure=True)[0].linear == linear
-
-
-def test_what_is_surely_better_is_taken_though_something_else_is_better_by_chance() -> None:
-    def judge(blend: Blend) -> Figures:
-        users = 0.015 * FADES.index(blend.fade) + bool(blend.linear) * (0.02 + np.repeat([1.0, -1.0], 50))
-        return Figures({"m": float(users.mean())}, {"m": users})
-
-    assert choose(judge, "m", Blend(), ordered=True, linear=True, sure=True)[0] == Blend(FADES[-1], 0.0)
-
-
-def test_popularity_of_an_earlier_model_stays_only_where_it_is_surely_better_than_none() -> None:
-    judge = by(lambda blend: -blend.popularity)
-    assert choose(judge, "m", Blend(popularity=0.1), ordered=False, linear=False, sure=True)[0] == Blend()
-
-
 def test_what_is_one_number_for_all_users_is_compared_as_it_is() -> None:
     low, high = Figures({"coverage@20": 0.3}, {}), Figures({"coverage@20": 0.4}, {})
     assert surely_better(high, low, "coverage@20")
