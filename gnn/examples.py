@@ -40,7 +40,7 @@ def batches(
 
     Args:
         known: of all users.
-        size: users a batch; smaller shops get smaller batches, for at least 20 steps an epoch, and larger
+        size: users a batch; smaller shops get smaller batches, for some 20 steps an epoch, and larger
             ones larger batches, for at most 200: each step has a hop over the whole graph.
     """
     users = np.flatnonzero(np.diff(known.weight.indptr) >= 2)
