@@ -29,7 +29,7 @@ class TrainConfig(BaseModel):
     batch_users: int = Field(
         1024,
         ge=1,
-        description="Users a step; fewer in small shops, more in large ones, for some 20 to 200 steps an epoch.",
+        description="Users a step; fewer in small shops, more in large ones: some 20 to 200 steps an epoch.",
     )
     shown_share: float = Field(
         0.5, gt=0, lt=1, description="Chance of a user's item to be shown, not asked for."
