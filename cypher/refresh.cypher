@@ -168,11 +168,16 @@ ORDER BY r.finishedAt DESC, r.runId DESC
 LIMIT 1
 
 // name: jobs
-// The last refreshes, the newest first.
-// params: n (int)
+// The last refreshes, the newest first. One whose process was killed is `killed` once its lease is free.
+// params: n (int), lease (str)
 // returns: run_id, mode, until, status, error, holder, attempts, started_at, finished_at
 MATCH (r:Refresh {stage: 'job'})
-RETURN r.runId AS run_id, r.mode AS mode, r.until AS until, r.status AS status, r.error AS error,
+WITH r, r.status = 'running' AND NOT EXISTS {
+  MATCH (l:Lease {name: $lease, holder: r.holder})
+  WHERE l.expiresAt > datetime.realtime()
+} AS killed
+RETURN r.runId AS run_id, r.mode AS mode, r.until AS until,
+       CASE WHEN killed THEN 'killed' ELSE r.status END AS status, r.error AS error,
        r.holder AS holder, r.attempts AS attempts, toString(r.startedAt) AS started_at,
        toString(r.finishedAt) AS finished_at
 ORDER BY r.startedAt DESC, run_id DESC

@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 from gnn.gate import Verdict, judge, refused
-from gnn.store import SavedModel, load, newest
+from gnn.store import SavedModel, find, load
 from gnn.write_back import checked
 from kg.dataset import from_graph
 from kg.driver import Graph
@@ -21,9 +21,7 @@ def gated(graph: Graph, home: Path, version: str | None) -> Verdict:
     Raises:
         ModelError: there is no saved model of that name, or the live one's files are not here.
     """
-    name, live = version or newest(home), live_version(graph)
-    if not (home / "models" / name / "model.json").is_file():
-        raise ModelError(f"No model {name!r} in {home / 'models'}. Train one: shopgraph gnn train")
+    name, live = find(home, version), live_version(graph)
     other = load(home, live) if live else None
     try:
         candidate, twin = load(home, name), load(home, name, twin=True)

@@ -35,7 +35,9 @@ Tuned = Annotated[
     ),
 ]
 Ks = Annotated[str, typer.Option("--k", help="Cut-offs of the metrics, separated by commas.")]
-Version = Annotated[str | None, typer.Argument(help="A model's version. Default: the newest.")]
+Version = Annotated[
+    str | None, typer.Argument(help="A model's version, or how it begins. Default: the newest.")
+]
 
 
 def numbers(text: str) -> list[int]:

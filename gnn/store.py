@@ -106,20 +106,21 @@ def save(path: Path, model: SavedModel, twin: SavedModel | None = None) -> None:
     written.replace(path / _ABOUT)
 
 
-def newest(home: Path) -> str:
-    """The version that was trained last.
+def find(home: Path, version: str | None = None) -> str:
+    """The version of a saved model; the start of it will do, and without one it is the newest.
 
     Raises:
-        ModelError: there is none.
+        ModelError: there is none, or several begin so.
     """
-    return _versions(home)[-1]
-
-
-def _versions(home: Path) -> list[str]:
-    known = sorted(path.parent.name for path in (home / "models").glob(f"*/{_ABOUT}"))
+    folder = home / "models"
+    known = sorted(path.parent.name for path in folder.glob(f"*/{_ABOUT}"))
     if not known:
-        raise ModelError(f"No model in {home / 'models'}. Train one: shopgraph gnn train")
-    return known
+        raise ModelError(f"No model in {folder}. Train one: shopgraph gnn train")
+    found = [of for of in known if of == version] or [of for of in known if of.startswith(version or "")]
+    if version is not None and len(found) != 1:
+        which = "More than one" if found else "No"
+        raise ModelError(f"{which} model {version!r} in {folder}; there are: {', '.join(known)}.")
+    return found[-1]
 
 
 def _save_tensors(file: Path, model: SavedModel) -> None:
@@ -128,18 +129,16 @@ def _save_tensors(file: Path, model: SavedModel) -> None:
 
 
 def load(home: Path, version: str | None = None, *, twin: bool = False) -> SavedModel:
-    """A saved model; without a version the newest.
+    """A saved model.
 
     Args:
+        version: see `find`.
         twin: the one that was judged instead, which does not know the test part.
 
     Raises:
         ModelError: there is none, or its files are broken.
     """
-    folder, known = home / "models", _versions(home)
-    if version is not None and version not in known:
-        raise ModelError(f"No model {version!r} in {folder}; there are: {', '.join(known)}.")
-    path = folder / (version or known[-1])
+    path = home / "models" / find(home, version)
     try:
         about = About(**json.loads((path / _ABOUT).read_text(encoding="utf-8")))
         judged = twin and about.refitted  # else it is the model itself that was judged

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
-from kg.console import emit_json, out
+from kg.console import emit_json, out, say
 
 if TYPE_CHECKING:
     from kg.driver import Graph, Row
@@ -31,6 +31,9 @@ def list_(as_json: Json = False) -> None:
     models = _on_graph(known)
     if as_json:
         emit_json([model._asdict() for model in models])
+        return
+    if not models:
+        say("No model yet. Train one and publish it: shopgraph gnn train && shopgraph gnn write-back")
         return
     table = Table("version", "live", "gate", "vectors", "trained", "promoted", "items", "NDCG@20 %")
     for m in models:

@@ -114,10 +114,12 @@ def status(as_json: Json = False) -> None:
     lease = found["lease"]
     out.print(f"lease: {lease['holder']} until {lease['expires_at']}" if lease else "lease: free")
     if found["job"] is None:
-        out.print("No refresh was run yet.")
+        say("No refresh was run yet.")
         return
     job = found["job"]
-    out.print(f"{job['run_id']}: {job['status']} {job['error'] or ''}", highlight=False)
+    why = f": {job['error']}" if job["error"] else ""
+    more = "; the next refresh goes on with it" if job["status"] in ("killed", "stopped") else ""
+    out.print(f"{job['run_id']}: {job['status']}{why}{more}", highlight=False)
     for stage in found["stages"]:
         seconds = "not finished" if stage["seconds"] is None else f"{stage['seconds']:.1f} s"
         out.print(f"  {stage['stage']}: {seconds} {stage['counts'] or ''}", highlight=False)
@@ -131,7 +133,7 @@ def history(
 
     Example: shopgraph refresh history -n 5
     """
-    from rich.table import Table
+    from rich.table import Column, Table
 
     from kg.driver import connect
     from kg.refresh.history import jobs
@@ -142,10 +144,17 @@ def history(
     if as_json:
         emit_json(found)
         return
-    columns = ("run_id", "status", "mode", "started_at", "finished_at", "attempts", "error")
-    table = Table(*columns)
+    if not found:
+        say("No refresh was run yet.")
+        return
+    table = Table(
+        Column("run_id", no_wrap=True), "status", "mode", "started", "finished", "attempts", "error"
+    )
     for row in found:
-        table.add_row(*("" if row[name] is None else str(row[name]) for name in columns))
+        times = ((row[name] or "")[:16] for name in ("started_at", "finished_at"))  # to the minute
+        table.add_row(
+            row["run_id"], row["status"], row["mode"], *times, str(row["attempts"]), row["error"] or ""
+        )
     out.print(table)
 
 

@@ -5,14 +5,14 @@ from typing import Any
 
 from kg.driver import Graph, Row
 from kg.queries import load
-from kg.refresh.lease import holder
+from kg.refresh.lease import NAME, holder
 
 _Q = load("refresh")
 
 
 def jobs(graph: Graph, n: int) -> list[Row]:
     """The last `n` refreshes, the newest first."""
-    return graph.read(_Q.jobs, n=n)
+    return graph.read(_Q.jobs, n=n, lease=NAME)
 
 
 def last(graph: Graph) -> dict[str, Any]:

@@ -55,6 +55,10 @@ def test_a_finished_training_is_not_repeated_unless_forced(tmp_path: Path) -> No
     again = train_and_save(fake_shop(), tmp_path, SMALL, "random", refit=False, force=True)
     assert again.version != first.version
     assert again.metrics == first.metrics
+    for about in (first, again):
+        assert load(tmp_path, about.version[:-1]).about.version == about.version
+    with pytest.raises(ModelError, match="More than one model '2'"):
+        load(tmp_path, "2")
 
 
 def test_no_model_and_a_broken_one_are_said(tmp_path: Path) -> None:

@@ -333,6 +333,7 @@ def test_killed_in_a_stage_the_next_run_ends_in_the_same_graph(
     until = time.monotonic() + 10
     while holder(graph) is not None and time.monotonic() < until:
         time.sleep(0.2)
+    assert last(graph)["job"]["status"] == "killed"  # running only as long as its lease may be renewed
     done = run(graph, home)
     assert (done.run_id, done.resumed) == (stopped["run_id"], True)
     assert stage in done.stages
