@@ -126,7 +126,8 @@ def _told(error: Any) -> dict[str, Any]:
         return {"field": "body", "value": None, "expected": f"JSON ({error['ctx']['error']})"}
     # Of what is missing, pydantic's input is all that was sent.
     value = None if error["msg"] == _MISSING else _shown(error.get("input"))
-    return {"field": ".".join(where) or "body", "value": value, "expected": error["msg"]}
+    expected = "no field of this name; see /docs" if error["type"] == "extra_forbidden" else error["msg"]
+    return {"field": ".".join(where) or "body", "value": value, "expected": expected}
 
 
 def _shown(value: Any) -> Any:

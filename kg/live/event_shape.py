@@ -115,4 +115,6 @@ def _told(error: ErrorDetails) -> str:
     where, what = ".".join(map(str, error["loc"])), error["msg"].removeprefix("Value error, ")
     if error["type"] == "missing":
         return f"{where} is missing"
+    if error["type"] == "extra_forbidden":
+        return f"there is no field {where}"
     return f"{where}: {what}" if where else what
