@@ -7,8 +7,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from api.ranking.signals import Boost, Edge, Floats, Need, Part, Seed
-from api.schemas.answers import Path, Reason
+from api.ranking.signals import Boost, Edge, Floats, Need, Numbers, Part, Seed
+from api.schemas.answers import PartType, Path, Reason
 from kg.driver import Row
 from kg.queries import Query, load
 
@@ -32,19 +32,18 @@ class Told(NamedTuple):
     parts: Sequence[Part]
     values: Floats  # [parts, items]
     importance: Floats  # [parts, items]: what the item would lose without the part
-    by_type: dict[str, Floats]  # the parts' sum by their type, [items]
+    types: Sequence[PartType]  # each that there is
+    type_of: Numbers  # its place among these, [parts]
 
 
 def told(parts: Sequence[Part], n_items: int) -> Told:
     """Put the parts together."""
     values = np.array([part.values for part in parts], dtype=np.float64).reshape(len(parts), n_items)
-    importance = values.copy()
-    types: dict[str, list[int]] = {}
-    for n, part in enumerate(parts):
-        types.setdefault(part.type, []).append(n)
-        if part.lost is not None:
-            importance[n] = np.where(np.isnan(part.lost), part.values, part.lost)
-    return Told(parts, values, importance, {name: values[of].sum(axis=0) for name, of in types.items()})
+    unknown = np.full(n_items, np.nan)
+    lost = np.array([unknown if part.lost is None else part.lost for part in parts]).reshape(values.shape)
+    place = {name: n for n, name in enumerate(dict.fromkeys(part.type for part in parts))}
+    type_of = np.array([place[part.type] for part in parts], dtype=np.int64)
+    return Told(parts, values, np.where(np.isnan(lost), values, lost), list(place), type_of)
 
 
 def reasons_of(told: Told, column: int, words: str | None, shoppers: int, title: Title) -> list[Reason]:
@@ -56,7 +55,7 @@ def reasons_of(told: Told, column: int, words: str | None, shoppers: int, title:
     values, importance = told.values[:, column], told.importance[:, column]
     order = np.argsort(-np.abs(importance), kind="stable")
     order = order[values[order] != 0]
-    named, small = order[:NAMED], order[NAMED:].tolist()
+    named, small = order[:NAMED], order[NAMED:]
     positive = float(values[values > 0].sum()) or 1.0
     reasons = []
     for n in named[np.argsort(-importance[named], kind="stable")].tolist():
@@ -65,18 +64,18 @@ def reasons_of(told: Told, column: int, words: str | None, shoppers: int, title:
         label = (title(item_id) or item_id) if item_id else None
         sentence = _sentence(part, label, words, shoppers)
         reasons.append(_reason(part.type, item_id, label, _name(part), sentence, float(values[n]), positive))
-    rest: dict[str, list[float]] = {}
-    for n, value in zip(small, values[small].tolist(), strict=True):
-        rest.setdefault(told.parts[n].type, []).append(value)
-    for type_, found in rest.items():
-        text = f"{len(found)} more of this kind ({type_}), each small."
-        reasons.append(_reason(type_, None, None, None, text, sum(found), positive))
+    types = told.type_of[small]
+    rest, count = np.bincount(types, values[small], len(told.types)), np.bincount(types)
+    for n in dict.fromkeys(types.tolist()):
+        text = f"{count[n]} more of this kind ({told.types[n]}), each small."
+        reasons.append(_reason(told.types[n], None, None, None, text, float(rest[n]), positive))
     return reasons
 
 
 def source_of(told: Told, column: int) -> str:
     """The type of reason that adds most to the item in `column`; none where nothing speaks for it."""
-    return max(told.by_type, key=lambda name: told.by_type[name][column], default="none")
+    sums = np.bincount(told.type_of, told.values[:, column], len(told.types))
+    return told.types[int(sums.argmax())] if len(sums) else "none"
 
 
 def causes(item_id: str, reasons: Iterable[Reason]) -> list[Reason]:

@@ -10,16 +10,16 @@ from api.ranking.weights import KindWeights
 from api.state.snapshot import Snapshot
 
 
-def coefficients(seeds: Sequence[Seed], kind: KindWeights) -> Floats:
+def coefficients(seeds: Sequence[Seed], contexts: Floats, kind: KindWeights) -> Floats:
     """The w_i of u = sum_i w_i c_i, |u| = 1: float64 [len(seeds)], all zero where no seed has a vector.
 
     Within a type by the seeds' weights; the types by their shares, whatever the number of seeds, so that a
     long past does not drown what the shopper looks at now.
+
+    Args:
+        contexts: theirs, [len(seeds), dim].
     """
     result = np.zeros(len(seeds))
-    if not seeds:
-        return result
-    contexts = np.stack([s.context for s in seeds]).astype(np.float64)
     for name in ("history", "session", "item"):
         weights = np.array([s.weight if s.type == name else 0.0 for s in seeds])
         length = float(np.linalg.norm(weights @ contexts))
@@ -29,15 +29,19 @@ def coefficients(seeds: Sequence[Seed], kind: KindWeights) -> Floats:
     return result / length if length > 1e-9 else np.zeros(len(seeds))
 
 
-def cold_coefficients(seeds: Sequence[Seed], kind: KindWeights) -> Floats:
+def cold_coefficients(seeds: Sequence[Seed], contexts: Floats, kind: KindWeights) -> Floats:
     """How the texts of the seeds that the model has no vector of are mixed: float64 [len(seeds)], sum <= 1.
 
     Such a seed has its weight's share among those of its type, and the types their shares among all seeds.
+
+    Args:
+        contexts: theirs, [len(seeds), dim].
     """
     result = np.zeros(len(seeds))
     shares = {name: getattr(kind, name) for name in {s.type for s in seeds}}
-    for n, seed in enumerate(seeds):
-        if not np.any(seed.context) and np.any(seed.text):
+    for n in np.flatnonzero(~contexts.any(axis=1)).tolist():
+        seed = seeds[n]
+        if np.any(seed.text):
             of_type = sum(s.weight for s in seeds if s.type == seed.type)
             result[n] = shares[seed.type] / max(sum(shares.values()), 1e-9) * seed.weight / of_type
     return result

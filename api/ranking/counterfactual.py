@@ -14,7 +14,12 @@ _NEWEST_FIRST: Final = {"history": True, "session": False}  # the order that api
 
 
 def losses(
-    snapshot: Snapshot, seeds: Sequence[Seed], edges: Floats, kind: KindWeights, items: Numbers
+    snapshot: Snapshot,
+    seeds: Sequence[Seed],
+    contexts: Floats,
+    edges: Floats,
+    kind: KindWeights,
+    items: Numbers,
 ) -> Floats:
     """How much the scores of `items` fall without each seed: float64 [len(seeds), len(items)].
 
@@ -22,12 +27,13 @@ def losses(
     user came to before it fades by one item less. NaN for a seed that is looked at, or has no vector.
 
     Args:
+        contexts: the seeds', [len(seeds), dim].
         edges: what the linear term gives each seed, float64 [len(seeds), len(items)].
     """
     result = np.full((len(seeds), len(items)), np.nan)
     if not seeds:
         return result
-    contexts = np.stack([s.context for s in seeds]).astype(np.float64)
+    told = np.any(contexts != 0, axis=1)
     target = snapshot.target[items].astype(np.float64) * kind.gnn / snapshot.temperature
     places = {
         name: [n for n, s in enumerate(seeds) if s.type == name] for name in ("history", "session", "item")
@@ -41,8 +47,7 @@ def losses(
     )
     whole = target @ _unit(mixed)
     for name, newest_first in _NEWEST_FIRST.items():
-        of = [n for n in places[name] if contexts[n].any()]
-        if not of:
+        if not told[places[name]].any():
             continue
         every = places[name] if newest_first else places[name][::-1]
         weights = np.array([seeds[n].weight for n in every])
@@ -55,7 +60,7 @@ def losses(
         rest = edges.sum(axis=0) - edges[every].sum(axis=0)
         linear = edges.sum(axis=0) - scale * (rest + _without(edges[every], snapshot.version.fade))
         result[every] = whole - users @ target.T + linear
-        result[[n for n in every if not contexts[n].any()]] = np.nan
+        result[[n for n in every if not told[n]]] = np.nan
     return result
 
 

@@ -93,13 +93,12 @@ class Scorer:
         parts: list[Part] = []
         rows, v = self._linear
         if (kind.gnn and (self._user.any() or v.any())) or (kind.category and seeds):
-            contexts = np.stack([s.context for s in seeds]).astype(np.float64)
-            values = (self._user[:, None] * kind.gnn / snapshot.temperature) * (contexts @ target.T)
+            values = (self._user[:, None] * kind.gnn / snapshot.temperature) * (self._contexts @ target.T)
             edges = v[:, None] * _columns(rows, items)
             if kind.category:
                 own, amounts = self._own_categories
                 edges += amounts[:, None] * (own @ snapshot.kinship[items].T.astype(np.float64)).toarray()
-            lost = losses(snapshot, seeds, edges, kind, items)
+            lost = losses(snapshot, seeds, self._contexts, edges, kind, items)
             parts += [
                 Part(s.type, s, value, without)
                 for s, value, without in zip(seeds, values + edges, lost, strict=True)
@@ -134,7 +133,7 @@ class Scorer:
         terms = []
         goal = np.zeros(snapshot.target.shape[1])
         if kind.gnn and self._user.any():
-            goal += (self._user @ np.stack([s.context for s in signals.seeds])) * kind.gnn
+            goal += (self._user @ self._contexts) * kind.gnn
         if kind.alike_gnn and signals.anchors:
             goal += np.mean([s.direction for s in signals.anchors], axis=0) * kind.alike_gnn
         if goal.any():
@@ -170,8 +169,16 @@ class Scorer:
         return scores
 
     @cached_property
+    def _contexts(self) -> Floats:
+        """Those of the seeds, float64 [len(seeds), dim]."""
+        found = np.zeros((len(self._signals.seeds), self._snapshot.context.shape[1]))
+        for row, seed in zip(found, self._signals.seeds, strict=True):
+            row[:] = seed.context
+        return found
+
+    @cached_property
     def _user(self) -> Floats:
-        return coefficients(self._signals.seeds, self._kind)
+        return coefficients(self._signals.seeds, self._contexts, self._kind)
 
     @cached_property
     def _cold(self) -> Floats:
@@ -179,7 +186,7 @@ class Scorer:
         if not self._kind.cold_text:
             return np.zeros(len(self._signals.seeds))
         scale = self._kind.cold_text / self._weights.alike_temperature
-        return cold_coefficients(self._signals.seeds, self._kind) * scale
+        return cold_coefficients(self._signals.seeds, self._contexts, self._kind) * scale
 
     @property
     def _alike_scale(self) -> float:

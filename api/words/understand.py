@@ -161,6 +161,8 @@ def _cheap(said: Read, snapshot: Snapshot) -> Prices | None:
 
 def _refused(said: Read, snapshot: Snapshot) -> frozenset[str]:
     """Items written in a negated word, unless they say of themselves that they are without it."""
+    if not said.negated:
+        return frozenset()
     lexicon, titles = snapshot.lexicon, snapshot.columns.titles
     spared = (lexicon.scores("free") > 0) | (lexicon.scores("without") > 0)
     denying = lexicon.scores("no") > 0

@@ -93,7 +93,7 @@ def test_the_user_vector_has_length_one_and_types_have_their_shares() -> None:
     seeds = seeds_of(snapshot, (0, "history", 1.0), (1, "history", 3.0), (2, "session", 1.0))
     kind = KindWeights(history=1.0, session=1.5)
 
-    w = coefficients(seeds, kind)
+    w = coefficients(seeds, np.stack([s.context for s in seeds]), kind)
 
     contexts = np.stack([s.context for s in seeds]).astype(float)
     assert np.linalg.norm(w @ contexts) == pytest.approx(1)
@@ -107,7 +107,7 @@ def test_seeds_without_a_vector_speak_through_their_text() -> None:
     blank = np.zeros_like(snapshot.context[0])
     seed = Seed("new", "history", 1.0, "BOUGHT", blank, blank, snapshot.text[0])
 
-    assert coefficients([seed], KindWeights()).tolist() == [0.0]
+    assert coefficients([seed], blank[None], KindWeights()).tolist() == [0.0]
     scores = Scorer(snapshot, Signals([seed]), KindWeights(cold_text=1.2), WEIGHTS).all
     meant = 1 - WEIGHTS.alike_lexical  # the item is so new that its words are not known yet
     np.testing.assert_allclose(scores, 1.2 / 0.06 * meant * snapshot.text @ seed.text, rtol=1e-4)
@@ -118,7 +118,9 @@ def test_seeds_without_a_vector_speak_through_their_text() -> None:
     assert not Scorer(snapshot, Signals([seed]), KindWeights(cold_text=0), WEIGHTS).all.any()
 
     warm, other = seeds_of(snapshot, (1, "history", 1.0), (2, "item", 1.0))
-    (share,) = (s for s in cold_coefficients([warm, seed, other], KindWeights()) if s)
+    seeds = [warm, seed, other]
+    shares = cold_coefficients(seeds, np.stack([s.context for s in seeds]), KindWeights())
+    (share,) = (s for s in shares if s)
     assert share == pytest.approx(1 / (1 + 2) * 1 / 2)  # half of the history's third
 
 

@@ -44,13 +44,13 @@ def main() -> int:
     bars: list[dict[str, Any]] = []
     with served() as url:
         url = f"{url}/v1/recommendations"
-        asyncio.run(run(url, _bodies(shop, 500, words=True), 50, _WARM))
+        asyncio.run(run(url, bodies_of(shop, 500, words=True), 50, _WARM))
         for name, words in (("for_you", False), ("words and user", True)):
-            bodies = _bodies(shop, int(50 * options.seconds), words)
+            bodies = bodies_of(shop, int(50 * options.seconds), words)
             bars += _held(name, asyncio.run(run(url, bodies, 50, options.seconds)), command)
         ours = highest(url, shop, options.seconds / 6)
     with served("tests.bench.rival_app:app") as url:
-        asyncio.run(run(f"{url}/recommendations", _bodies(shop, 500, words=True), 25, _WARM))
+        asyncio.run(run(f"{url}/recommendations", bodies_of(shop, 500, words=True), 25, _WARM))
         rival = highest(f"{url}/recommendations", shop, options.seconds / 6)
     bars.append(_line("7 requests/s with p99 <= 150 ms", ours, None, command))
     bars.append(_line("7 those of a route around HybridCypherRetriever", rival, None, command))
@@ -85,7 +85,7 @@ def highest(url: str, shop: Shop, seconds: float) -> int:
     """
     best = 0
     for rate in _RATES:
-        load = asyncio.run(run(url, _bodies(shop, int(rate * seconds), words=True), rate, seconds))
+        load = asyncio.run(run(url, bodies_of(shop, int(rate * seconds), words=True), rate, seconds))
         out.print(f"  {rate}/s: p50 {load.p50} ms, p99 {load.p99} ms, {load.statuses}", highlight=False)
         if load.p50 > _SLOWEST or load.errors:
             break
@@ -94,7 +94,8 @@ def highest(url: str, shop: Shop, seconds: float) -> int:
     return best
 
 
-def _bodies(shop: Shop, n: int, words: bool) -> Bodies:
+def bodies_of(shop: Shop, n: int, words: bool) -> Bodies:
+    """Requests of users with a past, and with words of a title."""
     draw = random.Random(n)
 
     def body() -> dict[str, Any]:
