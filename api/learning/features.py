@@ -15,7 +15,7 @@ from api.learning.cases import Bools, Case
 from api.learning.timeline import Timeline
 from api.ranking.score import Scorer
 from api.ranking.signals import Floats, Numbers, Signals, Words
-from api.ranking.tempering import tempered
+from api.ranking.tempering import scaled, share_beside_words
 from api.ranking.weights import DEFAULT, STANDING, KindWeights, RankingWeights
 from api.state.snapshot import Snapshot, Vectors
 from kg.dataset import ShopData
@@ -78,14 +78,13 @@ class Looking(NamedTuple):
                 yield Seen(case, self.features(before, signals), allowed, taken)
 
     def features(self, snapshot: Snapshot, signals: Signals) -> Vectors:
-        """The rest of the score, then each term, [n_items, 1 + len(TERMS)]; a long past as it serves."""
+        """The rest of the score, then each term, [n_items, 1 + len(TERMS)]; beside words as it serves."""
         nothing = self.kind.model_copy(update=_NOTHING)
-        serving = tempered(snapshot, signals, self.kind, self.weights)
-        share = serving.gnn / self.kind.gnn if self.kind.gnn else 1.0
-        rest = serving.model_copy(update={"intents": 0.0} | dict.fromkeys(TERMS, 0.0))
+        share = share_beside_words(snapshot, signals, self.kind, self.weights)
+        rest = scaled(self.kind, share).model_copy(update={"intents": 0.0} | dict.fromkeys(TERMS, 0.0))
         columns = [Scorer(snapshot, signals, rest, self.weights).all]
         for term in TERMS:
-            kind = nothing.model_copy(update={term: share if term in _OF_THE_PAST else 1.0})
+            kind = nothing.model_copy(update={term: 1.0 if term == "words" else share})
             by = signals if term in _OF_THE_PAST else signals._replace(seeds=())
             columns.append(Scorer(snapshot, by, kind, self.weights).all)
         return np.stack(columns, axis=1)

@@ -35,9 +35,8 @@ from api.ranking.coefficients import (
 from api.ranking.counterfactual import losses
 from api.ranking.screen import Term, best
 from api.ranking.signals import Floats, Need, Numbers, Part, Seed, Signals
-from api.ranking.weights import KindWeights, RankingWeights
+from api.ranking.weights import STANDING, KindWeights, RankingWeights
 from api.schemas.answers import PartType
-from api.state.activity import novelty
 from api.state.columns import Bools
 from api.state.snapshot import Snapshot, Vectors
 
@@ -119,7 +118,9 @@ class Scorer:
         for edge, value in zip(edges_found, edge_values(edges_found, kind), strict=True):
             if (here := items == edge.number).any():
                 parts.append(Part("edge", edge, here * value))
-        parts += [Part(type_, None, values[items]) for type_, values in _standing(snapshot, kind)]
+        parts += [
+            Part(name, None, weight * snapshot.standing[name][items]) for name, weight in self._standing
+        ]
         if kind.intents:
             parts += [_satisfied(need, kind, items, len(snapshot.ids)) for need in self._signals.needs]
         boosts = self._signals.boosts
@@ -160,13 +161,18 @@ class Scorer:
             scores += np.float32(kind.words) * self._written
         for edge, value in zip(signals.edges, edge_values(signals.edges, kind), strict=True):
             scores[edge.number] += value
-        for _, values in _standing(snapshot, kind):
-            scores += values.astype(np.float32)
+        for name, weight in self._standing:
+            scores += (weight * snapshot.standing[name]).astype(np.float32)
         for need in signals.needs:
             scores[need.numbers] += (kind.intents * need.closeness * need.weights).astype(np.float32)
         for boost in signals.boosts:
             scores[boost.numbers] += np.float32(boost.value)
         return scores
+
+    @property
+    def _standing(self) -> Iterator[tuple[PartType, float]]:
+        """What speaks for items whoever asks, and how much it counts."""
+        return ((name, weight) for name in STANDING if (weight := getattr(self._kind, name)))
 
     @cached_property
     def _contexts(self) -> Floats:
@@ -272,20 +278,6 @@ def _columns(rows: sp.csr_matrix, items: Numbers) -> Floats:
     found = np.zeros((rows.shape[0], len(items)))
     found[np.repeat(np.arange(len(found)), np.diff(rows.indptr))[there], at[there]] = rows.data[there]
     return found
-
-
-def _standing(snapshot: Snapshot, kind: KindWeights) -> Iterator[tuple[PartType, Floats]]:
-    """What speaks for items whoever asks, float64 [n] each."""
-    if kind.popularity:
-        yield "popularity", kind.popularity * np.log1p(snapshot.shoppers)
-    if kind.trend:
-        yield "trend", kind.trend * np.log1p(snapshot.activity.trend)
-    if kind.novelty:
-        yield "novelty", kind.novelty * novelty(snapshot.arrived)
-    if kind.discount:
-        yield "discount", kind.discount * snapshot.columns.discount
-    if kind.season:
-        yield "season", kind.season * snapshot.season
 
 
 def _satisfied(need: Need, kind: KindWeights, items: Numbers, n: int) -> Part:

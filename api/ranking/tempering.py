@@ -1,4 +1,8 @@
-"""A long past beside words: what the model makes of it tells items apart no more than words can."""
+"""All other things beside words: what tells items apart more than words can is scaled down.
+
+The LEADS_TO edges and the shared categories are sums over the past: of two hundred items they tell items
+apart by several times as much as of ten. What speaks for items whoever asks comes on top.
+"""
 
 import numpy as np
 
@@ -8,27 +12,33 @@ from api.ranking.weights import STANDING, KindWeights, RankingWeights
 from api.state.snapshot import Snapshot
 
 _SAMPLE = 2_000  # items that are looked at
-_BEST = 10
 
 
 def tempered(snapshot: Snapshot, signals: Signals, kind: KindWeights, weights: RankingWeights) -> KindWeights:
-    """The kind with what was learned counting less, where a long past would drown the words.
+    """The kind with all that but its words counting less, where it would drown these."""
+    return scaled(kind, share_beside_words(snapshot, signals, kind, weights))
 
-    The LEADS_TO edges and the shared categories are sums over the past: of two hundred items they tell items
-    apart by several times as much as of ten. Without words nothing changes, as only the order counts.
-    """
-    if signals.words is None or not kind.words or not signals.seeds:
-        return kind
+
+def share_beside_words(
+    snapshot: Snapshot, signals: Signals, kind: KindWeights, weights: RankingWeights
+) -> float:
+    """What other things are multiplied by beside words, 0 to 1; without words, 1: only the order counts."""
+    if signals.words is None or not kind.words:
+        return 1.0
     told = spread(snapshot, signals, kind, weights)
-    if told <= weights.beside_words:
-        return kind
-    share = weights.beside_words / told
-    return kind.model_copy(update={"gnn": share * kind.gnn, "category": share * kind.category})
+    return min(1.0, kind.words * weights.beside_words / max(told, 1e-9))
 
 
 def spread(snapshot: Snapshot, signals: Signals, kind: KindWeights, weights: RankingWeights) -> float:
-    """By how much the past alone puts the 10th best of a sample of items above the median one."""
-    alone = kind.model_copy(update={"cold_text": 0.0, **dict.fromkeys(STANDING, 0.0)})
+    """How far other things than words put the best of a sample of items above the median one."""
+    alone = kind.model_copy(update={"cold_text": 0.0})
     scores = Scorer(snapshot, Signals(signals.seeds), alone, weights).sample(_SAMPLE)
-    best = min(_BEST, len(scores))
-    return float(np.partition(scores, -best)[-best] - np.median(scores))
+    return float(scores.max() - np.median(scores))
+
+
+def scaled(kind: KindWeights, share: float) -> KindWeights:
+    """The kind with the model's part and what speaks for items whoever asks counting so much less."""
+    if share == 1:
+        return kind
+    others = ("gnn", "category", *STANDING)
+    return kind.model_copy(update={name: share * getattr(kind, name) for name in others})

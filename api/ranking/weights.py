@@ -106,11 +106,11 @@ class RankingWeights(BaseModel):
         "that costs no more than 1 % of Recall@20 on electronic, where words name needs.",
     )
     beside_words: float = Field(
-        6.0,
-        description="By how much other things than words may tell items apart, which words are to be heard "
-        "beside: what the model makes of a past (the 10th best of 2,000 items above the median one, where "
-        "there are words; above it the model's part is scaled down), and what is learned to speak for items "
-        "whoever asks (the 10th at either end, and six tenths of how far the last is).",
+        7.0,
+        description="How far all other things than words (the model's part, shared categories, and what "
+        "speaks for items whoever asks) may put the best of 2,000 items above the median one where there "
+        "are words; beyond that they are scaled down together. What is learned to speak for items whoever "
+        "asks is bounded by itself too: the 10th at either end, and six tenths of how far the last is.",
     )
     alike_temperature: float = Field(0.06, description="Temperature of how alike two items' texts are.")
     alike_lexical: float = Field(

@@ -16,7 +16,8 @@ import scipy.sparse as sp
 
 from api.ranking.screen import NOTHING, Codes
 from api.ranking.weights import DEFAULT
-from api.state.activity import Activity, in_season, read_activity
+from api.schemas.answers import PartType
+from api.state.activity import Activity, in_season, novelty, read_activity
 from api.state.columns import Categories, Columns, Floats, Table, by_value, columns_from
 from api.state.version import Version
 from api.words.lexicon import Lexicon, words_of
@@ -76,6 +77,17 @@ class Snapshot:
     def season(self) -> Floats:
         """How much more than usual each item's categories are wanted at this time of the year, [n]."""
         return in_season(self.categories, self.activity.newest, len(self.ids))
+
+    @cached_property
+    def standing(self) -> dict[PartType, Floats]:
+        """What speaks for items whoever asks, by the weight that it is multiplied by: [n] each."""
+        return {
+            "popularity": np.log1p(self.shoppers),
+            "trend": np.log1p(self.activity.trend),
+            "novelty": novelty(self.arrived),
+            "discount": self.columns.discount,
+            "season": self.season,
+        }
 
     @property
     def temperature(self) -> float:

@@ -1,4 +1,4 @@
-"""A long past beside words."""
+"""Other things beside words."""
 
 from dataclasses import replace
 from typing import cast
@@ -42,18 +42,37 @@ def test_what_was_learned_of_a_long_past_is_scaled_down_beside_words_alone() -> 
     assert tempered(snapshot, past._replace(words=words), KIND, generous) is KIND
 
 
+def test_the_past_and_what_speaks_for_items_whoever_asks_are_bounded_together() -> None:
+    snapshot = made_up(60, 3)
+    seeds = [s for i in snapshot.ids[:40] if (s := seed(snapshot, i, "history")) is not None]
+    words = Words.of("title 3", snapshot.text[3], snapshot)
+    both = KIND.model_copy(update={"popularity": 1.5, "novelty": 2.0})
+    weights = DEFAULT.model_copy(update={"beside_words": 3.0})
+    assert spread(snapshot, Signals(seeds), both, weights) > 3
+
+    less = tempered(snapshot, Signals(seeds, words=words), both, weights)
+
+    assert spread(snapshot, Signals(seeds), less, weights) == pytest.approx(3.0, rel=1e-4)
+    share = less.gnn / both.gnn
+    assert (less.popularity, less.novelty, less.category) == (1.5 * share, 2.0 * share, 0.5 * share)
+    twice = both.model_copy(update={"words": 2.0})  # words that were learned to count more drown less
+    louder = tempered(snapshot, Signals(seeds, words=words), twice, weights)
+    assert spread(snapshot, Signals(seeds), louder, weights) == pytest.approx(6.0, rel=1e-4)
+
+
 def test_what_is_learned_from_is_scaled_down_as_what_serves() -> None:
     snapshot = made_up(60, 3)
+    serving = KIND.model_copy(update={"popularity": 0.5})
     seeds = [s for i in snapshot.ids[:40] if (s := seed(snapshot, i, "history")) is not None]
     signals = Signals(seeds, words=Words.of("title 3", snapshot.text[3], snapshot))
     weights = DEFAULT.model_copy(update={"beside_words": 0.1})
-    less = tempered(snapshot, signals, KIND, weights)
-    assert less is not KIND
+    less = tempered(snapshot, signals, serving, weights)
+    assert less is not serving
     looking = Looking(
-        cast("ShopData", None), np.zeros(0, np.bool_), snapshot, Reader(None, {}), KIND, weights
+        cast("ShopData", None), np.zeros(0, np.bool_), snapshot, Reader(None, {}), serving, weights
     )
 
-    scores = looking.features(snapshot, signals) @ weights_of(KIND)
+    scores = looking.features(snapshot, signals) @ weights_of(serving)
 
     np.testing.assert_allclose(scores, Scorer(snapshot, signals, less, weights).all, atol=1e-4)
 
