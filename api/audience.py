@@ -15,7 +15,7 @@ from typing import NamedTuple, TypeVar
 import numpy as np
 import scipy.sparse as sp
 
-from api.history import MOST_EDGES, weighed
+from api.history import HAD, MOST_EDGES, weighed
 from api.ranking.coefficients import linear_coefficients
 from api.ranking.signals import Floats, Need, Numbers, Seed
 from api.ranking.weights import RankingWeights
@@ -176,10 +176,10 @@ def blocks(values: Iterable[T], size: int) -> Iterator[list[T]]:
 def _pasts(
     rows: Iterable[Row], snapshot: Snapshot, without: frozenset[str], weights: RankingWeights
 ) -> Iterator[Past]:
-    """Users with a past in the snapshot, leaving out those who bought one of the items `without`."""
+    """Users with a past in the snapshot, leaving out those who bought or rated one of the items `without`."""
     event_weights, fade = snapshot.event_weights(weights.events), snapshot.version.fade
     for row in rows:
-        if any(relationship == "BOUGHT" and item_id in without for item_id, relationship in row["events"]):
+        if any(relationship in HAD and item_id in without for item_id, relationship in row["events"]):
             continue
         known = [
             (snapshot.number[item_id], weight, event)

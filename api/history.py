@@ -12,6 +12,7 @@ from kg.columns import RELATIONSHIP_OF
 from kg.driver import Row
 
 MOST_EDGES = 10_000  # of one user; the newest count
+HAD = frozenset({"BOUGHT", "RATED"})  # whoever rates an item has had it, in shops that tell ratings alone
 _EVENT_OF = {relationship: event for event, relationship in RELATIONSHIP_OF.items()}
 
 
@@ -20,7 +21,7 @@ class Past(NamedTuple):
 
     known: bool  # whether the graph has the user
     seeds: list[Seed]  # one an item that has a place in the snapshot, newest first
-    bought: frozenset[str]  # item ids
+    bought: frozenset[str]  # item ids, of what was rated too
     touched: frozenset[str]  # ids of whatever the user viewed, put in the cart, rated or bought
 
 
@@ -32,7 +33,7 @@ def past_from(
         seed(snapshot, item_id, "history", weight, event)
         for item_id, weight, event in weighed(events, snapshot.version.fade, event_weights)
     )
-    bought = frozenset(item_id for item_id, relationship in events if relationship == "BOUGHT")
+    bought = frozenset(item_id for item_id, relationship in events if relationship in HAD)
     touched = frozenset(item_id for item_id, _ in events)
     return Past(known, [s for s in seeds if s is not None], bought, touched)
 

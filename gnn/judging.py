@@ -3,7 +3,8 @@
 Where validation asks for new items, it says itself how much they should count beside known ones. Elsewhere a
 tenth of the known items plays new: they are ranked by text, declared edges and kin alone, on the same
 validation part, and the largest lift is kept that costs the others at most a hundredth of what they reach
-when those items are known. So each shop has its own.
+when those items are known. So each shop has its own. But a catalogue may be full of items that nobody ever
+came to: these may cost the known ones no more than a twentieth.
 """
 
 from typing import Final, NamedTuple
@@ -25,6 +26,7 @@ from kg.console import say
 
 _NEW_SHARE: Final = 0.01  # of what is asked for: below it validation says nothing of new items
 _PLAYED: Final = 0.1  # of the known items
+_ROOM: Final = 0.05  # of what the known items reach: what the new ones may take
 
 
 class Rehearsal(NamedTuple):
@@ -69,14 +71,15 @@ def judge(
     if judged is None:
         return blend, {}
     context, own = now.tensors["context"].numpy(), settled(now, linear, reached)
+    asked = asks_for_new(judged, reached.new)
+
+    def tried(blend: Blend) -> Figures:
+        # Where nobody asks for new items, they would but stand in the way of those that tell epochs apart.
+        served = own.served(linear, blend if asked else blend._replace(lift=0.0))
+        return figures(vector_scorer(context, *served, blend), judged)
 
     return blends.choose(
-        lambda tried: figures(vector_scorer(context, *own.served(linear, tried), tried), judged),
-        metric,
-        blend,
-        ordered=order != Order.NONE,
-        linear=bool(linear.nnz),
-        lift=asks_for_new(judged, reached.new),
+        tried, metric, blend, ordered=order != Order.NONE, linear=bool(linear.nnz), lift=asked
     )
 
 
@@ -196,6 +199,37 @@ def fair_lift(
         f"cost the others at most {cost:.1%}"
     )
     return lift
+
+
+def room_for_new(
+    lift: float,
+    best: Snapshot,
+    linear: sp.csr_matrix,
+    reached: Reach,
+    blend: Blend,
+    judged: Judgement,
+    metric: str,
+) -> float:
+    """The lift, or the largest below it with which the items that nobody has leave the others their places.
+
+    Where most of a catalogue has never been bought, as much room as a known item has for each of them would
+    leave the known ones none.
+    """
+    if not reached.new.any():
+        return lift
+    context, goals = best.tensors["context"].numpy(), settled(best, linear, reached)
+
+    def figure(lift: float) -> float:
+        served = goals.served(linear, blend._replace(lift=lift))
+        return evaluate(vector_scorer(context, *served, blend), judged)[metric]
+
+    least = (1 - _ROOM) * figure(0.0)
+    found = next((of for of in reversed(LIFTS) if of <= lift and figure(of) >= least), LIFTS[0])
+    if found < lift:
+        say(
+            f"… but {reached.new.sum():,} that nobody has leave the others their places at {found:g} times"
+        )
+    return found
 
 
 def _without(judged: Judgement, items: Bools) -> Judgement:

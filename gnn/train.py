@@ -20,16 +20,18 @@ from gnn.device import training_device
 from gnn.distributed import add_up, from_first, is_first, share
 from gnn.evaluation.evaluate import Judgement, Scorer
 from gnn.examples import Division, batches
-from gnn.goals import reach
+from gnn.goals import Reach, reach
 from gnn.graphs import INTERACTED, shop_graph
 from gnn.histories import LONGEST, Histories, Order, histories
 from gnn.judging import (
+    Rehearsal,
     as_new,
     asks_for_new,
     best_doubt,
     fair_lift,
     judge,
     rehearse,
+    room_for_new,
     settled,
     vector_scorer,
 )
@@ -151,14 +153,9 @@ def fit(
     weights, blend = best.tensors["relation"].tolist(), curve[best.epoch - 1].blend
     if judged and not asks_for_new(judged, reached.new):
         played = rehearse(model, best, relations, linear, reached, config.seed)
-        lift = (
-            from_first(
-                partial(fair_lift, played, best, linear, blend, judged, config.stop_on, config.new_item_cost)
-            )
-            if played
-            else 1.0
+        blend = blend._replace(
+            lift=from_first(partial(_lift, played, best, linear, reached, blend, judged, config))
         )
-        blend = blend._replace(lift=lift)
     fresh = as_new(model, best, relations) if judged or blend.doubt else None
     goals = settled(best, linear, reached, fresh)
     if judged and fresh is not None:
@@ -200,6 +197,23 @@ def refit(
         checkpoint=checkpoint,
         start=start,
     )
+
+
+def _lift(
+    played: Rehearsal | None,
+    best: Snapshot,
+    linear: sp.csr_matrix,
+    reached: Reach,
+    blend: Blend,
+    judged: Judgement,
+    config: TrainConfig,
+) -> float:
+    """How new items count where validation does not ask for them."""
+    if played is None:
+        return 1.0
+    metric = config.stop_on
+    lift = fair_lift(played, best, linear, blend, judged, metric, config.new_item_cost)
+    return room_for_new(lift, best, linear, reached, blend, judged, metric)
 
 
 def _division(config: TrainConfig, order: Order) -> Division:

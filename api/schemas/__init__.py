@@ -83,8 +83,8 @@ class RecommendationRequest(Strict):
     )
     seen: Seen = Field(
         "bought",
-        description="What counts as seen: what the user bought, or whatever they touched "
-        "(viewed, put in the cart, rated or bought).",
+        description="What counts as seen: what the user bought or rated, or whatever they touched "
+        "(viewed and put in the cart as well).",
         examples=["touched"],
     )
     diversity: float = Field(

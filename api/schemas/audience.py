@@ -29,7 +29,7 @@ class AudienceRequest(Strict):
     limit: int = Field(100, ge=1, le=1_000_000, description="Number of users wanted.", examples=[100])
     exclude_buyers: bool = Field(
         True,
-        description="Leave out who bought the item, or one of the items that stand for the need.",
+        description="Leave out who bought or rated the item, or one of the items that stand for the need.",
         examples=[True],
     )
 

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from api.history import past_from
 from api.ranking.coefficients import coefficients, cold_coefficients, edge_values
 from api.ranking.score import Scorer
 from api.ranking.signals import Boost, Edge, Need, Seed, Signals, Words
@@ -86,6 +87,14 @@ def test_a_shop_without_an_encoder_has_reasons_too() -> None:
         scorer = Scorer(snapshot, signals, ALL_TERMS, WEIGHTS)
         total = sum(p.values for p in scorer.split(np.arange(30)))
         np.testing.assert_allclose(total, scorer.all, atol=2e-4)
+
+
+def test_whoever_rated_an_item_has_had_it() -> None:
+    snapshot = made_up(4, 1)
+    a, b, c, d = snapshot.ids
+    events = [(a, "RATED"), (b, "VIEWED"), (c, "BOUGHT"), (d, "ADDED_TO_CART")]
+    past = past_from(True, events, snapshot, WEIGHTS.events)
+    assert (past.bought, past.touched) == ({a, c}, {a, b, c, d})
 
 
 def test_the_user_vector_has_length_one_and_types_have_their_shares() -> None:

@@ -3,6 +3,7 @@
 from typing import NamedTuple
 
 import numpy as np
+import pandas as pd
 import scipy.sparse as sp
 import torch
 
@@ -13,7 +14,16 @@ from gnn.evaluation.judgements import pairs
 from gnn.goals import Bools, reach
 from gnn.graphs import shop_graph
 from gnn.histories import histories
-from gnn.judging import Rehearsal, as_new, best_doubt, fair_lift, rehearse, settled, vector_scorer
+from gnn.judging import (
+    Rehearsal,
+    as_new,
+    best_doubt,
+    fair_lift,
+    rehearse,
+    room_for_new,
+    settled,
+    vector_scorer,
+)
 from gnn.linear import item_weights
 from gnn.model import ItemGraphModel, spectral
 from gnn.propagation import Relations
@@ -151,3 +161,42 @@ def test_the_lift_is_the_largest_that_others_can_bear() -> None:
         bearable = [times for times in LIFTS if figure(times) >= (1 - cost) * figure(None)]
         assert lift == max(bearable, default=LIFTS[0])
     assert figure(LIFTS[-1]) < figure(LIFTS[0])
+
+
+def test_a_catalogue_full_of_items_that_nobody_has_leaves_the_others_their_places() -> None:
+    """Ten items that were never bought stand beside each known one, in nearly its words."""
+    assert DATA.text is not None
+    copies = np.tile(np.arange(N - 1), 10)
+    noise = np.random.default_rng(0).standard_normal((len(copies), DATA.text.shape[1])) * 0.02
+    text = np.concatenate([DATA.text, DATA.text[copies] + noise]).astype(np.float32)
+    more = DATA.items.iloc[copies].assign(item_id=[f"unsold-{n}" for n in range(len(copies))])
+    crowded = DATA._replace(items=pd.concat([DATA.items, more], ignore_index=True), text=text)
+    rows, n = crowded.interactions, len(crowded.items)
+    past = histories(rows[rows.index % 3 > 0], len(crowded.users), n)
+    judged = judgement(past, pairs(crowded, rows[rows.index % 3 == 0]))
+    torch.manual_seed(0)
+    relations = Relations(shop_graph(crowded, rows, text_k=3, bought_k=5), torch.device("cpu"))
+    known = histories(rows, len(crowded.users), n)
+    reached = reach(known, text)
+    start = torch.from_numpy(spectral(known.weight, 16, 0.1, 0))
+    model = ItemGraphModel(
+        start, torch.from_numpy(text), len(relations.names), 0.0, new=torch.from_numpy(reached.new)
+    )
+    with torch.no_grad():
+        vectors = model.eval()(relations.all())
+    best = Snapshot(1, {"context": vectors.context, "target": vectors.target})
+    linear, blend = item_weights(known.weight, 10.0, 10), Blend(linear=1.0)
+
+    def figure(lift: float) -> float:
+        served = settled(best, linear, reached).served(linear, blend._replace(lift=lift))
+        return evaluate(vector_scorer(vectors.context.numpy(), *served, blend), judged)["ndcg@10"]
+
+    lift = room_for_new(1.35, best, linear, reached, blend, judged, "ndcg@10")
+
+    assert reached.new.sum() >= len(copies)
+    assert lift < 1.35
+    assert figure(1.35) < 0.95 * figure(0)
+    assert figure(lift) >= 0.95 * figure(0) or lift == LIFTS[0]
+    assert figure(LIFTS[LIFTS.index(lift) + 1]) < 0.95 * figure(0)
+    alone = reached._replace(new=np.zeros_like(reached.new))
+    assert room_for_new(1.35, best, linear, alone, blend, judged, "ndcg@10") == 1.35
