@@ -4,7 +4,7 @@ Where validation asks for new items, it says itself how much they should count b
 tenth of the known items plays new: they are ranked by text, declared edges and kin alone, on the same
 validation part, and the largest lift is kept that costs the others at most a hundredth of what they reach
 when those items are known. So each shop has its own. But a catalogue may be full of items that nobody ever
-came to: these may cost the known ones no more than a twentieth.
+came to: these may cost the known ones no more than a tenth.
 """
 
 from typing import Final, NamedTuple
@@ -26,7 +26,7 @@ from kg.console import say
 
 _NEW_SHARE: Final = 0.01  # of what is asked for: below it validation says nothing of new items
 _PLAYED: Final = 0.1  # of the known items
-_ROOM: Final = 0.05  # of what the known items reach: what the new ones may take
+_ROOM: Final = 0.1  # of what the known items reach: what the new ones may take
 
 
 class Rehearsal(NamedTuple):
