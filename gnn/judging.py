@@ -226,9 +226,7 @@ def room_for_new(
     least = (1 - _ROOM) * figure(0.0)
     found = next((of for of in reversed(LIFTS) if of <= lift and figure(of) >= least), LIFTS[0])
     if found < lift:
-        say(
-            f"… but {reached.new.sum():,} that nobody has leave the others their places at {found:g} times"
-        )
+        say(f"… but {reached.new.sum():,} that nobody has leave the others their places at {found:g} times")
     return found
 
 
