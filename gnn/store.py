@@ -115,7 +115,8 @@ def find(home: Path, version: str | None = None) -> str:
     folder = home / "models"
     known = sorted(path.parent.name for path in folder.glob(f"*/{_ABOUT}"))
     if not known:
-        raise ModelError(f"No model in {folder}. Train one: shopgraph gnn train")
+        which = "" if version is None else f" {version!r}"
+        raise ModelError(f"No model{which} in {folder}. Train one: shopgraph gnn train")
     found = [of for of in known if of == version] or [of for of in known if of.startswith(version or "")]
     if version is not None and len(found) != 1:
         which = "More than one" if found else "No"
