@@ -209,10 +209,9 @@ def _lift(
     config: TrainConfig,
 ) -> float:
     """How new items count where validation does not ask for them."""
-    if played is None:
-        return 1.0
-    metric = config.stop_on
-    lift = fair_lift(played, best, linear, blend, judged, metric, config.new_item_cost)
+    lift, metric = 1.0, config.stop_on
+    if played is not None:
+        lift = fair_lift(played, best, linear, blend, judged, metric, config.new_item_cost)
     return room_for_new(lift, best, linear, reached, blend, judged, metric)
 
 
