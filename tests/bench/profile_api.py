@@ -26,7 +26,7 @@ from kg.settings import load_settings
 from tests.bench.bench_api import sample
 from tests.bench.bench_speed import bodies_of
 
-_WARM = 300
+_WARM = 5_000  # answers before: Neo4j compiles for some thousands what it is asked again and again
 # What is said of code, by what its path holds; the first that fits.
 PARTS: Final = {
     "Bolt: neo4j's driver": ("/site-packages/neo4j",),
