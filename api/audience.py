@@ -70,15 +70,19 @@ def goal_of_item(snapshot: Snapshot, number: int, temperature: float) -> Goal | 
     return goal and goal._replace(item_ids=(item_id,))
 
 
-def goal_of_text(snapshot: Snapshot, text: Vectors, temperature: float) -> Goal | None:
+def goal_of_text(
+    snapshot: Snapshot, text: Vectors, temperature: float, among: Bools | None = None
+) -> Goal | None:
     """The learned vectors of the nearest items, weighed by the softmax of their cosines over `temperature`.
 
     None where there is nothing to go by: a text of zeros, or no item with both vectors.
 
     Args:
         text: unit length, float32 [text dim]
+        among: the items that may stand for it, [n]; all where it is None.
     """
-    usable = np.flatnonzero(_seen(snapshot) & snapshot.text.any(axis=1))
+    fit = _seen(snapshot) & snapshot.text.any(axis=1)
+    usable = np.flatnonzero(fit if among is None else fit & among)
     if not usable.size or not text.any():
         return None
     cosines = (snapshot.text[usable] @ text).astype(np.float64)

@@ -62,7 +62,8 @@ def reasons_of(told: Told, column: int, words: str | None, shoppers: int, title:
         part = told.parts[n]
         item_id = _cause_id(part)
         label = (title(item_id) or item_id) if item_id else None
-        sentence = _sentence(part, label, words, shoppers)
+        against = "" if values[n] > 0 else "Counts against it: "
+        sentence = against + _sentence(part, label, words, shoppers)
         reasons.append(_reason(part.type, item_id, label, _name(part), sentence, float(values[n]), positive))
     types = told.type_of[small]
     rest, count = np.bincount(types, values[small], len(told.types)), np.bincount(types)

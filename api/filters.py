@@ -55,7 +55,7 @@ def allowed(
     for reason, passes in (*reasons, *further(table, tree), *conditions(table, filters, tree)):
         left_out[reason] = left_out.get(reason, 0) + int(np.count_nonzero(mask & ~passes))
         mask &= passes
-    return Allowed(mask, {reason: n for reason, n in left_out.items() if n}, _unknown(snapshot, filters))
+    return Allowed(mask, {reason: n for reason, n in left_out.items() if n}, unknown(snapshot, filters))
 
 
 def refusals(
@@ -139,7 +139,7 @@ def _folded(words: Sequence[str]) -> set[str]:
     return {w.casefold() for w in words}
 
 
-def _unknown(snapshot: Snapshot, filters: Filters) -> list[str]:
+def unknown(snapshot: Snapshot, filters: Filters) -> list[str]:
     """Names that no item and no category bears."""
     columns = snapshot.columns
     notes = [
@@ -156,5 +156,5 @@ def _unknown(snapshot: Snapshot, filters: Filters) -> list[str]:
         if a.casefold() not in columns.attributes
     ]
     for inner in filters.nested:
-        notes += _unknown(snapshot, inner)
+        notes += unknown(snapshot, inner)
     return list(dict.fromkeys(notes))

@@ -20,7 +20,7 @@ from kg.driver import Row
 from kg.queries import load
 
 _Q = load("api")
-_NEEDS_ITEMS = frozenset({"similar", "bought_together", "complements", "substitutes"})
+NEEDS_ITEMS = frozenset({"similar", "bought_together", "complements", "substitutes"})
 
 
 class Gathered(NamedTuple):
@@ -42,7 +42,7 @@ async def gather(
         ApiError: an unknown item, a kind without the items it needs; a source that is needed and missing.
         GraphError: the graph does not answer what is needed.
     """
-    if request.kind in _NEEDS_ITEMS and not (request.item_ids or request.session_items):
+    if request.kind in NEEDS_ITEMS and not (request.item_ids or request.session_items):
         raise bad_field("item_ids", [], f"an item, here or in session_items, for kind {request.kind!r}")
     snapshot = serving.snapshot
     words = " ".join((request.query or "").split()) or None
@@ -93,10 +93,11 @@ async def _words(words: str | None, serving: Serving) -> Words | None:
         return None
     if serving.encoder is None:
         raise ApiError(503, "no-encoder", f"The query cannot be read: {serving.encoder_problem}")
-    return await asyncio.to_thread(_compared, words, serving.encoder.encode, serving.snapshot)
+    return await asyncio.to_thread(compared, words, serving.encoder.encode, serving.snapshot)
 
 
-def _compared(words: str, encode: Callable[[str], Vectors], snapshot: Snapshot) -> Words:
+def compared(words: str, encode: Callable[[str], Vectors], snapshot: Snapshot) -> Words:
+    """What words mean, beside every item."""
     vector = encode(words)
     return Words.of(words, vector, snapshot, for_staff(vector, encode))
 

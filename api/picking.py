@@ -2,13 +2,14 @@
 
 from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
+from itertools import chain
 from typing import NamedTuple
 
 import numpy as np
 
 from api.experiments import Part
 from api.filters import LiveItem, allowed, refusals
-from api.gather import Gathered
+from api.gather import NEEDS_ITEMS, Gathered
 from api.plan import Plan
 from api.ranking.diversity import diversified
 from api.ranking.score import Scorer
@@ -18,9 +19,11 @@ from api.reads import Reads
 from api.scenarios.current import Placement
 from api.scenarios.rules import merged, numbers_by_score, pins
 from api.schemas import FieldName, RecommendationRequest
+from api.schemas.intent import Intent
 from api.state.activity import newest
 from api.state.columns import Bools
 from api.state.snapshot import Snapshot
+from api.words.scope import ASTRAY
 from api.words.understand import Understood
 from kg.queries import load
 
@@ -47,6 +50,7 @@ class Work(NamedTuple):
     shown: Sequence[str]  # ids of the items on the pages before
     taken: Collection[str]  # ids of the items that other answers show
     understood: Understood
+    intent: Intent
     placement: Placement
     part: Part  # in an experiment
     ranking: str | None = None  # when the weights were learned
@@ -54,7 +58,9 @@ class Work(NamedTuple):
     @property
     def notes(self) -> list[str]:
         """What the shopper is told, in the order in which it was found out."""
-        return [*self.part.notes, *self.placement.notes, *self.understood.notes, *self.gathered.notes]
+        astray = [ASTRAY] if self.intent.out_of_scope else []
+        said = [*self.understood.notes, *astray]
+        return [*self.part.notes, *self.placement.notes, *said, *self.gathered.notes]
 
 
 class Pinned(NamedTuple):
@@ -146,8 +152,13 @@ async def _others(work: Work, mask: Bools, left_out: Counter[str]) -> dict[int, 
 def in_order(work: Work, mask: Bools, wanted: int) -> Iterator[Numbers]:
     """The items in the order in which they are to be shown, in batches of which the first will mostly do."""
     request, snapshot, plan, scorer = work.request, work.snapshot, work.plan, work.scorer
-    first = newest(snapshot.arrived, mask, plan.kind.newest)
-    for part in (first, mask & ~first):
+    # Alike items are kept apart from those of the pages before, which have their places in that order too.
+    before = np.zeros_like(mask)
+    if request.diversity:
+        before[[snapshot.number[i] for i in work.shown if i in snapshot.number]] = True
+    whole = mask | before
+    first = newest(snapshot.arrived, whole, plan.kind.newest)
+    for part in (first, whole & ~first):
         if not request.diversity:
             yield from (items for items, _ in scorer.ranked(part, wanted))
             continue
@@ -157,9 +168,9 @@ def in_order(work: Work, mask: Bools, wanted: int) -> Iterator[Numbers]:
         top, rest = best[:pool], best[pool:]
         learned = snapshot.target[top].any(axis=1).all()  # else texts tell what is alike
         vectors = snapshot.target[top] if learned else snapshot.text[top]
-        yield diversified(top, scores[:pool], vectors, request.diversity)
-        yield rest
-        yield from (items for items, _ in batches)
+        order = diversified(top, scores[:pool], vectors, request.diversity)
+        for items in chain((order, rest), (others for others, _ in batches)):
+            yield items[~before[items]]
 
 
 def with_edges(work: Work, mask: Bools) -> Bools:
@@ -179,8 +190,10 @@ def reaches_some(work: Work) -> bool:
 
 def excluded(work: Work) -> dict[str, Collection[str]]:
     """Ids of items that are left out whatever the filters say, by the reason."""
+    request = work.request
+    looked_at = request.item_ids or (request.session_items if request.kind in NEEDS_ITEMS else ())
     return {
-        "looked_at": work.request.item_ids,
+        "looked_at": looked_at,
         "seen": _seen(work),
         "shown": work.shown,
         "shown_elsewhere": work.taken,

@@ -60,7 +60,8 @@ def with_status(error: Exception) -> ApiError:
 
 def invalid(error: ValidationError | RequestValidationError) -> InvalidRequestError:
     """What a model says against a value, as an error of the request."""
-    return InvalidRequestError([_told(e) for e in error.errors()])
+    body = getattr(error, "body", None)
+    return InvalidRequestError([_told({**e, "body": body}) for e in error.errors()])
 
 
 def shown_id(told: Any, name: str) -> str | None:
@@ -123,7 +124,8 @@ def _told(error: Any) -> dict[str, Any]:
     sent = error["loc"][:1] in (("body",), ("query",), ("path",)) and len(error["loc"]) > 1
     where = [str(p) for p in error["loc"][sent:]]
     if error["type"] == "json_invalid":
-        return {"field": "body", "value": None, "expected": f"JSON ({error['ctx']['error']})"}
+        at = f"{error['ctx']['error']} at character {error['loc'][-1]}"
+        return {"field": "body", "value": _shown(error["body"]), "expected": f"JSON ({at})"}
     # Of what is missing, pydantic's input is all that was sent.
     value = None if error["msg"] == _MISSING else _shown(error.get("input"))
     expected = "no field of this name; see /docs" if error["type"] == "extra_forbidden" else error["msg"]

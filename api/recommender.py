@@ -81,8 +81,6 @@ async def give(
     shown = [*work.shown, *(item.item_id for item in items)]
     token = token_of(shown, work.taken) if picked.more else None
     end = ["There are more items, but pages end here."] if picked.more and token is None else []
-    encoder = serving.encoder.name if serving.encoder else None
-    intent = intent_of(request.query, work.understood, work.gathered, work.snapshot, encoder)
     response = RecommendationResponse.model_construct(
         recommendation_id=uuid4().hex,
         model_version=work.snapshot.version.model,
@@ -91,7 +89,7 @@ async def give(
         ranking=work.ranking,
         experiment=work.part.experiment,
         arm=work.part.arm,
-        intent=intent.model_copy(update={"signals": plan.going_by}),
+        intent=work.intent.model_copy(update={"signals": plan.going_by}),
         items=items,
         fallback_used=plan.fallback,
         filtered_out=dict(picked.left_out),
@@ -124,12 +122,16 @@ async def prepare(
     understood = _at_hand(understood, snapshot)
     asked = understood.request
     learned = serving.learned.at(asked.kind)
+    plain = placement.weighed(weights, asked.kind)
     weights = serving.learned.over(weights, asked.kind, words=bool(asked.query))
     weights = placement.weighed(weights, asked.kind)
     gathered = await gather(asked, serving, reads, weights)
+    if not gathered.signals.seeds:  # what was learned was learned beside a past
+        weights, learned = plain, None
     added = boosts(snapshot.table, placement.rules, snapshot.categories)
     gathered = gathered._replace(signals=gathered.signals._replace(boosts=added))
     plan = plan_for(asked, gathered, snapshot, weights)
+    encoder = serving.encoder.name if serving.encoder else None
     work = Work(
         asked,
         snapshot,
@@ -141,6 +143,7 @@ async def prepare(
         page.shown,
         [*page.elsewhere, *taken],
         understood,
+        intent_of(request.query, understood, gathered, snapshot, encoder),
         placement,
         part,
         learned.learned_at if learned else None,

@@ -76,8 +76,10 @@ class Suggester:
         words = split(typed)
         found: list[Entry] = []
         if words and not typed[-1].isspace():
-            places = self._beginning(fold(words[-1]), self._holding(words[:-1]))
-            found += [*self._top(places, limit), *self._keywords(words[:-1], places, limit)]
+            places = self._beginning(fold(words[-1]))
+            together = places[self._holding(words[:-1])[self._entry[places]]]
+            found += self._top(together if together.size else places, limit)
+            found += self._keywords(words[:-1], together, limit)
         if words and (last := self._number.get(fold(words[-1]))) is not None:
             places = self._of_word(last)
             places = places[self._holding(words)[self._entry[places]]]
@@ -100,12 +102,10 @@ class Suggester:
                 holding &= has
         return holding
 
-    def _beginning(self, prefix: str, holding: Bools) -> Places:
-        """Places of words that begin with `prefix`, in the entries of `holding` where these have any."""
+    def _beginning(self, prefix: str) -> Places:
+        """Places of words that begin with `prefix`."""
         low, high = bisect_left(self._words, prefix), bisect_left(self._words, prefix + _LAST)
-        places = self._places[self._starts[low] : self._starts[high]]
-        narrowed = places[holding[self._entry[places]]]
-        return narrowed if narrowed.size else places
+        return self._places[self._starts[low] : self._starts[high]]
 
     def _of_word(self, number: int) -> Places:
         return self._places[self._starts[number] : self._starts[number + 1]]

@@ -9,15 +9,20 @@ from fastapi import APIRouter, Header, Request, Response
 from fastapi.responses import StreamingResponse
 
 from api.audience import Goal, Member, blocks, find_audience, goal_of_item, goal_of_need, goal_of_text
-from api.gather import seeds_of
+from api.filters import allowed
+from api.gather import compared, seeds_of
 from api.problems import ApiError, bad_field
 from api.ranking.weights import DEFAULT
 from api.reads import Reads
 from api.routes.guard import KeeperOf, guarded
+from api.schemas import RecommendationRequest
 from api.schemas.audience import AudienceMember, AudienceReason, AudienceRequest, AudienceResponse
 from api.state.served import Serving
 from api.state.snapshot import Snapshot
+from api.words.intent import meaning
 from api.words.needs import need_of
+from api.words.scope import ASTRAY
+from api.words.understand import understand
 from kg.queries import load
 
 _Q = load("api")
@@ -48,7 +53,7 @@ async def audiences(
     started = time.perf_counter()
     serving = keeper.serving
     snapshot = serving.snapshot
-    goal = await _goal(body, serving, keeper.reads)
+    goal, notes = await _goal(body, serving, keeper.reads)
     async with request.app.state.audience_turn:
         members, scored = await asyncio.to_thread(
             find_audience, keeper.graph, snapshot, goal, body.limit, body.exclude_buyers, DEFAULT
@@ -61,6 +66,7 @@ async def audiences(
         model_version=version.model,
         graph_version=version.graph,
         stands_for=list(goal.item_ids),
+        notes=notes,
         users_scored=scored,
         members=[_shown(member, snapshot) for member in members],
         took_ms=round(1000 * (time.perf_counter() - started), 2),
@@ -68,20 +74,21 @@ async def audiences(
     return Response(answer.model_dump_json(), media_type="application/json")
 
 
-async def _goal(body: AudienceRequest, serving: Serving, reads: Reads) -> Goal:
+async def _goal(body: AudienceRequest, serving: Serving, reads: Reads) -> tuple[Goal, list[str]]:
     words = " ".join((body.query or "").split())
     if sum(map(bool, (body.item_id, body.intent_id, words))) != 1:
         raise bad_field("item_id", body.item_id, "an item_id, an intent_id or a query, and one of them alone")
+    notes: list[str] = []
     if body.item_id:
         goal = await _of_item(body.item_id, serving.snapshot, reads)
     elif body.intent_id:
         goal = await _of_intent(body.intent_id, serving.snapshot, reads)
     else:
-        goal = await _of_words(words, serving)
+        goal, notes = await _of_words(words, serving)
     if goal is None:
         steps = "shopgraph graph encode, shopgraph gnn train, shopgraph gnn write-back"
         raise ApiError(503, "no-vectors", f"There are no learned vectors to go by. Run: {steps}")
-    return goal
+    return goal, notes
 
 
 async def _of_item(item_id: str, snapshot: Snapshot, reads: Reads) -> Goal | None:
@@ -99,11 +106,22 @@ async def _of_intent(intent_id: str, snapshot: Snapshot, reads: Reads) -> Goal |
     return goal_of_need(snapshot, need)
 
 
-async def _of_words(words: str, serving: Serving) -> Goal | None:
-    if serving.encoder is None:
+async def _of_words(words: str, serving: Serving) -> tuple[Goal | None, list[str]]:
+    """What stands for words is what a search for them might return: prices and negations hold."""
+    encoder, snapshot = serving.encoder, serving.snapshot
+    if encoder is None:
         raise ApiError(503, "no-encoder", f"The query cannot be read: {serving.encoder_problem}")
-    text = await asyncio.to_thread(serving.encoder.encode, words)
-    return goal_of_text(serving.snapshot, text, DEFAULT.words_temperature)
+
+    def found() -> tuple[Goal | None, list[str]]:
+        search = RecommendationRequest(query=words, kind="search")
+        understood = understand(search, snapshot, currencies=snapshot.currencies)
+        asked = understood.request
+        may = allowed(snapshot, asked.filters, {"refused": understood.refused}).mask
+        said = compared(asked.query or words, encoder.encode, snapshot)
+        notes = [*understood.notes, *([ASTRAY] if meaning(snapshot, words, said).out_of_scope else [])]
+        return goal_of_text(snapshot, said.vector, DEFAULT.words_temperature, may), notes
+
+    return await asyncio.to_thread(found)
 
 
 def _lines(members: Sequence[Member], snapshot: Snapshot) -> Iterator[str]:

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Path
 
 from api.problems import bad_field
 from api.routes.guard import KeeperOf, guarded
-from api.scenarios.conflicts import conflicts, left_out
+from api.scenarios.conflicts import conflicts, idle, left_out
 from api.scenarios.store import drop, drop_rule, found, save, save_rule
 from api.schemas.answers import Problem
 from api.schemas.scenarios import Name, NamedScenario, RulePut, ScenarioGone, ScenarioList, ScenarioPut
@@ -89,7 +89,7 @@ def _told(scenario: NamedScenario, snapshot: Snapshot) -> NamedScenario:
     """With what is odd about its rules: they may have been changed in the graph itself, unchecked."""
     rules = scenario.rules or ()
     odd = [conflict.text for conflict in conflicts(rules, snapshot)]
-    odd += left_out(rules, scenario.filters, snapshot)
+    odd += [*left_out(rules, scenario.filters, snapshot), *idle(rules, scenario.filters, snapshot)]
     return scenario.model_copy(update={"notes": [*scenario.notes, *odd]})
 
 

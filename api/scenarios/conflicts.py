@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from api.filters import allowed
+from api.filters import allowed, unknown
 from api.scenarios.rules import reached
 from api.schemas.conditions import AttributeValue, Filters
 from api.schemas.scenarios import NamedRule, Target
@@ -108,6 +108,16 @@ def left_out(rules: Sequence[NamedRule], filters: Filters, snapshot: Snapshot) -
                 if found.any() and not (found & shown).any():
                     does = f"that the rule {rule.rule_id!r} {rule.effect}s"
                     yield f"The scenario's filters leave out the {thing} {does}."
+
+
+def idle(rules: Sequence[NamedRule], filters: Filters, snapshot: Snapshot) -> Iterator[str]:
+    """What does nothing: rules whose time is over, and names in the filters that nothing bears, in words."""
+    now = datetime.now(UTC)
+    for rule in rules:
+        if rule.until is not None and rule.until <= now:
+            yield f"The rule {rule.rule_id!r} has ended ({rule.until:%Y-%m-%d %H:%M} UTC): it does nothing."
+    for note in unknown(snapshot, filters):
+        yield f"Filters: {note}"
 
 
 def _one_item(target: Target) -> str | None:

@@ -7,7 +7,7 @@ from typing import Any
 import neo4j
 
 from api.problems import ApiError, bad_field
-from api.scenarios.conflicts import conflicts, left_out
+from api.scenarios.conflicts import conflicts, idle, left_out
 from api.scenarios.current import Scenarios, scenarios_from
 from api.schemas.conditions import Filters
 from api.schemas.scenarios import NamedRule, NamedScenario, Rule, Scenario, Target
@@ -153,7 +153,11 @@ def _checked(rules: list[NamedRule], filters: Filters, snapshot: Snapshot) -> li
     fatal = [conflict.text for conflict in odd if conflict.fatal]
     if fatal:
         raise ApiError(409, "rule-conflict", f"{' '.join(fatal)} Nothing was saved.")
-    return [*(conflict.text for conflict in odd), *left_out(rules, filters, snapshot)]
+    return [
+        *(conflict.text for conflict in odd),
+        *left_out(rules, filters, snapshot),
+        *idle(rules, filters, snapshot),
+    ]
 
 
 def _write(tx: neo4j.ManagedTransaction, scenario: str, rule: NamedRule) -> None:

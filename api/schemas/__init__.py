@@ -56,7 +56,7 @@ class RecommendationRequest(Strict):
         "for_you",
         description="What is wanted; search goes by the query alone. similar, bought_together, complements "
         "and substitutes need item_ids or session_items; trending is what is chosen lately, new_arrivals "
-        "the newest items, best first.",
+        "the newest 200 items that comply, best first, and then the others.",
         examples=["for_you"],
     )
     scenario: Id | None = Field(

@@ -24,7 +24,11 @@ class AudienceRequest(Strict):
         examples=["mined:5b1f"],
     )
     query: str | None = Field(
-        None, max_length=1000, description="The need, in words.", examples=["gift for a coffee lover"]
+        None,
+        max_length=1000,
+        description="The need, in words, which are read as those of a recommendation: only items within a "
+        "price that they name, and none that they refuse, stand for it.",
+        examples=["gift for a coffee lover"],
     )
     limit: int = Field(100, ge=1, le=1_000_000, description="Number of users wanted.", examples=[100])
     exclude_buyers: bool = Field(
@@ -63,6 +67,10 @@ class AudienceResponse(BaseModel):
     graph_version: str = Field(description="The last finished refresh of the graph.", examples=["run-42"])
     stands_for: list[str] = Field(
         description="The item, or the items that stand for the need.", examples=[["B004ZT0SSG"]]
+    )
+    notes: list[str] = Field(
+        description="What could not be obeyed of the words, in words.",
+        examples=[["No item lies within the price that the words name: it was left out of account."]],
     )
     users_scored: int = Field(description="Users with a past who were compared.", examples=[22363])
     members: list[AudienceMember] = Field(

@@ -25,7 +25,7 @@ class Suggestion(BaseModel):
     text: str = Field(description="The whole text, in place of what is typed.", examples=["green tea"])
     kind: Literal["category", "brand", "intent", "keyword", "title"] = Field(
         description="A category or brand by its name, what several shoppers were after, one item's title, "
-        "or words that several titles have.",
+        "or what is typed, going on as several titles do.",
         examples=["keyword"],
     )
     items: int = Field(description="How many items are behind it.", examples=[12])

@@ -55,7 +55,7 @@ class Related(NamedTuple):
 class Read(NamedTuple):
     """What stands in the words."""
 
-    words: str  # without what was taken out
+    words: str  # without what was taken out; none where they set conditions alone
     prices: Prices | None
     cheap: bool
     negated: dict[str, float]  # word -> how sure
@@ -92,8 +92,10 @@ negated={'leather': 0.7}, relation=None, on_sale=False)
     words = _SALE.sub(" ", words)
     negated, words = negations(words)
     relation, words = _relation(words)
-    # Of words that say nothing else all are kept, so that there is something to search for.
-    return Read(_tidy(words) or " ".join(query.split()), bounds, cheap, negated, relation, on_sale)
+    words = _tidy(words)
+    if not (words or bounds or cheap or on_sale or negated):
+        words = " ".join(query.split())  # so that there is something to search for
+    return Read(words, bounds, cheap, negated, relation, on_sale)
 
 
 def meaning(snapshot: Snapshot, words: str, said: Words) -> Meaning:
@@ -134,8 +136,10 @@ def _likely(classifier: Classifier, vector: Vectors, named: Collection[str] = ()
 
 
 def lower_third(snapshot: Snapshot, lexical: Vectors) -> float | None:
-    """What cheap means among the items that the words match: their lower third ends there."""
-    prices = snapshot.columns.price[lexical > 0]
+    """What cheap means among the items that the words match, or all where they match none: their lower third
+    ends there.
+    """
+    prices = snapshot.columns.price[(lexical > 0) | (not lexical.any())]
     prices = prices[np.isfinite(prices)]
     return float(np.quantile(prices, 1 / 3)) if len(prices) else None
 
@@ -150,4 +154,4 @@ def _relation(words: str) -> tuple[Related | None, str]:
 
 
 def _tidy(words: str) -> str:
-    return " ".join(words.split()).strip(" ,;:-")
+    return " ".join(words.split()).strip(" ,;:-?!")

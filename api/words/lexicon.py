@@ -19,6 +19,7 @@ import Stemmer
 Scores = npt.NDArray[np.float32]
 Floats = npt.NDArray[np.float64]
 Numbers = npt.NDArray[np.int64]
+Bools = npt.NDArray[np.bool_]
 
 _RUNS = re.compile(r"[぀-ヿ㐀-鿿가-힯]+|[^\W_]+")
 _WITHOUT_SPACES = re.compile(r"[぀-ヿ㐀-鿿가-힯]")
@@ -128,6 +129,10 @@ class Lexicon:
     def scores(self, words: str) -> Scores:
         """BM25 (Robertson and Zaragoza 2009) of every item, >= 0: float32 [n]; 0 where no word is met."""
         return self._scores(dict.fromkeys(self.known(words), 1.0))
+
+    def written(self, words: str) -> Bools:
+        """The items that are written in all of some words, bool [n]."""
+        return np.asarray(np.all([self.scores(word) > 0 for word in words.split()], axis=0))
 
     def common(self, amounts: Mapping[int, float]) -> Scores:
         """How much of what some items are written in each item is written in too, [n].

@@ -71,7 +71,7 @@ def named(words: str, vocabulary: Container[str]) -> Iterator[str]:
 
 
 def _sure(snapshot: Snapshot, phrase: str, items: Numbers) -> float:
-    """Share of `items` among all that have the phrase or are written in it: low for common words."""
-    written = snapshot.lexicon.scores(phrase) > 0
+    """Share of `items` among all that have the phrase or are written in all of it: low for common words."""
+    written = snapshot.lexicon.written(phrase)
     written[items] = True
     return round(len(items) / max(int(written.sum()), 1), 3)

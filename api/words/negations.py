@@ -35,7 +35,7 @@ _NOT = (
 )
 _BETWEEN = re.compile(rf"\s*,\s*(?:{_AND}\s*)?|\s+{_AND}\s*")
 _BEFORE = re.compile(rf"^(?:{_NO})?{_PADDING}")
-_FREE = re.compile(rf"\b(?P<what>[^\W\d_]{{3,}}(?=-)|(?:{_KNOWN_FREE})(?= ))[- ]free\b{_GOODS}")
+FREE = re.compile(rf"\b(?P<what>[^\W\d_]{{3,}}(?=-)|(?:{_KNOWN_FREE})(?= ))[- ]free\b{_GOODS}")
 
 
 def negations(words: str) -> tuple[dict[str, float], str]:
@@ -58,4 +58,4 @@ def negations(words: str) -> tuple[dict[str, float], str]:
             things = (_BEFORE.sub("", part) for part in _BETWEEN.split(said["what"]))
             found |= {re.sub(r" free$", "-free", thing): sure for thing in things}
         words = pattern.sub(" ", words)
-    return found | {said["what"]: SAID for said in _FREE.finditer(words)}, words
+    return found | {said["what"]: SAID for said in FREE.finditer(words)}, words

@@ -87,7 +87,7 @@ _KEPT = 0.5  # what is less sure stays in the words
 
 
 class Prices(NamedTuple):
-    """Bounds that the words set, both inclusive."""
+    """Bounds that the words set, both inclusive; "over $5 under $2" sets such as nothing lies between."""
 
     gte: float | None
     lte: float | None
@@ -124,9 +124,9 @@ def _read(
     low, high = (
         _number(of.get(bound), [of.get(f"{bound}b"), of.get(f"{bound}a")]) for bound in ("low", "high")
     )
-    if low is not None and high is not None and low > high:
-        return None, words
     first, last = found[0], found[-1]
+    if first is last and low is not None and high is not None and low > high:
+        low, high = high, low  # "between 5 and 2": no one means nothing by it
     said_between = sure == _SAID and first is last and "low" in of and "high" in of
     if not names and not said_between and (sure < _SAID or _counts(words, first, last)):
         sure = _UNSURE

@@ -16,6 +16,7 @@ STAFF: Final = (
     "forgot my password", "log in to my account", "delete my account", "are you hiring",
     "what is the weather today", "who is the president", "tell me a joke",
 )  # fmt: skip
+ASTRAY: Final = "The words seem to be about something else than goods: what comes is nearest to them."
 _FOR_STAFF = 0.5  # cosine to one of these from which on words may be meant so
 _MARGIN = 0.15  # by which it exceeds that to any item: a shop that sells signs with opening hours has them
 _STRANGE = 0.25  # below this cosine to every item the words are about something else

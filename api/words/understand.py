@@ -11,17 +11,17 @@ from api.gather import Gathered
 from api.schemas import RecommendationRequest
 from api.schemas.conditions import Filters, PriceRange
 from api.schemas.intent import Finding, Intent, NamedNeed, NamedPrices
-from api.state.columns import Bools
 from api.state.snapshot import Snapshot
 from api.words.intent import Read, lower_third, meaning, read
-from api.words.lexicon import Lexicon, tokens
-from api.words.named import attribute_values, brands, product
-from api.words.negations import LIKELY, SAID, negations
+from api.words.lexicon import tokens
+from api.words.named import attribute_values, brands, named, product
+from api.words.negations import FREE, LIKELY, SAID, negations
 from api.words.prices import Prices
 
 _SURE = 0.5  # what is less sure is told, and filters nothing
 _CHEAP = 0.5  # how sure "cheap" is of its bound
 _WHAT_WAS_SEEN = ("", "this", "it", "that", "these", "those", "them")  # what a relation may be to, unnamed
+_ASKING = ("what", "which", "something", "anything")  # says of a relation nothing that could be searched for
 
 
 class Understood(NamedTuple):
@@ -50,9 +50,10 @@ def understand(
         return Understood(request, None, None, frozenset(), [])
     # What is no ISO 4217 code, such as "€", compares with none.
     priced = sorted({code.upper() for code in currencies if len(code) == 3 and code.isalpha()})
-    said = read(request.query or "", priced)
+    said, notes = _known(read(request.query or "", priced), request.query or "", snapshot)
     prices = said.prices or _cheap(said, snapshot)
-    plain, notes = _related(request, said, snapshot)
+    plain, told = _related(request, said, snapshot)
+    notes += told
     if names := _names_of_goods(request.query or "", said, snapshot):
         plain = plain.model_copy(update={"query": " ".join([plain.query or "", *names]).strip()})
     refused = _refused(said, snapshot)
@@ -60,6 +61,8 @@ def understand(
     if prices and prices.currency and priced and prices.currency not in priced:
         theirs = ", ".join(priced)
         notes.append(f"The words name a price in {prices.currency}, items have {theirs}: it filters nothing.")
+    elif prices and prices.gte is not None and prices.lte is not None and prices.gte > prices.lte:
+        notes.append(f"No price is {prices.gte:g} or more and {prices.lte:g} or less: it filters nothing.")
     elif prices and prices.confidence >= _SURE and filters.price in (None, PriceRange()):
         bounded = filters.model_copy(update={"price": PriceRange(gte=prices.gte, lte=prices.lte)})
         if _leaves_some(snapshot, bounded, refused, further):
@@ -75,7 +78,12 @@ def understand(
     if refused and not _leaves_some(snapshot, filters, refused, further):
         notes.append(f"Every item is written in {', '.join(said.negated)}: that was left out of account.")
         refused = frozenset()
-    return Understood(plain.model_copy(update={"filters": filters}), said, prices, refused, notes)
+    query = plain.query or None
+    if query is None and request.kind == "search":
+        notes.append("The words set conditions alone: they name nothing to search for.")
+    return Understood(
+        plain.model_copy(update={"query": query, "filters": filters}), said, prices, refused, notes
+    )
 
 
 def intent_of(
@@ -100,7 +108,8 @@ def intent_of(
     if words is None:
         return intent
     found = meaning(snapshot, gathered.words or "", words)
-    strange = {"out_of_scope": round(found.out_of_scope, 3)} if found.out_of_scope else {}
+    astray = 0.0 if said.relation else found.out_of_scope  # "goes with this" is about goods
+    strange = {"out_of_scope": round(astray, 3)} if astray else {}
     return intent.model_copy(
         update={
             "encoder": encoder,
@@ -115,7 +124,7 @@ def intent_of(
                 for n in gathered.signals.needs
             ],
             "breadth": found.breadth,
-            "out_of_scope": found.out_of_scope > 0,
+            "out_of_scope": astray > 0,
             "confidence": found.confidence,
             "confidences": intent.confidences | {"breadth": found.known} | strange,
         }
@@ -133,16 +142,46 @@ def _related(
         by_title = relation.confidence >= LIKELY and not request.item_ids
         item = product(snapshot, relation.to) if by_title else None
         if item is not None:
-            rest = said.words.removesuffix(relation.to).strip() or None
+            rest = _without_end(said.words, relation.to)
             changed = {"kind": relation.kind, "item_ids": [item], "query": rest}
             return request.model_copy(update=changed), [f"The item looked at is {snapshot.title(item)!r}."]
         of_session = relation.confidence >= LIKELY and relation.to in _WHAT_WAS_SEEN and request.session_items
         if request.item_ids or of_session:
-            return searched.model_copy(update={"kind": relation.kind}), []
+            rest = _without_end(said.words, relation.to) if relation.to in _WHAT_WAS_SEEN else said.words
+            return request.model_copy(update={"kind": relation.kind, "query": rest}), []
     note = (
         f"The words ask for {relation.kind} of an item, but none is known: they are searched for as they are."
     )
     return searched, [f"{note} Send item_ids, with kind for_you."]
+
+
+def _without_end(words: str, end: str) -> str | None:
+    """What is to be searched for beside what a relation is to."""
+    rest = words.removesuffix(end).strip()
+    return None if rest in ("", *_ASKING) else rest
+
+
+def _known(said: Read, query: str, snapshot: Snapshot) -> tuple[Read, list[str]]:
+    """What the words refuse, as the shop's items name it, and notes of what none of them names.
+
+    A brand is refused by its whole name, and "gluten-free" is searched for where items say it of themselves:
+    elsewhere such words are nearest to what is full of gluten.
+    """
+    brand_names = list(named(query.casefold(), snapshot.columns.brand_number))
+    lexicon, words, notes = snapshot.lexicon, said.words, []
+    negated: dict[str, float] = {}
+    for thing, sure in said.negated.items():
+        name = next((brand for brand in brand_names if brand.startswith(f"{thing} ")), thing)
+        negated[name] = sure
+        if rest := name[len(thing) :].strip():
+            words = re.sub(rf"(?<!\w){re.escape(rest)}(?!\w)", " ", words, count=1)
+        if not lexicon.written(name.removesuffix("-free")).any():
+            notes.append(f"No item is written in {name!r}: whether items are without it is not known.")
+    for claim in FREE.finditer(words):
+        if not (lexicon.written(claim["what"]) & (lexicon.scores("free") > 0)).any():
+            words = words.replace(claim[0], " ")
+            notes.append(f"No item says {claim[0]!r} of itself: it is not searched for.")
+    return said._replace(words=" ".join(words.split()), negated=negated), notes
 
 
 def _confidences(said: Read) -> dict[Finding, float]:
@@ -169,10 +208,10 @@ def _refused(said: Read, snapshot: Snapshot) -> frozenset[str]:
     found: set[int] = set()
     for word in said.negated:
         if word.endswith("-free"):  # what says of itself that it is
-            of = _written(lexicon, word.removesuffix("-free"))
+            of = lexicon.written(word.removesuffix("-free"))
             found.update(np.flatnonzero(of & (lexicon.scores("free") > 0)).tolist())
             continue
-        written = _written(lexicon, word) & ~spared
+        written = lexicon.written(word) & ~spared
         found.update(np.flatnonzero(written & ~denying).tolist())
         found.update(n for n in np.flatnonzero(written & denying).tolist() if not _denies(titles[n], word))
     return frozenset(snapshot.ids[n] for n in found)
@@ -184,7 +223,7 @@ def _names_of_goods(query: str, said: Read, snapshot: Snapshot) -> list[str]:
     found = []
     for word in said.negated:
         if re.search(rf"\bno[ -]{re.escape(word)}\b", query.casefold()) and f"no {word}" not in said.words:
-            written = _written(lexicon, word) & (lexicon.scores("no") > 0)
+            written = lexicon.written(word) & (lexicon.scores("no") > 0)
             if any(_denies(titles[n], word) for n in np.flatnonzero(written)):
                 found.append(f"no {word}")
     return found
@@ -194,11 +233,6 @@ def _denies(title: str | None, word: str) -> bool:
     """Whether it negates the word, as in "no added sugar"."""
     negated, _ = negations((title or "").casefold())
     return not set(tokens(word)).isdisjoint(tokens(" ".join(negated)))
-
-
-def _written(lexicon: Lexicon, words: str) -> Bools:
-    """The items that are written in all of some words, [n]."""
-    return np.asarray(np.all([lexicon.scores(word) > 0 for word in words.split()], axis=0))
 
 
 def _leaves_some(snapshot: Snapshot, filters: Filters, refused: frozenset[str], further: Further) -> bool:

@@ -38,7 +38,7 @@ def test_sentences_shares_and_order() -> None:
         ("Matches “fresh fruit”.", 2.0, 25.0),
         ("You bought Apple.", 1.0, 12.5),
         ("Chosen by 1,234 shoppers.", 1.0, 12.5),
-        ("You put in the cart Bread.", -0.5, 0.0),
+        ("Counts against it: You put in the cart Bread.", -0.5, 0.0),
     ]
     assert source_of(told(parts, 1), 0) == "edge"
 

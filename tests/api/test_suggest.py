@@ -53,8 +53,9 @@ def test_words_narrow_in_any_order_and_unknown_ones_narrow_nothing(suggester: Su
     assert texts(suggester, "xyzzy ") == texts(suggester, "   ") == texts(suggester, "qqq") == []
 
 
-def test_a_word_of_other_items_is_completed_all_the_same(suggester: Suggester) -> None:
-    assert texts(suggester, "glass gre")[0] == "glass green tea"
+def test_a_word_of_other_items_is_completed_without_making_up_a_keyword(suggester: Suggester) -> None:
+    assert texts(suggester, "glass gre")[0] == "Green tea leaves"
+    assert not [text for text in texts(suggester, "glass gre") if text.startswith("glass")]
 
 
 @pytest.mark.parametrize("typed", ["CRÈME b", "creme B", "crème b"])

@@ -71,6 +71,54 @@ def test_refusing_everything_is_taken_back() -> None:
     assert found.notes == ["Every item is written in nivea: that was left out of account."]
 
 
+def test_a_brand_is_refused_by_its_whole_name() -> None:
+    snapshot = shop()
+    named = {"nivea creme soft": 9}
+    columns = snapshot.columns._replace(brand_number=snapshot.columns.brand_number | named)
+    snapshot = replace(snapshot, columns=columns)
+    for words in ("creme not Nivea Creme Soft", "creme, anything but nivea creme soft"):
+        found = understand(RecommendationRequest(query=words), snapshot)
+        assert found.refused == {"Nivea Creme Soft 75 ml", "Nivea Creme Soft 150 ml"}
+        assert (found.request.query, found.notes) == ("creme", [])
+
+
+def test_free_of_something_is_searched_for_where_items_say_so() -> None:
+    assert asked(query="sugar free").request.query == "sugar free"
+    found = asked(query="cola-free")
+    assert (found.request.query, found.refused) == (None, {"Coca-Cola Classic 330 ml"})
+    assert found.notes == ["No item says 'cola-free' of itself: it is not searched for."]
+    found = asked(query="gluten-free biscuits")
+    assert (found.request.query, found.refused) == ("biscuits", frozenset())
+    assert found.notes == [
+        "No item is written in 'gluten': whether items are without it is not known.",
+        "No item says 'gluten-free' of itself: it is not searched for.",
+    ]
+
+
+def test_conditions_alone_are_not_searched_for() -> None:
+    told = "The words set conditions alone: they name nothing to search for."
+    for query in ("under $5", "without sugar", "cheap"):
+        assert asked(query=query).request.query is None
+        assert asked(query=query, kind="search").notes == [told]
+    cheap = asked(query="cheap").request.filters.price
+    assert cheap is not None
+    assert cheap.lte is not None
+    assert 4 <= cheap.lte < 6
+
+
+def test_bounds_that_nothing_meets_are_told() -> None:
+    found = asked(query="gum over $5 under $2")
+    assert (found.request.query, found.request.filters.price) == ("gum", None)
+    assert found.notes == ["No price is 5 or more and 2 or less: it filters nothing."]
+
+
+def test_what_was_seen_is_not_searched_for() -> None:
+    for query in ("what goes well with this?", "something like this", "instead of this"):
+        request = asked(query=query, item_ids=["Sugar Free Gum"]).request
+        assert request.kind != "for_you"
+        assert request.query is None
+
+
 def test_a_price_in_another_currency_filters_nothing() -> None:
     found = asked({"EUR", "CHF"}, query="gum under $5")
     assert found.request.filters.price is None
