@@ -62,8 +62,7 @@ def reasons_of(told: Told, column: int, words: str | None, shoppers: int, title:
         part = told.parts[n]
         item_id = _cause_id(part)
         label = (title(item_id) or item_id) if item_id else None
-        against = "" if values[n] > 0 else "Counts against it: "
-        sentence = against + _sentence(part, label, words, shoppers)
+        sentence = (_sentence if values[n] > 0 else _objection)(part, label, words, shoppers)
         reasons.append(_reason(part.type, item_id, label, _name(part), sentence, float(values[n]), positive))
     types = told.type_of[small]
     rest, count = np.bincount(types, values[small], len(told.types)), np.bincount(types)
@@ -169,6 +168,16 @@ def _sentence(part: Part, label: str | None, words: str | None, shoppers: int) -
     if part.type == "season":
         return "For the time of the year."
     return f"Chosen by {shoppers:,} shoppers."
+
+
+def _objection(part: Part, label: str | None, words: str | None, shoppers: int) -> str:
+    """What a part says that takes from the score."""
+    sentence = _sentence(part, label, words, shoppers)
+    if isinstance(part.cause, Boost):
+        return sentence
+    if part.type == "season":
+        return "Less wanted at this time of the year."
+    return f"Not like “{words}”." if part.type == "words" else f"Counts against it: {sentence}"
 
 
 def _reason(

@@ -126,7 +126,7 @@ async def prepare(
     weights = serving.learned.over(weights, asked.kind, words=bool(asked.query))
     weights = placement.weighed(weights, asked.kind)
     gathered = await gather(asked, serving, reads, weights)
-    if not gathered.signals.seeds:  # what was learned was learned beside a past
+    if asked.kind == "for_you" and not gathered.signals.seeds:  # learned beside a past, for a past
         weights, learned = plain, None
     added = boosts(snapshot.table, placement.rules, snapshot.categories)
     gathered = gathered._replace(signals=gathered.signals._replace(boosts=added))
