@@ -197,3 +197,12 @@ def test_what_cannot_be_answered_is_a_problem(client: TestClient, body: dict[str
     refused = client.post("/v1/audiences", json=body)
 
     assert (refused.status_code, refused.headers["content-type"]) == (status, "application/problem+json")
+
+
+def test_words_of_an_audience_are_obeyed(client: TestClient) -> None:
+    assert any(item.startswith("coffee") for item in find(client, query="coffee", limit=1)["stands_for"])
+    without = find(client, query="something hot, not coffee", limit=1)["stands_for"]
+    assert without
+    assert not any(item.startswith("coffee") for item in without)
+    told = find(client, query="tea over 9 € under 2 €", limit=1)["notes"]
+    assert told == ["No price is 9 or more and 2 or less: it filters nothing."]

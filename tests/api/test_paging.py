@@ -145,3 +145,17 @@ def test_diversity_keeps_alike_items_apart_and_scores_true(client: TestClient) -
     for item in diverse["items"]:
         assert item["score"] == pytest.approx(scores[item["item_id"]])
         assert sum(r["contribution"] for r in item["reasons"]) == pytest.approx(item["score"], abs=1e-6)
+
+
+def test_pages_of_items_kept_apart_go_on_as_one_list(client: TestClient) -> None:
+    body = {"user_id": "ann", "diversity": 0.7, "exclude_seen": False}
+    first = ask(client, **body, limit=5)
+    second = ask(client, **body, limit=5, page_token=first["next_page_token"])
+    assert ids(first) + ids(second) == ids(ask(client, **body, limit=10))
+
+
+def test_what_a_session_looks_at_is_not_similar_to_itself(client: TestClient) -> None:
+    for kind in ("similar", "substitutes"):
+        answer = ask(client, kind=kind, session_items=["tea-0", "tea-1"], limit=18)
+        assert {"tea-0", "tea-1"}.isdisjoint(ids(answer))
+        assert answer["filtered_out"]["looked_at"] == 2

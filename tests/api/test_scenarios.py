@@ -346,3 +346,11 @@ def test_another_process_follows_within_two_seconds(client: TestClient, other: T
     wait_for(
         lambda: other.post("/v1/recommendations", json={"scenario": "home"}).status_code == 422, seconds=2
     )
+
+
+def test_what_does_nothing_is_told_when_it_is_saved(client: TestClient) -> None:
+    over = rule("over", "boost", {"item_ids": ["tea-0"]}, factor=2.0, until="2020-01-01T00:00:00Z")
+    saved = put(client, filters={"brand": ["nope"]}, rules=[over])
+    assert "The rule 'over' has ended (2020-01-01 00:00 UTC): it does nothing." in saved["notes"]
+    assert "Filters: No item has the brand 'nope'." in saved["notes"]
+    assert client.get("/v1/scenarios/home").json()["notes"] == saved["notes"]
