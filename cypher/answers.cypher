@@ -1,12 +1,15 @@
 // The answers that the API gave: whole for replays at first, then only what shows whom what stood where.
 
 // name: keep
-// New answers, but none of a user who was erased just now. Answers of a day can be replayed: they are labelled.
+// New answers, but none from before the erasure of its user. Answers of a day can be replayed: they are labelled.
 // params: rows (list of {user_key, properties})
 // returns: nothing
 UNWIND $rows AS row
 WITH row
-WHERE row.user_key IS NULL OR NOT EXISTS { (:Erasure {userKey: row.user_key}) }
+WHERE row.user_key IS NULL OR NOT EXISTS {
+  MATCH (e:Erasure {userKey: row.user_key})
+  WHERE e.at >= row.properties.at
+}
 MERGE (a:Answer {recommendationId: row.properties.recommendationId})
 SET a = row.properties, a:Replayable
 
@@ -37,14 +40,6 @@ WITH a
 LIMIT $most
 DETACH DELETE a
 
-// name: forget_erasures
-// Delete the marks of erasures after which no answer of that user can come any more.
-// params: before (datetime)
-// returns: nothing
-MATCH (e:Erasure)
-WHERE e.at < $before
-DELETE e
-
 // name: answers_of
 // How many answers there are of a user.
 // params: user_id (str)
@@ -53,11 +48,8 @@ MATCH (a:Answer {userId: $user_id})
 RETURN count(a) AS answers
 
 // name: erase
-// Delete a user's answers, and mark the erasure by a digest, so that answers on their way are not kept.
-// params: user_id (str), user_key (str), at (datetime)
+// Delete a user's answers.
+// params: user_id (str)
 // returns: nothing
-MERGE (e:Erasure {userKey: $user_key})
-SET e.at = $at
-WITH e
 MATCH (a:Answer {userId: $user_id})
 DETACH DELETE a

@@ -100,6 +100,20 @@ MATCH (e:Event {userId: user})
 WHERE e.itemId = id AND e.type IN $types
 SET e:Pending
 
+// name: any_erasure
+// Whether anybody was ever erased.
+// params:
+// returns: there (bool)
+RETURN EXISTS { (:Erasure) } AS there
+
+// name: erased
+// When users were last erased, in seconds since 1970; no row for those who were not.
+// params: user_keys (list of str, digests)
+// returns: user_key (str), at (int)
+UNWIND $user_keys AS key
+MATCH (x:Erasure {userKey: key})
+RETURN key AS user_key, x.at.epochSeconds AS at
+
 // name: user_edges
 // How much there is of a user: relationships by type, and the events of the log.
 // params: user_id (str)
@@ -114,9 +128,13 @@ CALL (u) {
 RETURN count(u) AS users, COUNT { (:Event {userId: $user_id}) } AS events, edges
 
 // name: erase
-// Delete a user, and all of their events but the ids, by which a late delivery is known.
-// params: user_id (str)
+// Delete a user, and all of their events but the ids, by which a late delivery is known. A digest marks the
+// erasure: nothing that happened before it comes back.
+// params: user_id (str), user_key (str), at (datetime)
 // returns: nothing
+MERGE (x:Erasure {userKey: $user_key})
+SET x.at = $at
+WITH x
 CALL () {
   MATCH (e:Event {userId: $user_id})
   REMOVE e:Pending

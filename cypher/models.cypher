@@ -3,7 +3,7 @@
 // name: all
 // Every model whose vectors were written or that the gate judged, the one promoted or judged last first.
 // params:
-// returns: version (str), live (bool), passed (bool, the gate's last word, or null), slot (str), trained_at (str), promoted_at (str), items (int), metrics (str, JSON), config (str, JSON)
+// returns: version (str), live (bool), passed (bool, the gate's last word, or null), slot (str), trained_at (str), promoted_at (str), items (int), until (int), interactions (int), metrics (str, JSON), config (str, JSON)
 CALL () {
   MATCH (m:Model)
   RETURN m.version AS version
@@ -20,11 +20,13 @@ RETURN version,
        EXISTS { (:Alias {name: 'live'})-[:POINTS_TO]->(m) } AS live,
        gate.publish AS passed,
        m.slot AS slot,
-       toString(m.trainedAt) AS trained_at,
+       toString(coalesce(m.trainedAt, gate.trainedAt)) AS trained_at,
        toString(m.promotedAt) AS promoted_at,
-       m.items AS items,
-       m.metrics AS metrics,
-       m.config AS config
+       coalesce(m.items, gate.knownItems) AS items,
+       coalesce(m.until, gate.until) AS until,
+       coalesce(m.interactions, gate.interactions) AS interactions,
+       coalesce(m.metrics, gate.metrics) AS metrics,
+       coalesce(m.config, gate.config) AS config
 ORDER BY coalesce(m.promotedAt, gate.at) DESC, version
 
 // name: promote

@@ -292,8 +292,8 @@ RETURN m.version AS version,
        m.encoder AS read, encoder
 
 // name: store_gate
-// Keep a decision of the gate with its numbers, and what the graph holds as it is taken.
-// params: candidate (str), live (str or null), publish (bool), reason (str), report (str, JSON), interactions (int or null)
+// Keep a decision of the gate with its numbers, what the graph holds as it is taken, and what the candidate is.
+// params: candidate (str), live (str or null), publish (bool), reason (str), report (str, JSON), interactions (int or null), until (int or null), trained_at (str or null), known_items (int or null), metrics (str or null, JSON), config (str or null, JSON)
 // returns: nothing
 CALL () {
   MATCH (:User)-[r:VIEWED|ADDED_TO_CART|BOUGHT|RATED]->(:Item)
@@ -301,7 +301,8 @@ CALL () {
 }
 MERGE (g:Gate {candidate: $candidate, live: coalesce($live, '')})
 SET g.publish = $publish, g.reason = $reason, g.report = $report, g.interactions = $interactions, g.at = datetime(),
-    g.newest = newest, g.items = COUNT { (:Item) }
+    g.newest = newest, g.items = COUNT { (:Item) }, g.until = $until, g.trainedAt = datetime($trained_at),
+    g.knownItems = $known_items, g.metrics = $metrics, g.config = $config
 
 // name: add_to_gate
 // Change a decision of the gate by what was found about it later.

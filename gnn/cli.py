@@ -116,7 +116,8 @@ def write_back_(
             say(f"{model.about.version} is live already; --force writes it again")
             return
         if not (force or hold):
-            check_not_refused(graph, model.about.version, "shopgraph gnn write-back {} --force")
+            name = model.about.version
+            check_not_refused(graph, name, f"shopgraph gnn write-back {name} --force")
         done = write_back(graph, model, hold=hold)
     if as_json:
         emit_json(done._asdict())

@@ -63,7 +63,7 @@ class Verdict(NamedTuple):
     users: int
     overall: dict[str, float]  # see _compare
     segments: dict[str, dict[str, float]]  # the same and users, by segment
-    served: dict[str, float]  # vectors that would serve less their twin's: difference, low, high, p
+    served: dict[str, float]  # vectors that would serve, and their twin (judged): difference, low, high, p
     # What serves gains on its twin by knowing these days (gnn.leak).
     learned: tuple[dict[str, float], ...] = ()
 
@@ -114,7 +114,9 @@ def judge(data: ShopData, candidate: SavedModel, twin: SavedModel, live: SavedMo
         or f"{METRIC} {overall['candidate']:.4f} against {overall['live']:.4f}, no segment clearly worse"
     )
     shown = tuple(gain._asdict() for gain in learned)
-    return Verdict(name, other, publish, told, since, n_users, overall, figures, served["overall"], shown)
+    sides = {"candidate": "serving", "live": "judged"}  # here both are the candidate
+    own = {sides.get(figure, figure): value for figure, value in served["overall"].items()}
+    return Verdict(name, other, publish, told, since, n_users, overall, figures, own, shown)
 
 
 def comparable(segments: Iterable[Slice]) -> list[Slice]:

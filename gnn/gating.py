@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 from gnn.gate import Verdict, judge, refused
 from gnn.store import SavedModel, find, load
@@ -43,5 +44,15 @@ def _store(graph: Graph, verdict: Verdict, candidate: SavedModel | None) -> None
         publish=verdict.publish,
         reason=verdict.reason,
         report=json.dumps(verdict._asdict()),
-        interactions=candidate.about.interactions if candidate else None,
+        **_told_of(candidate),
     )
+
+
+def _told_of(candidate: SavedModel | None) -> dict[str, Any]:
+    """What `shopgraph model` shows of a model whose vectors are not in the graph."""
+    names = ("trained_at", "known_items", "metrics", "config", "until", "interactions")
+    if candidate is None:
+        return dict.fromkeys(names)
+    about = candidate.about
+    told = (about.trained_at, len(about.item_ids), json.dumps(about.metrics), json.dumps(about.config))
+    return dict(zip(names, (*told, about.until, about.interactions), strict=True))

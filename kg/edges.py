@@ -61,6 +61,28 @@ def without(old: dict[str, Any], lost: dict[Event, float]) -> dict[str, Any] | N
     }
 
 
+def later(row: dict[str, Any], than: int) -> dict[str, Any] | None:
+    """A row of the staged table `edges` with its events after a time alone; None where there are none.
+
+    Args:
+        than: seconds since 1970; an event without a time is none after it.
+    """
+    kept = [n for n, time in enumerate(row["times"] or ()) if time > than]
+    if not kept:
+        return None
+    times, weights = ([row[name][n] for n in kept] for name in ("times", "weights"))
+    baskets = row["baskets"] and [row["baskets"][n] for n in kept]
+    return row | {
+        "count": len(kept),
+        "weight": round(sum(weights), 6),
+        "weights": weights,
+        "first": times[0],
+        "last": times[-1],
+        "times": times,
+        "baskets": baskets if baskets and any(baskets) else None,
+    }
+
+
 def ends(times: list[int] | None) -> tuple[int | None, int | None]:
     """The first and the last known time of an edge."""
     known = [time for time in times or () if time != -1]

@@ -11,7 +11,8 @@
     ├── ModelError           no model, a broken model file, or vectors that do not fit
     └── RefreshError         a refresh cannot go on
         ├── BusyError        another refresh holds the lease (exit code 75)
-        └── ShrinkError      the source lost more than may be lost unasked (exit code 3)
+        ├── ShrinkError      the source lost more than may be lost unasked (exit code 3)
+        └── StoppedError     a signal told it to stop (exit code 143 or 130)
 
 Each message names the thing, the bad value and what to do. Only the command line and the API turn an
 error into words or a status.
@@ -57,3 +58,9 @@ class BusyError(RefreshError):
 
 class ShrinkError(RefreshError):
     exit_code = 3
+
+
+class StoppedError(RefreshError):
+    def __init__(self, signal: int) -> None:
+        super().__init__("told to stop; the next refresh goes on from here")
+        self.exit_code = 128 + signal  # as shells have it

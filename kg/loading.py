@@ -13,8 +13,9 @@ import pyarrow as pa
 
 from kg.columns import RELATIONSHIP_OF
 from kg.driver import Counts
-from kg.edges import ends, united
+from kg.edges import ends, later, united
 from kg.errors import IngestError
+from kg.live.erasure import erased
 from kg.queries import Query, load
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -106,11 +107,14 @@ def _tree(rows: list[dict[str, Any]]) -> list[dict[str, str | None]]:
 
 
 def _users(tx: neo4j.ManagedTransaction, batch: pa.RecordBatch) -> Change:
-    return Change(_run(tx, load("ingest").store_users, ids=batch["user_id"].to_pylist()).nodes_created)
+    ids = batch["user_id"].to_pylist()
+    gone = erased(tx, ids)  # who did something since comes back with that
+    return Change(_run(tx, load("ingest").store_users, ids=[i for i in ids if i not in gone]).nodes_created)
 
 
 def _edges(tx: neo4j.ManagedTransaction, batch: pa.RecordBatch, splits: list[str]) -> Change:
     queries = load("ingest")
+    batch = _since_erasures(tx, batch)
     users, items = (list(dict.fromkeys(batch[end].to_pylist())) for end in ("user_id", "item_id"))
     found = {
         (user, kind, item): properties
@@ -139,6 +143,18 @@ def _edges(tx: neo4j.ManagedTransaction, batch: pa.RecordBatch, splits: list[str
     if touched:
         _run(tx, queries.mark_users, ids=sorted(touched))
     return Change(created, len(updates))
+
+
+def _since_erasures(tx: neo4j.ManagedTransaction, batch: pa.RecordBatch) -> pa.RecordBatch:
+    """The rows without what users did before they were erased; those who did something since are stored."""
+    gone = erased(tx, set(batch["user_id"].to_pylist()))
+    if not gone:
+        return batch
+    rows = [later(row, gone[row["user_id"]]) if row["user_id"] in gone else row for row in batch.to_pylist()]
+    left = [row for row in rows if row is not None]
+    back = sorted({row["user_id"] for row in left} & set(gone))
+    _run(tx, load("ingest").store_users, ids=back)
+    return pa.RecordBatch.from_pylist(left, schema=batch.schema)
 
 
 def _create_edges(

@@ -1,6 +1,5 @@
 """The command `shopgraph`: one group for each package that registers the entry point shopgraph.commands."""
 
-import os
 import sys
 import warnings
 from importlib.metadata import entry_points
@@ -10,7 +9,7 @@ from rich.markup import escape
 
 from kg.console import emit_json, err
 from kg.errors import ShopgraphError
-from kg.parent import PARENT, end_with_parent
+from kg.parent import end_with_parent
 
 app = typer.Typer(
     name="shopgraph",
@@ -46,8 +45,8 @@ def run() -> None:
         app()
     except ShopgraphError as error:
         err.print(f"[bold red]error:[/] {escape(str(error))}", highlight=False)
-        if PARENT in os.environ and "--json" in sys.argv:
-            emit_json({"error": str(error)})  # for the command that started this one
+        if "--json" in sys.argv:
+            emit_json({"error": str(error)})  # for whoever reads it, be it the command that started this one
         sys.exit(error.exit_code)
 
 

@@ -23,6 +23,8 @@ class Model(NamedTuple):
     trained_at: str | None  # ISO 8601
     promoted_at: str | None  # None: it has never answered
     items: int | None
+    until: int | None  # the newest interaction that it knows, in seconds since 1970
+    interactions: int | None  # how many it knows
     metrics: dict[str, dict[str, float]]  # model or rival -> metric -> fraction, on its test part
     config: dict[str, Any]
 
@@ -92,8 +94,10 @@ def promote(
             experiment needs the live one.
     """
     model = find(graph, version)
+    written = f"shopgraph gnn write-back {model.version}{' --force' if model.passed is False else ''}"
     if not force:
-        check_not_refused(graph, model.version, "shopgraph model promote {} --force")
+        here = f"shopgraph model promote {model.version} --force"
+        check_not_refused(graph, model.version, here if model.slot else written)
 
     def move(tx: neo4j.ManagedTransaction) -> list[Row]:
         if check is not None:
@@ -103,10 +107,7 @@ def promote(
         return tx.run(_Q.promote.text, version=model.version).data()
 
     if model.slot is None or not graph.transact("promotion", move):
-        raise ModelError(
-            f"The vectors of {model.version} are not in the graph. Write them: "
-            f"shopgraph gnn write-back {model.version}"
-        )
+        raise ModelError(f"The vectors of {model.version} are not in the graph. Write them: {written}")
     return find(graph, model.version)
 
 
@@ -114,7 +115,7 @@ def check_not_refused(graph: Graph, version: str, otherwise: str) -> None:
     """Refuse to let a model answer that the gate refused last.
 
     Args:
-        otherwise: the command that does so all the same, with {} for the version.
+        otherwise: the command that does so all the same.
 
     Raises:
         ModelError: the gate refused it.
@@ -122,8 +123,7 @@ def check_not_refused(graph: Graph, version: str, otherwise: str) -> None:
     last = next(iter(gates(graph, version)), None)
     if last is not None and not last["publish"]:
         raise ModelError(
-            f"The gate refused {version}: {last['reason']}. To let it answer all the same: "
-            + otherwise.format(version)
+            f"The gate refused {version}: {last['reason']}. To let it answer all the same: {otherwise}"
         )
 
 

@@ -36,6 +36,7 @@ def list_(as_json: Json = False) -> None:
         say("No model yet. Train one and publish it: shopgraph gnn train && shopgraph gnn write-back")
         return
     table = Table("version", "live", "gate", "vectors", "trained", "promoted", "items", "NDCG@20 %")
+    table.caption = "NDCG@20: on the test part of its own training. Which is better: shopgraph model compare"
     for m in models:
         figure = m.metrics.get("gnn", {}).get("ndcg@20")
         shown = "" if figure is None else f"{100 * figure:.2f}"
@@ -66,6 +67,9 @@ def show(version: Version) -> None:
 def compare(first: Version, second: Version, as_json: Json = False) -> None:
     """The figures of two models, each on the test part of its own training, and those of the gate.
 
+    Two models that were trained on other data have other test parts: their own figures say little of which is
+    better, and those of the gate, which asked both for the same, say it.
+
     Example: shopgraph model compare 20261123 20261124
     """
     from rich.table import Table
@@ -80,7 +84,8 @@ def compare(first: Version, second: Version, as_json: Json = False) -> None:
     figures = [m.metrics.get("gnn", {}) for m in models]
     names = [name for name in figures[0] if name in figures[1]]
     if as_json:
-        emit_json({"test": {name: [f[name] for f in figures] for name in names}, "gates": judged})
+        test = {name: [f[name] for f in figures] for name in names}
+        emit_json({"same_data": _same_data(models), "test": test, "gates": judged})
         return
     if names:
         table = Table("%", *(m.version for m in models), "difference")
@@ -88,6 +93,11 @@ def compare(first: Version, second: Version, as_json: Json = False) -> None:
             one, other = (100 * f[name] for f in figures)
             table.add_row(name, f"{one:.2f}", f"{other:.2f}", f"{other - one:+.2f}")
         out.print(table)
+        if not _same_data(models):
+            out.print(
+                "They were trained on other data, and so tested on other users and days: the difference says "
+                "little of which is better."
+            )
     for gate in judged:
         _print_gate(gate)
 
@@ -101,9 +111,14 @@ def promote(
 
     Example: shopgraph model promote 20261124
     """
+    from kg.models import find
     from kg.models import promote as move
 
-    _told(_on_graph(lambda graph: move(graph, version, force=force)))
+    def moved(graph: "Graph") -> "Model":
+        model = find(graph, version)
+        return model if model.live else move(graph, version, force=force)
+
+    _told(_on_graph(moved))
 
 
 @app.command()
@@ -115,6 +130,12 @@ def rollback() -> None:
     from kg.models import rollback as back
 
     _told(_on_graph(back))
+
+
+def _same_data(models: list["Model"]) -> bool:
+    """Whether models were trained on the same interactions, so that the same part of them tested them."""
+    first, second = ((m.until, m.interactions) for m in models)
+    return first == second and None not in first
 
 
 def _print_gate(gate: "Row") -> None:

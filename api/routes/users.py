@@ -9,8 +9,8 @@ from pydantic import Field
 from api.routes.guard import LedgerOf, guarded
 from api.schemas.conditions import Strict
 from api.writer import WriterOf
+from kg.live.erasure import erase
 from kg.live.event_shape import Key
-from kg.live.events import erase
 
 users = APIRouter(**guarded, tags=["users"])
 
@@ -37,7 +37,8 @@ async def delete(
 ) -> Erased:
     """Erase a shopper: node, edges, events, answers. Counts such as BOUGHT_WITH follow at the next build.
 
-    An anonymous session is the user session:<its id>.
+    Files and late events bring back nothing of what happened until now. An anonymous session is the user
+    session:<its id>.
     """
     ledger.forget(user_id)
     deleted, left = await writer.transact("erasure", partial(erase, user_id=user_id))

@@ -11,15 +11,16 @@ class EventResult(Strict):
     """What became of an event."""
 
     event_id: str | None = Field(description="As given.", examples=["order-17-line-2"])
-    status: Literal["accepted", "duplicate", "pending", "rejected"] = Field(
-        description="pending: kept until its item comes. rejected: not kept; correct it and send it again.",
+    status: Literal["accepted", "duplicate", "pending", "erased", "rejected"] = Field(
+        description="pending: kept until its item comes. erased: not kept, its user was erased after it. "
+        "rejected: not kept; correct it and send it again.",
         examples=["accepted"],
     )
     reason: str | None = Field(None, description="Why it was rejected.", examples=["item_id is missing"])
 
 
 class EventResults(Strict):
-    """What became of the events, in their order. What is not rejected is in the graph."""
+    """What became of the events, in their order. What is neither erased nor rejected is in the graph."""
 
     results: list[EventResult] = Field(
         description="One an event.", examples=[[{"event_id": "1", "status": "accepted", "reason": None}]]

@@ -2,7 +2,7 @@
 
 import zlib
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from hashlib import sha256
 from typing import Any, NamedTuple
 
@@ -13,7 +13,6 @@ from kg.queries import load
 
 REPLAYED = timedelta(hours=24)  # how long an answer can be replayed
 REPORTED = timedelta(days=90)  # how long its items and their places are kept for reports
-_UNDER_WAY = timedelta(minutes=10)  # an answer is in the graph, or lost, by then
 _BATCH = 5_000  # answers that are shortened or deleted in one transaction
 _LEVEL = 1  # of compression: a fifth of the size, a tenth of a millisecond
 
@@ -35,7 +34,7 @@ class Answer(NamedTuple):
 
 
 def keep(tx: neo4j.ManagedTransaction, answers: Sequence[Answer]) -> None:
-    """Take answers into the graph; none of a user who was erased within the last ten minutes.
+    """Take answers into the graph; none from before the erasure of its user.
 
     Args:
         tx: waits for an erasure under way, so that neither misses the other's work.
@@ -47,9 +46,8 @@ def keep(tx: neo4j.ManagedTransaction, answers: Sequence[Answer]) -> None:
 
 
 def erase(tx: neo4j.ManagedTransaction, user_id: str) -> None:
-    """Delete a user's answers, in a transaction that has the turn, and those that are on their way."""
-    params = {"user_id": user_id, "user_key": key_of(user_id), "at": datetime.now(UTC)}
-    tx.run(load("answers").erase.text, params).consume()
+    """Delete a user's answers."""
+    tx.run(load("answers").erase.text, user_id=user_id).consume()
 
 
 def count(tx: neo4j.ManagedTransaction, user_id: str) -> int:
@@ -64,7 +62,6 @@ def expire(graph: Graph, now: datetime) -> None:
         pass
     while graph.write(queries.drop, before=now - REPORTED, most=_BATCH).nodes_deleted:
         pass
-    graph.write(queries.forget_erasures, before=now - _UNDER_WAY)
 
 
 def unpacked(body: bytes) -> str:

@@ -86,23 +86,32 @@ class Staged:
                 frame[column.name] = pd.Series(rows[column.name].to_pylist(), dtype=object)
         return frame
 
+    def rejected(self) -> dict[str, tuple[int, str]]:
+        """How many rows of each kind of table were rejected, if any, and the most common reasons in words."""
+        told = {}
+        for kind, count in self.counts.items():
+            if count.rejected:
+                reasons = _reasons(self.rejects, kind)
+                common = Counter(reason.split(":")[0] for reason in reasons).most_common(3)
+                sample = {reason.split(":")[0]: reason for reason in reversed(reasons)}
+                words = ", ".join(f"{sample[reason]} ({n:,} such)" for reason, n in common)
+                told[kind] = count.rejected, words
+        return told
+
     def check_rejects(self, limit: float) -> None:
         """Refuse a staging of which too much was rejected.
 
         Raises:
             IngestError: a table has a larger part of bad rows than `limit`.
         """
-        for kind, count in self.counts.items():
-            if count.read and count.rejected / count.read > limit:
-                reasons = _reasons(self.rejects, kind)
-                common = Counter(reason.split(":")[0] for reason in reasons).most_common(3)
-                sample = {reason.split(":")[0]: reason for reason in reversed(reasons)}
+        for kind, (rejected, reasons) in self.rejected().items():
+            read = self.counts[kind].read
+            if rejected / read > limit:
                 raise IngestError(
-                    f"{count.rejected:,} of {count.read:,} rows of {kind} were rejected, more than the "
+                    f"{rejected:,} of {read:,} rows of {kind} were rejected, more than the "
                     f"{limit:.0%} that are let through (--max-rejects, where it is an option); nothing was "
-                    "written to the graph. Most common: "
-                    + ", ".join(f"{sample[reason]} ({n:,} such)" for reason, n in common)
-                    + f". All of them: {self.rejects}. docs/manifest.md tells how to describe columns."
+                    f"written to the graph. Most common: {reasons}. All of them: {self.rejects}. "
+                    "docs/manifest.md tells how to describe columns."
                 )
 
 

@@ -36,7 +36,13 @@ class Event(BaseModel):
         None, description="The shopper; an anonymous session has none.", examples=["A1YJEY40YUW4SE"]
     )
     session_id: Key | None = Field(
-        None, description="The basket or session; needed where no user is named.", examples=["order-17"]
+        None, description="The visit; needed where no user is named.", examples=["visit-17"]
+    )
+    basket: Key | None = Field(
+        None,
+        description="The order or basket, as the files' column basket has it, so that both are known as one; "
+        "the session where it is missing.",
+        examples=["order-17"],
     )
     item_id: Key | None = Field(
         None, description="The item; needed for all but a search.", examples=["B004756YJA"]
@@ -85,7 +91,7 @@ class Event(BaseModel):
             user_id=self.user_id or f"session:{self.session_id}",
             item_id=self.item_id,
             at=(self.at or now).astimezone(UTC).replace(microsecond=0),
-            basket=self.session_id,
+            basket=self.basket or self.session_id,
             weight=round(self.weight, 6),
             price=self.price,
             query=self.query,

@@ -15,11 +15,11 @@ import pyarrow as pa
 
 from kg.columns import RELATIONSHIP_OF
 from kg.driver import Graph
-from kg.feedback import answers
+from kg.live.erasure import erased
 from kg.loading import steps
 from kg.queries import load
 
-Status = Literal["accepted", "duplicate", "pending"]
+Status = Literal["accepted", "duplicate", "pending", "erased"]
 _STEPS = {step.name: step for step in steps([])}
 _BATCH = 10_000  # pending events that are attached in one transaction
 
@@ -32,7 +32,7 @@ class Event(NamedTuple):
     user_id: str
     item_id: str | None  # None for a search
     at: datetime  # whole seconds, UTC
-    basket: str | None = None  # basket or session
+    basket: str | None = None  # basket or order, else session
     weight: float = 1.0  # quantity or rating
     price: float | None = None  # of one unit, in the item's currency; None: what the item costs
     query: str | None = None  # of a search
@@ -52,7 +52,7 @@ def store(tx: neo4j.ManagedTransaction, events: Sequence[Event]) -> list[Status]
         events: at most some thousands.
 
     Returns:
-        What became of each: pending where its item is not there yet.
+        What became of each: pending where its item is not there yet, erased where its user was after it.
     """
     queries = load("events")
     tx.run(load("ingest").take_turn.text, runId="events").consume()
@@ -61,11 +61,15 @@ def store(tx: neo4j.ManagedTransaction, events: Sequence[Event]) -> list[Status]
         strict=True
     )
     told, there = set(found["events"]), set(found["items"])
+    gone = erased(tx, {event.user_id for event in events})
     statuses: list[Status] = []
     fresh = []
     for event in events:
         if event.event_id in told:
             statuses.append("duplicate")
+            continue
+        if event.at.timestamp() <= gone.get(event.user_id, -1):
+            statuses.append("erased")
             continue
         told.add(event.event_id)
         pending = event.of_edge and event.item_id not in there
@@ -99,24 +103,6 @@ def attach(tx: neo4j.ManagedTransaction, item_ids: list[str]) -> Counter[str]:
 def detach(tx: neo4j.ManagedTransaction, item_ids: Sequence[str]) -> None:
     """Let the events of items that are about to be deleted wait until the items come back."""
     tx.run(load("events").go.text, item_ids=list(item_ids), types=list(RELATIONSHIP_OF)).consume()
-
-
-def erase(tx: neo4j.ManagedTransaction, user_id: str) -> tuple[dict[str, int], dict[str, int]]:
-    """Delete all that is known of a user; returns what there was and what is left, by label or type.
-
-    Of their events only the ids stay, so that one delivered late does not bring the user back.
-    """
-    tx.run(load("ingest").take_turn.text, runId="erasure").consume()
-    before = _known_of(tx, user_id)
-    tx.run(load("events").erase.text, user_id=user_id).consume()
-    answers.erase(tx, user_id)
-    return before, _known_of(tx, user_id)
-
-
-def _known_of(tx: neo4j.ManagedTransaction, user_id: str) -> dict[str, int]:
-    found = tx.run(load("events").user_edges.text, user_id=user_id).single(strict=True)
-    told = {"User": found["users"], "Event": found["events"], "Answer": answers.count(tx, user_id)}
-    return told | dict(found["edges"])
 
 
 def _attach(tx: neo4j.ManagedTransaction, rows: list[dict[str, Any]]) -> Counter[str]:

@@ -118,8 +118,12 @@ def judged(told: Sequence[Any], *, whole: bool | None) -> list[items.ItemWrite |
         row = item if isinstance(item, str) else next(rows)
         if isinstance(item, str) or isinstance(row, str):
             found.append(str(row))
+            continue
+        all_of_it = item.whole if isinstance(item, StreamedItem) else bool(whole)
+        if item.delete or all_of_it or item.model_fields_set - {"item_id", "delete", "whole"}:
+            found.append(item.write(row, whole=all_of_it))
         else:
-            found.append(item.write(row, whole=item.whole if isinstance(item, StreamedItem) else bool(whole)))
+            found.append("no field is named, so nothing would change")
     return found
 
 

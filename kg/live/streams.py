@@ -26,7 +26,7 @@ from kg.live.newcomers import Describer
 from kg.queries import load
 
 BATCH = 1_000  # messages of one transaction
-STATUSES = ("accepted", "duplicate", "pending", "rejected")  # what becomes of a message
+STATUSES = ("accepted", "duplicate", "pending", "erased", "rejected")  # what becomes of a message
 _Q = load("streams")
 _UNKNOWN = "there is no such item to change or to delete"
 _HEADER = ("source", "partition", "row", "reason", "value")
@@ -105,7 +105,7 @@ class Sink:
             partition: of a topic.
 
         Returns:
-            How many messages were accepted, duplicate, pending and rejected.
+            How many messages were accepted, duplicate, pending, erased and rejected.
 
         Raises:
             GraphError: the graph did not take them; nothing was written.

@@ -1,0 +1,7 @@
+"""The refresh job."""
+
+from typing import Literal
+
+StageName = Literal[
+    "ingest", "prune", "encode", "count", "mine", "train", "evaluate", "publish", "embed", "learn", "check"
+]

@@ -18,10 +18,11 @@ _PATIENCE = 20  # seconds that a command may take to end when it is told to
 def shopgraph(graph: Graph, settings: Settings, lease: Lease, *arguments: str) -> Any:
     """The JSON that a command of this very installation prints; its words go where ours go.
 
-    Ends with this process, and as soon as the lease is lost.
+    Ends with this process, as soon as the lease is lost, and when told to stop.
 
     Raises:
         RefreshError: the command failed, or the lease is lost.
+        StoppedError: a signal came.
     """
     command = [sys.executable, "-m", "kg.main", *arguments, "--json"]
     child = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=_environment(graph, settings))
@@ -31,13 +32,13 @@ def shopgraph(graph: Graph, settings: Settings, lease: Lease, *arguments: str) -
                 output, _ = child.communicate(timeout=1)
                 break
             except subprocess.TimeoutExpired:
-                if lease.lost:
-                    lease.check()
+                lease.look()
     finally:
         if child.poll() is None:
             _end(child)
     words = "shopgraph " + " ".join(arguments)
     if child.returncode:
+        lease.look()  # a Ctrl-C reaches it, too
         raise RefreshError(f"{words} ended with {child.returncode}: {_why(output)}")
     return json.loads(output) if output.strip() else None
 

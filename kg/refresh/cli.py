@@ -1,13 +1,12 @@
 """The commands `shopgraph refresh …`."""
 
-import signal
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from kg.console import emit_json, out, say
+from kg.refresh import StageName
 
 if TYPE_CHECKING:
     from kg.refresh.job import Options
@@ -33,13 +32,7 @@ def refresh(
     full: Annotated[
         bool, typer.Option("--full/--incremental", help="Look at every row and count every edge again.")
     ] = False,
-    until: Annotated[
-        str | None,
-        typer.Option(
-            help="Last stage: ingest, prune, encode, count, mine, train, evaluate, publish, embed, learn or "
-            "check."
-        ),
-    ] = None,
+    until: Annotated[StageName | None, typer.Option(help="The last stage to run.")] = None,
     allow_shrink: Annotated[
         bool, typer.Option("--allow-shrink", help="Go on although a source lost more than a fifth.")
     ] = False,
@@ -148,13 +141,14 @@ def history(
         say("No refresh was run yet.")
         return
     table = Table(
-        Column("run_id", no_wrap=True), "status", "mode", "started", "finished", "attempts", "error"
+        Column("run_id", no_wrap=True), "status", "mode", "until", "started", "finished", "attempts", "error"
     )
     for row in found:
         times = ((row[name] or "")[:16] for name in ("started_at", "finished_at"))  # to the minute
         table.add_row(
-            row["run_id"], row["status"], row["mode"], *times, str(row["attempts"]), row["error"] or ""
-        )
+            row["run_id"], row["status"], row["mode"], row["until"] or "", *times, str(row["attempts"]),
+            row["error"] or "",
+        )  # fmt: skip
     out.print(table)
 
 
@@ -187,18 +181,12 @@ def schedule(
 
 
 def run_once(sources: list[Path], manifest: Path | None, options: "Options") -> dict[str, Any]:
-    """A refresh on the database of the settings; SIGTERM stops it and the commands that it started."""
+    """A refresh on the database of the settings; SIGTERM and Ctrl-C stop it and what it has started."""
     from kg.driver import connect
     from kg.refresh.run import refresh as run
+    from kg.refresh.stopping import Stop
     from kg.settings import load_settings
 
-    signal.signal(signal.SIGTERM, _stop)
     settings = load_settings()
-    with connect(settings) as graph:
-        return run(graph, settings, options, sources, manifest)._asdict()
-
-
-def _stop(*_: object) -> None:
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)  # systemd tells it, and so does the schedule that it tells
-    say("told to stop; the next refresh goes on from here")
-    sys.exit(128 + signal.SIGTERM)
+    with Stop() as stop, connect(settings) as graph:
+        return run(graph, settings, options, sources, manifest, stop)._asdict()

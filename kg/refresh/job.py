@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 from pydantic import BaseModel, ConfigDict, Field
 
 from kg.driver import Graph
+from kg.refresh import StageName
 from kg.refresh.child import shopgraph
 from kg.refresh.lease import Lease
 from kg.settings import Settings
@@ -18,7 +19,7 @@ class Options(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     full: bool = Field(False, description="Look at every row and count every edge again.")
-    until: str | None = Field(None, description="The last stage to run.")
+    until: StageName | None = Field(None, description="The last stage to run.")
     allow_shrink: bool = Field(False, description="Go on although a source lost more than a fifth.")
     max_rejects: float = Field(0.05, ge=0, le=1, description="Part of a table's rows that may be bad.")
     retrain: bool = Field(True, description="Whether model and ranking may be trained again.")

@@ -16,6 +16,7 @@ import neo4j
 from kg.driver import Graph
 from kg.errors import BusyError, GraphError, RefreshError
 from kg.queries import load
+from kg.refresh.stopping import Stop
 
 _Q = load("refresh")
 NAME = "refresh"
@@ -39,13 +40,14 @@ class Lease:
 
     Args:
         seconds: it frees itself so long after the last renewal, if its holder dies.
+        stop: what may tell its holder to stop.
 
     Raises:
         BusyError: on entry, when another one has it.
     """
 
-    def __init__(self, graph: Graph, run_id: str, seconds: int = 60) -> None:
-        self.graph, self.seconds = graph, seconds
+    def __init__(self, graph: Graph, run_id: str, seconds: int = 60, stop: Stop | None = None) -> None:
+        self.graph, self.seconds, self._stop = graph, seconds, stop or Stop()
         self.holder = f"{socket.gethostname()}:{os.getpid()} {run_id}"
         self.token = 0
         self._ended = threading.Event()
@@ -78,6 +80,17 @@ class Lease:
         """Whether another one may have it by now."""
         return self._lost.is_set()
 
+    def look(self) -> None:
+        """Refuse to go on once the lease is known to be lost, or when told to stop; asks no database.
+
+        Raises:
+            RefreshError: another one may have it.
+            StoppedError: a signal came.
+        """
+        self._stop.check()
+        if self.lost:
+            raise RefreshError(self._taken)
+
     def check(self, tx: neo4j.ManagedTransaction | None = None) -> None:
         """Refuse to go on without the lease.
 
@@ -86,15 +99,19 @@ class Lease:
 
         Raises:
             RefreshError: another one has taken it.
+            StoppedError: a signal came.
         """
+        self.look()
         params: dict[str, Any] = {"name": NAME, "token": self.token}
-        if self.lost or not (
-            tx.run(_Q.fence.text, params).data() if tx else self.graph.write_rows(_Q.fence, **params)
-        ):
-            raise RefreshError(
-                f"The lease number {self.token} has expired and another refresh has taken it: this one was "
-                "stopped for too long. It writes no more; the other one finishes the work."
-            )
+        if not (tx.run(_Q.fence.text, params).data() if tx else self.graph.write_rows(_Q.fence, **params)):
+            raise RefreshError(self._taken)
+
+    @property
+    def _taken(self) -> str:
+        return (
+            f"The lease number {self.token} has expired and another refresh has taken it: this one was "
+            "stopped for too long. It writes no more; the other one finishes the work."
+        )
 
     def _renew(self) -> None:
         renewed = time.monotonic()

@@ -12,8 +12,9 @@ import neo4j
 
 from kg.columns import RELATIONSHIP_OF
 from kg.driver import Graph, Row
-from kg.edges import Event, ends, events_of, united, without
+from kg.edges import Event, ends, events_of, later, united, without
 from kg.files.staging import Staged
+from kg.live.erasure import erased
 from kg.live.items import remove
 from kg.queries import load
 from kg.refresh.delta import lost
@@ -69,11 +70,14 @@ def _edges(tx: neo4j.ManagedTransaction, rows: list[Row], splits: list[str]) -> 
         for kind, item, properties in record["edges"]
     }
     gone, updates = [], []
+    since = erased(tx, users)
     for row in rows:
         user, kind, item = row["user_id"], RELATIONSHIP_OF[row["type"]], row["item_id"]
         old = found.get((user, kind, item))
         if old is None:
             continue
+        if row["now"] and row["user_id"] in since:
+            row["now"] = later(row["now"], since[row["user_id"]])
         result = _left(old, row, splits)
         if result is None:
             gone.append({"user": user, "item": item, "type": kind})

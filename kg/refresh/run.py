@@ -10,12 +10,13 @@ from typing import Any, NamedTuple
 
 from kg.console import say
 from kg.driver import Graph
-from kg.errors import GraphError, RefreshError, SettingsError
+from kg.errors import GraphError, RefreshError, StoppedError
 from kg.queries import load
 from kg.refresh.job import Done, Job, Options
 from kg.refresh.lease import Lease
 from kg.refresh.source import fingerprint, remember, remembered
 from kg.refresh.stages import STAGES, Stage
+from kg.refresh.stopping import Stop
 from kg.schema import make_keys
 from kg.settings import Settings
 
@@ -41,25 +42,25 @@ def refresh(
     options: Options,
     folders: Sequence[Path] = (),
     manifest: Path | None = None,
+    stop: Stop | None = None,
 ) -> Outcome:
     """Run the stages; a run that was stopped is taken up at its stage, unless its sources have changed.
 
     Args:
         folders: to refresh from, from now on.
         manifest: of all of these; by default that of each.
+        stop: what may tell it to stop.
 
     Raises:
         BusyError: another refresh is running; nothing was done.
         ShrinkError: a source lost too much.
+        StoppedError: a signal came; the next refresh goes on with it.
         ShopgraphError: a stage failed; the next refresh goes on with it.
     """
-    names = [stage.name for stage in STAGES]
-    if options.until is not None and options.until not in names:
-        raise SettingsError(f"--until {options.until!r} is no stage; there are: {', '.join(names)}.")
     make_keys(graph)
     began = time.monotonic()
     new_id = f"{datetime.now(UTC):%Y%m%dT%H%M%S}-refresh-{token_hex(2)}"
-    with Lease(graph, new_id, options.lease_seconds) as lease:
+    with Lease(graph, new_id, options.lease_seconds, stop) as lease:
         for folder in folders:
             remember(graph, folder, manifest)
         sources = remembered(graph)
@@ -68,9 +69,10 @@ def refresh(
                 "No source is known, and the graph holds no items that came by the API or streams. Name a "
                 "shop's folder once: shopgraph refresh --source FOLDER"
             )
-        mode = "full" if options.full else "incremental"
         mark = " ".join(fingerprint(source) for source in sources)
-        run_id, resumed = _taken_up(graph, new_id, mode, mark)
+        run_id, resumed, full = _taken_up(graph, new_id, mark, full=options.full)
+        options = options.model_copy(update={"full": full})
+        mode = "full" if full else "incremental"
         pending = bool(graph.read(_Q.pending)[0]["pending"])
         job = Job(graph, settings, options, run_id, lease, sources, resumed, pending)
         if resumed:
@@ -121,14 +123,19 @@ def _one(job: Job, stage: Stage) -> float:
     return seconds
 
 
-def _taken_up(graph: Graph, new_id: str, mode: str, mark: str) -> tuple[str, bool]:
-    """The run to go on with, and whether it is an earlier one."""
+def _taken_up(graph: Graph, new_id: str, mark: str, *, full: bool) -> tuple[str, bool, bool]:
+    """The run to go on with, whether it is an earlier one, and whether it is full: what was begun so is
+    finished so, also where the files are others by now."""
     for row in graph.read(_Q.unfinished):
-        if row["fingerprint"] == mark and row["mode"] == mode:
-            say(f"going on with {row['runId']}, which was stopped")
-            return row["runId"], True
+        begun = row["mode"] == "full"
+        if row["fingerprint"] == mark and begun >= full:
+            say(f"going on with {row['runId']}, which was stopped{' (--full)' if begun else ''}")
+            return row["runId"], True, begun
+        if begun and not full:
+            say(f"{row['runId']} was stopped and its files have changed: all is looked at anew (--full)")
         graph.write(_Q.end_job, runId=row["runId"], status="superseded", error=None)
-    return new_id, False
+        full = full or begun
+    return new_id, False, full
 
 
 def _done(graph: Graph, run_id: str) -> dict[str, Done]:
@@ -143,7 +150,8 @@ def _done(graph: Graph, run_id: str) -> dict[str, Done]:
 
 def _note(graph: Graph, run_id: str, error: BaseException) -> None:
     """Say in the graph why a run stopped, where the graph still answers."""
-    why = "told to stop" if isinstance(error, SystemExit) else str(error) or type(error).__name__
+    told = isinstance(error, StoppedError | KeyboardInterrupt)
+    why = "told to stop" if told else str(error) or type(error).__name__
     try:
         graph.write(_Q.end_job, runId=run_id, status="stopped", error=why)
     except GraphError as other:  # what stopped the run is what is to be told

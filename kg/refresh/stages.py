@@ -11,8 +11,9 @@ from typing import Any, Final, NamedTuple
 from kg import counts as counted
 from kg.build import DEFAULTS
 from kg.check import check as violations_of
+from kg.console import say
 from kg.errors import RefreshError
-from kg.files.staging import remove_others
+from kg.files.staging import Staged, remove_others
 from kg.ingest import Report
 from kg.models import live_version, promote
 from kg.queries import load
@@ -39,15 +40,17 @@ def ingest(job: Job) -> Done:
     if not job.sources:
         return Done(_NO_SOURCE)
     counts: dict[str, Any] = {}
-    fingerprints = []
+    fingerprints, changed = [], False
     for source in job.sources:
         staged = staged_now(job, source)
         staged.check_rejects(job.options.max_rejects)
         guard(source, staged, earlier(job, source, staged), allow=job.options.allow_shrink)
         report = load_changes(job, source, staged, full=job.options.full)
-        counts[source.name] = {"read": sum(c.read for c in staged.counts.values()), **_changes(report)}
+        changes = _changes(report)
+        changed = changed or bool(changes)
+        counts[source.name] = {"read": sum(c.read for c in staged.counts.values()), **changes}
+        counts[source.name] |= _rejected(staged)
         fingerprints.append(staged.fingerprint)
-    changed = any(n for of in counts.values() for name, n in of.items() if name != "read")
     return Done(counts, " ".join(fingerprints), changed)
 
 
@@ -201,6 +204,17 @@ STAGES: Final = tuple(
     Stage(work.__name__, work)
     for work in (ingest, prune, encode, count, mine, train, evaluate, publish, embed, learn, check)
 )
+
+
+def _rejected(staged: Staged) -> dict[str, Any]:
+    """What could not be loaded, and where each such row stands with its reason; said aloud, too."""
+    told = staged.rejected()
+    for kind, (rejected, reasons) in told.items():
+        say(f"{staged.name}: {rejected:,} rows of {kind} were rejected: {reasons}")
+    if not told:
+        return {}
+    say(f"all of them: {staged.rejects}")
+    return {"rejected": {kind: rejected for kind, (rejected, _) in told.items()}, "rejects": staged.rejects}
 
 
 def _changes(report: Report) -> dict[str, int]:

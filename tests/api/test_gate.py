@@ -16,6 +16,7 @@ from kg.queries import load
 from kg.settings import Settings
 from tests.api import learnable
 from tests.api.shop import DIM, WRITES
+from tests.kg.gates import NOTHING_TOLD
 
 
 @pytest.fixture
@@ -32,7 +33,7 @@ def shop(graph: Graph, home: Settings) -> Graph:
     learnable.save_twin(home.home, knows, knows, version="knows")
     learnable.save_twin(home.home, knows, np.roll(knows, 1, axis=1), version="misplaced")
     for candidate in ("knows", "misplaced"):
-        told = {"publish": True, "reason": "better", "report": "{}", "interactions": 1}
+        told = {"publish": True, "reason": "better", "report": "{}", "interactions": 1, **NOTHING_TOLD}
         graph.write(load("refresh").store_gate, candidate=candidate, live=learnable.VERSION, **told)
     return graph
 

@@ -113,6 +113,13 @@ def test_the_same_again_changes_nothing_and_other_words_move_it(filled: Graph, c
     assert "new" not in find(client, query="tea", filters={"category": ["Tea"]})
 
 
+def test_a_patch_that_names_nothing_is_refused(client: TestClient) -> None:
+    refused = problem(client.patch("/v1/items/tea-3", json={}))
+    assert refused["detail"] == "Item 'tea-3': no field is named, so nothing would change"
+    batch = client.post("/v1/items:bulk", json={"whole": False, "items": [{"item_id": "tea-3"}]})
+    assert batch.json()["results"][0]["status"] == "rejected"
+
+
 def test_a_patch_changes_what_it_names_and_counts_at_once(filled: Graph, client: TestClient) -> None:
     assert client.patch("/v1/items/tea-3", json={"in_stock": False}).json()["status"] == "changed"
     assert "tea-3" not in find(client, query="tea", filters={"in_stock": True})

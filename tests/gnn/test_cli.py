@@ -19,6 +19,7 @@ from kg.models import live_version
 from kg.queries import load
 from tests.gnn.fake import fake_shop
 from tests.gnn.test_write_back import Q
+from tests.kg.gates import NOTHING_TOLD
 
 RUNNER = CliRunner()
 
@@ -59,7 +60,7 @@ def test_write_back_takes_a_refused_model_by_force_alone(
     shop = fake_shop()
     graph.write(Q["items"], ids=list(shop.items["item_id"]))
     version = train_and_save(shop, tmp_path, TrainConfig(dim=8, max_epochs=1), "random", ks=(5,)).version
-    refusal = {"publish": False, "reason": "worse", "report": "{}", "interactions": 1}
+    refusal = {"publish": False, "reason": "worse", "report": "{}", "interactions": 1, **NOTHING_TOLD}
     graph.write(load("refresh").store_gate, candidate=version, live=None, **refusal)
 
     refused = RUNNER.invoke(app, ["write-back", version])

@@ -221,6 +221,7 @@ def test_vectors_that_would_serve_are_refused_for_one_segment(data: ShopData, ho
     candidate, twin = load(home), load(home, twin=True)
     verdict = judge(data, turned(candidate, slice(0, 26)), twin, None)
     assert verdict.served["difference"] > 0
+    assert {"serving", "judged"} <= verdict.served.keys()
     assert not verdict.publish
     assert "(category: left: ndcg@20 " in verdict.reason
 

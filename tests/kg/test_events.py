@@ -13,12 +13,13 @@ from kg.checksum import measure
 from kg.dataset import from_graph
 from kg.driver import Graph
 from kg.ingest import ingest
+from kg.live.event_shape import judged
 from kg.live.events import Event, attach_all, store
 from kg.live.items import remove
 from kg.queries import parse
 from kg.schema import make_keys
 from tests.conftest import empty
-from tests.kg.made_up import write_csv
+from tests.kg.made_up import read_csv, write_csv, write_shop
 
 ITEMS = ["a", "b", "c"]
 READ = parse(
@@ -156,6 +157,24 @@ def test_messages_and_files_end_in_the_same_graph(graph: Graph, tmp_path: Path) 
     ingest(graph, folder, tmp_path)
     tell(graph, *told[60:])
     assert measure(graph) == by_file
+
+
+def test_a_purchase_in_a_file_and_by_its_order_number_is_one(graph: Graph, tmp_path: Path) -> None:
+    make_keys(graph)
+    shop = write_shop(tmp_path / "shop")
+    ingest(graph, shop, tmp_path / "home")
+    before = graph.read(READ["edges"])
+    user, item, kind, at, amount, receipt, _ = next(
+        row for row in read_csv(shop / "sales.csv") if row[2] == "purchase"
+    )
+    told = {
+        "event_id": "1", "type": kind, "user_id": user, "session_id": "visit", "item_id": item,
+        "at": int(at), "weight": int(amount), "basket": receipt,
+    }  # fmt: skip
+    event = judged(told, datetime.now(UTC))
+    assert isinstance(event, Event)
+    assert graph.transact("event", lambda tx: store(tx, [event])) == ["accepted"]
+    assert graph.read(READ["edges"]) == before
 
 
 def test_a_second_delivery_changes_nothing(shop: Graph) -> None:

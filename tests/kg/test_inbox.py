@@ -199,7 +199,7 @@ def test_a_watched_folder_ends_cleanly_when_told_to(shop: Graph, tmp_path: Path)
     assert process.returncode == 0
     counts = json.loads(told)
     assert counts.pop("rejects") == str(tmp_path / "rejects" / "events.csv")
-    assert counts == {"accepted": 3, "duplicate": 1, "pending": 0, "rejected": 1}
+    assert counts == {"accepted": 3, "duplicate": 1, "pending": 0, "erased": 0, "rejected": 1}
     assert [row[2] for row in rejected(tmp_path / "rejects" / "events.csv")] == ["2"]
 
 

@@ -12,6 +12,7 @@ from kg.errors import ModelError
 from kg.models import check_not_refused, find, known, promote, published, rollback
 from kg.models_cli import app
 from kg.queries import load, parse
+from tests.kg.gates import NOTHING_TOLD
 
 REPORT = {
     "overall": {"candidate": 0.04, "live": 0.05, "difference": -0.01, "p": 0.001, "users": 1234},
@@ -41,11 +42,18 @@ def publish(graph: Graph, version: str, slot: str, ndcg: float) -> None:
 
 
 def judge(
-    graph: Graph, candidate: str, live: str | None, *, publish: bool, report: dict[str, Any] = REPORT
+    graph: Graph,
+    candidate: str,
+    live: str | None,
+    *,
+    publish: bool,
+    report: dict[str, Any] = REPORT,
+    **told: Any,
 ) -> None:
     graph.write(
         load("refresh").store_gate, candidate=candidate, live=live, publish=publish,
         reason="better" if publish else "not better overall", report=json.dumps(report), interactions=9,
+        **(NOTHING_TOLD | told),
     )  # fmt: skip
 
 
@@ -97,7 +105,7 @@ def test_a_refused_model_is_promoted_by_force_alone_and_a_rollback_does_not_ask(
     ):
         promote(graph, "20261123")
     with pytest.raises(ModelError, match="To let it answer all the same: gnn write-back 20261123-a --force"):
-        check_not_refused(graph, "20261123-a", "gnn write-back {} --force")
+        check_not_refused(graph, "20261123-a", "gnn write-back 20261123-a --force")
     check_not_refused(graph, "20261124-b", "")  # never judged
     assert live(graph) == ["20261124-b"]
     assert promote(graph, "20261123", force=True).live
@@ -128,30 +136,40 @@ def run(graph: Graph, monkeypatch: pytest.MonkeyPatch) -> Callable[..., str]:
 
 def test_the_commands_tell_of_a_model_that_only_the_gate_knows(graph: Graph, run: Callable[..., str]) -> None:
     publish(graph, "20261124-b", "green", 0.0625)
-    judge(graph, "20261125-c", "20261124-b", publish=False)
+    judge(
+        graph, "20261125-c", "20261124-b", publish=False, trained_at="2026-11-25T10:00:00Z", known_items=3,
+        metrics=json.dumps({"gnn": {"ndcg@20": 0.05}}), config=json.dumps({"dim": 4}), until=9,
+    )  # fmt: skip
     judge(graph, "20261126-d", None, publish=False, report={"overall": {}, "segments": {}})
 
     rows = {row.split()[1]: row.split("│")[3].strip() for row in run("list").splitlines() if "2026" in row}
     assert rows == {"20261124-b": "", "20261125-c": "refused", "20261126-d": "refused"}
     shown = json.loads(run("show", "20261125"))
     assert (shown["passed"], shown["slot"], shown["promoted_at"]) == (False, None, None)
+    figures = (shown["trained_at"], shown["items"], shown["metrics"], shown["config"])
+    assert figures == ("2026-11-25T10:00:00Z", 3, {"gnn": {"ndcg@20": 0.05}}, {"dim": 4})
     (gate,) = shown["gate"]
     assert (gate["live"], gate["publish"], gate["reason"]) == ("20261124-b", False, "not better overall")
     assert gate["report"] == REPORT
 
     compared = run("compare", "20261124", "20261125")
     assert "gate, 20261125-c against 20261124-b: refused: not better overall" in compared
+    assert "They were trained on other data" in compared
     cells = [[cell.strip() for cell in row.split("│")[1:-1]] for row in compared.splitlines() if "│" in row]
     assert cells == [
+        ["ndcg@20", "6.25", "5.00", "-1.25"],
         ["overall", "1,234", "4.00", "5.00", "-1.00", "0.0010"],
         ["new [items]", "40", "2.00", "1.50", "+0.50", "0.2000"],
     ]
     told = json.loads(run("compare", "20261124", "20261125", "--json"))
-    assert (told["test"], [g["report"] for g in told["gates"]]) == ({}, [REPORT])
+    assert [g["report"] for g in told["gates"]] == [REPORT]
+    assert (told["same_data"], told["test"]) == (False, {"ndcg@20": [0.0625, 0.05]})
     without = run("compare", "20261124", "20261126")
     assert without.strip() == "gate, 20261126-d against popularity: refused: not better overall"
-    with pytest.raises(ModelError, match="refused 20261125-c"):
+    with pytest.raises(ModelError, match=r"refused 20261125-c.*: shopgraph gnn write-back \S+ --force"):
         run("promote", "20261125")
+    with pytest.raises(ModelError, match="Write them: shopgraph gnn write-back 20261125-c --force"):
+        run("promote", "20261125", "--force")
 
 
 def test_what_the_second_question_found_is_shown_by_segment(graph: Graph, run: Callable[..., str]) -> None:
@@ -181,4 +199,7 @@ def test_the_commands_tell(graph: Graph, run: Callable[..., str]) -> None:
     assert "+1.25" in run("compare", "20261123", "20261124")
     assert run("rollback").strip() == "20261123-a is live, from slot blue."
     assert run("promote", "20261124").strip() == "20261124-b is live, from slot green."
+    promoted = find(graph, "20261124").promoted_at
+    assert run("promote", "20261124").strip() == "20261124-b is live, from slot green."
+    assert find(graph, "20261124").promoted_at == promoted
     assert run("promote", "20261123", "--force").strip() == "20261123-a is live, from slot blue."

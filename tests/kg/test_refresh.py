@@ -1,13 +1,15 @@
 """`shopgraph refresh` on a real Neo4j: what is loaded, pruned, counted, and what is refused."""
 
+import json
 import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 from unittest.mock import ANY
 
 import pytest
@@ -17,18 +19,19 @@ from kg.checksum import measure
 from kg.counts import settled
 from kg.driver import Graph
 from kg.encode import encode_items
-from kg.errors import RefreshError, ShrinkError
+from kg.errors import RefreshError, ShrinkError, StoppedError
 from kg.ingest import ingest
 from kg.live.events import Event
 from kg.live.events import store as tell
 from kg.queries import parse
-from kg.refresh import stages
+from kg.refresh import StageName, stages
 from kg.refresh.child import shopgraph
 from kg.refresh.history import jobs, last
 from kg.refresh.job import Job, Options
 from kg.refresh.lease import Lease, holder
 from kg.refresh.run import Outcome, refresh
 from kg.refresh.source import remember, remembered
+from kg.refresh.stopping import Stop
 from kg.schema import make_keys
 from kg.settings import Settings
 from kg.words.intents import mine_intents
@@ -270,6 +273,66 @@ def test_a_command_that_fails_says_why_in_the_refresh(graph: Graph, home: Path) 
         shopgraph(graph, settings(graph, home), lease, "gnn", "gate", "nope")
 
 
+def test_a_command_ends_when_the_refresh_is_told_to_stop(graph: Graph, home: Path) -> None:
+    stop = Stop()
+    with Lease(graph, "a run", stop=stop) as lease:
+        timer = threading.Timer(2, lambda: setattr(stop, "number", signal.SIGTERM))
+        timer.start()
+        began = time.monotonic()
+        with pytest.raises(StoppedError) as told:
+            shopgraph(graph, settings(graph, home), lease, "gnn", "embed-new", "--watch", "600")
+    assert told.value.exit_code == 143
+    assert time.monotonic() - began < 20
+    assert holder(graph) is None
+
+
+def test_the_stages_have_the_names_that_until_takes() -> None:
+    assert get_args(StageName) == tuple(stage.name for stage in stages.STAGES)
+
+
+def stopped(graph: Graph, home: Path, options: Options) -> str:
+    """A refresh that is told to stop before its first stage; returns its run id."""
+    stop = Stop()
+    stop.number = signal.SIGTERM
+    with pytest.raises(StoppedError):
+        refresh(graph, settings(graph, home), options, stop=stop)
+    job = last(graph)["job"]
+    assert (job["status"], job["error"]) == ("stopped", "told to stop")
+    return str(job["run_id"])
+
+
+def test_a_whole_run_that_was_stopped_is_finished_as_one(graph: Graph, shop: Path, home: Path) -> None:
+    run(graph, home)
+    whole = NO_TRAINING.model_copy(update={"full": True})
+    begun = stopped(graph, home, whole)
+    done = run(graph, home)
+    assert (done.run_id, done.resumed, last(graph)["job"]["mode"]) == (begun, True, "full")
+    stopped(graph, home, whole)
+    change(shop, texts=False)
+    other = run(graph, home)
+    assert (other.resumed, last(graph)["job"]["mode"]) == (False, "full")
+    begun = stopped(graph, home, NO_TRAINING)
+    asked = run(graph, home, whole)
+    assert (asked.run_id == begun, last(graph)["job"]["mode"]) == (False, "full")
+    run(graph, home)
+    assert last(graph)["job"]["mode"] == "incremental"
+
+
+def test_bad_rows_are_told_of_each_time(
+    graph: Graph, shop: Path, home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    sales = read_csv(shop / "sales.csv")
+    write_csv(shop / "sales.csv", SALES, [*sales, ["u1", "p1", "purchase", "never", "1", "r", "train"]])
+    for _ in range(2):
+        counts = run(graph, home, UNTIL_PRUNE).stages["ingest"]["madeup"]
+        assert counts["rejected"] == {"interactions": 1}
+        assert "never" in counts["rejects"].read_text()
+        said = capsys.readouterr().err
+        assert "madeup: 1 rows of interactions were rejected: " in said
+        assert f"all of them: {counts['rejects']}" in said
+    assert not run(graph, home, UNTIL_PRUNE).changed
+
+
 @pytest.mark.usefixtures("shop")
 def test_without_the_lease_no_batch_is_written(graph: Graph, home: Path) -> None:
     before = measure(graph)
@@ -304,6 +367,7 @@ def test_a_second_refresh_exits_at_once_and_says_who_runs(graph: Graph, home: Pa
         )
     assert second.returncode == 75, second.stderr
     assert "the first holds the lease until" in second.stderr
+    assert "the first holds the lease until" in json.loads(second.stdout)["error"]
     assert jobs(graph, 9) == []
 
 

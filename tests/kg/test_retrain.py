@@ -17,6 +17,7 @@ from kg.refresh.job import Done, Job, Options
 from kg.refresh.retrain import Reason, reason
 from kg.refresh.stages import embed, evaluate, publish, train
 from kg.settings import Settings
+from tests.kg.gates import NOTHING_TOLD
 
 Q = parse(
     "retrain",
@@ -98,7 +99,7 @@ def refuse(graph: Graph, interactions: int) -> None:
     """The gate says no to a model that knows so many interactions."""
     graph.write(
         load("refresh").store_gate, candidate="c", live="v", publish=False, reason="worse", report="{}",
-        interactions=interactions,
+        interactions=interactions, **NOTHING_TOLD,
     )  # fmt: skip
 
 

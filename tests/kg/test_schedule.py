@@ -99,7 +99,9 @@ def test_it_waits_for_the_refresh_that_it_stops_and_begins_no_other(tmp_path: Pa
     assert not began.exists()  # none begins once it is over
 
 
-@pytest.mark.parametrize("wrong", [["--no-retrian"], ["--max-rejects", "2"], ["--source", "./not-there"]])
+@pytest.mark.parametrize(
+    "wrong", [["--no-retrian"], ["--max-rejects", "2"], ["--source", "./not-there"], ["--until", "nope"]]
+)
 def test_what_a_refresh_would_refuse_is_refused_at_once(wrong: list[str]) -> None:
     told = CliRunner().invoke(cli.app, ["schedule", "--cron", "0 3 * * *", *wrong])
     assert told.exit_code == 2
