@@ -116,10 +116,15 @@ async def _of_words(words: str, serving: Serving) -> tuple[Goal | None, list[str
         search = RecommendationRequest(query=words, kind="search")
         understood = understand(search, snapshot, currencies=snapshot.currencies)
         asked = understood.request
+        if asked.query is None:
+            raise bad_field("query", words, "words that name what is to be liked; these set conditions alone")
         may = allowed(snapshot, asked.filters, {"refused": understood.refused}).mask
-        said = compared(asked.query or words, encoder.encode, snapshot)
+        said = compared(asked.query, encoder.encode, snapshot)
         notes = [*understood.notes, *([ASTRAY] if meaning(snapshot, words, said).out_of_scope else [])]
-        return goal_of_text(snapshot, said.vector, DEFAULT.words_temperature, may), notes
+        goal = goal_of_text(snapshot, said.vector, DEFAULT.words_temperature, may)
+        if goal is None and snapshot.target.any():
+            raise bad_field("query", words, "conditions that some item meets which the model knows")
+        return goal, notes
 
     return await asyncio.to_thread(found)
 

@@ -21,6 +21,7 @@ from kg.driver import Graph
 from kg.queries import load, parse
 from tests.api import shop
 from tests.api.arrays import made_up
+from tests.api.test_http import problem
 from tests.api.test_recommendations import ask, wait_for
 
 BY_HAND = parse(
@@ -206,3 +207,5 @@ def test_words_of_an_audience_are_obeyed(client: TestClient) -> None:
     assert not any(item.startswith("coffee") for item in without)
     told = find(client, query="tea over 9 € under 2 €", limit=1)["notes"]
     assert told == ["No price is 9 or more and 2 or less: it filters nothing."]
+    refused = client.post("/v1/audiences", json={"query": "under 5 €"})
+    assert "these set conditions alone" in problem(refused)["detail"]
