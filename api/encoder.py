@@ -63,6 +63,10 @@ class QueryEncoder:
         vector = output[0] if output.ndim == 2 else self._pool(output[0])
         return np.asarray(vector / max(float(np.linalg.norm(vector)), 1e-12), dtype=np.float32)
 
+    def is_word(self, word: str) -> bool:
+        """Whether its vocabulary has the word whole: texts at large have it often, so that it is no error."""
+        return len(self._tokenizer.encode(word, add_special_tokens=False).ids) == 1
+
     def _pool(self, tokens: Vectors) -> Vectors:
         # one text at a time, so there is no padding to mask out
         return np.asarray(tokens[0] if self._pooling == "cls" else tokens.mean(axis=0))

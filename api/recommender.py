@@ -118,7 +118,8 @@ async def prepare(
     snapshot = serving.snapshot
     placement = serving.scenarios.at(part.scenario)
     completed = placement.completed(request)
-    understood = understand(completed, snapshot, placement.conditions, snapshot.currencies)
+    is_word = serving.encoder.is_word if serving.encoder else None
+    understood = understand(completed, snapshot, placement.conditions, snapshot.currencies, is_word)
     understood = _at_hand(understood, snapshot)
     asked = understood.request
     learned = serving.learned.at(asked.kind)

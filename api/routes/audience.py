@@ -114,7 +114,7 @@ async def _of_words(words: str, serving: Serving) -> tuple[Goal | None, list[str
 
     def found() -> tuple[Goal | None, list[str]]:
         search = RecommendationRequest(query=words, kind="search")
-        understood = understand(search, snapshot, currencies=snapshot.currencies)
+        understood = understand(search, snapshot, currencies=snapshot.currencies, is_word=encoder.is_word)
         asked = understood.request
         if asked.query is None:
             raise bad_field("query", words, "words that name what is to be liked; these set conditions alone")

@@ -33,6 +33,12 @@ class Intent(BaseModel):
 
     query: str | None = Field(description="The words as they came.", examples=["shampoo under $20"])
     words: str | None = Field(None, description="What is left to search for.", examples=["shampoo"])
+    spelled: dict[str, str] = Field(
+        default_factory=dict,
+        description="Words that no item is written in and that look like errors of spelling, each with the "
+        "shop's word that is read instead.",
+        examples=[{"shampo": "shampoo"}],
+    )
     encoder: str | None = Field(
         None,
         description="The text encoder that read them; without one the findings that need it are missing.",

@@ -15,6 +15,8 @@ import numpy as np
 import numpy.typing as npt
 import scipy.sparse as sp
 import Stemmer
+from rapidfuzz import process
+from rapidfuzz.distance import OSA
 
 Scores = npt.NDArray[np.float32]
 Floats = npt.NDArray[np.float64]
@@ -125,6 +127,26 @@ class Lexicon:
     def known(self, words: str) -> list[str]:
         """The words that some item has, or had a moment ago, each once."""
         return [word for word in dict.fromkeys(tokens(words)) if self._has(word)]
+
+    def near(self, word: str, most: int) -> list[str]:
+        """The words of the items that begin alike and differ by at most so many letters, the nearest first.
+
+        Of those that differ as much first what most items have. A letter that is missing, too many, another
+        or exchanged with its neighbour counts one (optimal string alignment, Boytsov 2011).
+
+        Args:
+            word: as `tokens` has it.
+        """
+        known = {*self._items, *(other for segment in self._segments for other in segment.places)}
+        alike = [other for other in known if other[:1] == word[:1] and other.isalpha()]
+        found = process.extract(word, alike, scorer=OSA.distance, score_cutoff=most, limit=None)
+        return [
+            other for *_, other in sorted((errors, -self._items[other], other) for other, errors, _ in found)
+        ]
+
+    def having(self, word: str) -> Numbers:
+        """The items that have a word, as `tokens` has it."""
+        return np.flatnonzero(self._scores({word: 1.0}))
 
     def scores(self, words: str) -> Scores:
         """BM25 (Robertson and Zaragoza 2009) of every item, >= 0: float32 [n]; 0 where no word is met."""

@@ -17,6 +17,7 @@ from api.words.lexicon import tokens
 from api.words.named import attribute_values, brands, named, product
 from api.words.negations import FREE, LIKELY, SAID, negations
 from api.words.prices import Prices
+from api.words.spelling import IsWord, spelled
 
 _SURE = 0.5  # what is less sure is told, and filters nothing
 _CHEAP = 0.5  # how sure "cheap" is of its bound
@@ -32,6 +33,7 @@ class Understood(NamedTuple):
     prices: Prices | None
     refused: frozenset[str]  # ids of items written in words that were negated
     notes: list[str]
+    spelled: dict[str, str] = {}  # noqa: RUF012  # words as they were typed -> as they were read
 
 
 def understand(
@@ -39,18 +41,26 @@ def understand(
     snapshot: Snapshot,
     further: Further = nothing,
     currencies: Collection[str] = (),
+    is_word: IsWord | None = None,
 ) -> Understood:
     """Read the words. What would leave nothing to return is taken back, and a note says so.
 
     Args:
         further: conditions that hold whatever the words say: those of a scenario.
         currencies: of the shop's items; where none is known, a price counts in whatever currency it is named.
+        is_word: tells errors of spelling from words that the shop lacks; without it there are none.
     """
     if not (request.query or "").strip():
         return Understood(request, None, None, frozenset(), [])
+    errors = spelled(request.query or "", snapshot, is_word) if is_word else {}
+    request = request.model_copy(update={"query": _with(request.query or "", errors)})
     # What is no ISO 4217 code, such as "€", compares with none.
     priced = sorted({code.upper() for code in currencies if len(code) == 3 and code.isalpha()})
-    said, notes = _known(read(request.query or "", priced), request.query or "", snapshot)
+    said, told = _known(read(request.query or "", priced), request.query or "", snapshot)
+    notes = [
+        *(f"No item is written in {typed!r}: read as {word!r}." for typed, word in errors.items()),
+        *told,
+    ]
     prices = said.prices or _cheap(said, snapshot)
     plain, told = _related(request, said, snapshot)
     notes += told
@@ -82,7 +92,7 @@ def understand(
     if query is None and request.kind == "search":
         notes.append("The words set conditions alone: they name nothing to search for.")
     return Understood(
-        plain.model_copy(update={"query": query, "filters": filters}), said, prices, refused, notes
+        plain.model_copy(update={"query": query, "filters": filters}), said, prices, refused, notes, errors
     )
 
 
@@ -96,6 +106,7 @@ def intent_of(
     intent = Intent(
         query=query,
         words=gathered.words,
+        spelled=understood.spelled,
         brands=brands(snapshot, said.words),
         attributes=attribute_values(snapshot, said.words),
         prices=NamedPrices(**understood.prices._asdict()) if understood.prices else None,
@@ -129,6 +140,12 @@ def intent_of(
             "confidences": intent.confidences | {"breadth": found.known} | strange,
         }
     )
+
+
+def _with(query: str, errors: dict[str, str]) -> str:
+    for typed, word in errors.items():
+        query = re.sub(rf"(?<!\w){re.escape(typed)}(?!\w)", word, query)
+    return query
 
 
 def _related(
