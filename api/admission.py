@@ -16,6 +16,10 @@ AT_ONCE = 16  # more would not be faster: one process computes on one core
 PATIENCE = 2.0  # seconds in line
 
 
+class OverloadedError(ApiError):
+    """There was no place in time."""
+
+
 class Admission:
     """The line of a process.
 
@@ -39,7 +43,7 @@ class Admission:
                 await self.places.acquire()
         except TimeoutError:
             detail = f"More is asked of this process than it can answer: no place in {self._patience:g} s."
-            raise ApiError(503, "overloaded", detail, {"Retry-After": "1"}) from None
+            raise OverloadedError(503, "overloaded", detail, {"Retry-After": "1"}) from None
 
     async def __aexit__(self, *_: object) -> None:
         self.places.release()

@@ -36,6 +36,13 @@ def plan_for(
         kind = weights.kinds[kind.instead]
         signals = _of_kind(gathered.signals, kind)
     going_by = types_in(signals, kind)
+    if request.kind == "for_you" and set(going_by) <= set(STANDING) and going_by and not kind.popularity:
+        # What a scenario adds, a discount perhaps, few items have: what is chosen most is there as well.
+        common = {
+            name: getattr(kind, name) or getattr(weights.popular, name) for name in ("popularity", "trend")
+        }
+        kind = kind.model_copy(update=common)
+        going_by = types_in(signals, kind)
     if request.kind == "for_you" and {"words"} <= set(going_by) <= {"words", "intent", *STANDING}:
         # The words alone are a search.
         kind = kind.model_copy(update={"feedback": weights.kinds["search"].feedback})

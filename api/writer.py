@@ -10,7 +10,8 @@ from typing import Annotated, Never, TypeVar
 import neo4j
 from fastapi import Depends, Request
 
-from api.admission import Admission
+from api.admission import Admission, OverloadedError
+from api.problems import ApiError
 from api.state.serving import Keeper
 from kg.driver import Graph
 from kg.errors import ShopgraphError
@@ -44,8 +45,13 @@ class Writer:
             GraphError: the graph does not take it; nothing was written.
         """
         graph = self._keeper.graph
-        async with self._line.places if begun else self._line:
-            return await self._in_turn(graph, name, work)
+        try:
+            async with self._line.places if begun else self._line:
+                return await self._in_turn(graph, name, work)
+        except OverloadedError:
+            if self._keeper.problem is None:
+                raise
+            raise ApiError(503, "graph-unreachable", self._keeper.problem) from None
 
     async def rehearse(self) -> None:
         """Have Neo4j plan what an event and an item ask of it: just started it takes seconds over each.

@@ -132,8 +132,12 @@ RETURN count(u) AS users, COUNT { (:Event {userId: $user_id}) } AS events, edges
 // erasure: nothing that happened before it comes back.
 // params: user_id (str), user_key (str), at (datetime)
 // returns: nothing
+OPTIONAL MATCH (:User {userId: $user_id})-[r:VIEWED|ADDED_TO_CART|BOUGHT|RATED]->()
+WITH max(r.lastAt) AS known
+OPTIONAL MATCH (e:Event {userId: $user_id})
+WITH known, max(e.at) AS told
 MERGE (x:Erasure {userKey: $user_key})
-SET x.at = $at
+SET x.at = reduce(last = $at, t IN [known, told] | CASE WHEN t >= last THEN t + duration({seconds: 1}) ELSE last END)
 WITH x
 CALL () {
   MATCH (e:Event {userId: $user_id})

@@ -7,6 +7,7 @@ Nor may the twin know what it is judged by (gnn.leak).
 """
 
 from collections.abc import Iterable
+from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -86,7 +87,8 @@ def judge(data: ShopData, candidate: SavedModel, twin: SavedModel, live: SavedMo
     judged = _judgement(data, parts)
     n_users = len(judged.asked.users) if judged else 0
     if judged is None or n_users < LEAST_USERS:
-        why = f"only {n_users} users did something new since {since} that neither model has seen"
+        day = f"{datetime.fromtimestamp(since, UTC):%Y-%m-%d %H:%M} UTC"
+        why = f"only {n_users} users did something new since {day} that neither model has seen"
         return refused(name, other, why)
     past = data._replace(interactions=known)
     serving, judging = _scorer(past, candidate), _scorer(past, twin)

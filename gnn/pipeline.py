@@ -1,5 +1,6 @@
 """`gnn train`: choose the epochs, judge beside the rivals, train again on everything, save."""
 
+import time
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -174,7 +175,9 @@ def _parts(
 
 
 def _newest(data: ShopData, rows: pd.DataFrame) -> int | None:
-    return int(rows["order"].max()) if data.has_time else None
+    """The time of the newest row, or now where one is dated ahead: what comes from now on is later, whatever
+    a clock that was wrong has told."""
+    return min(int(rows["order"].max()), int(time.time())) if data.has_time else None
 
 
 def _sizes(parts: Split) -> str:

@@ -159,7 +159,7 @@ def _explained(name: str) -> Iterator[None]:
         raise GraphError(f"cypher block {name}: {error.message}") from error
     except (ServiceUnavailable, SessionExpired) as error:
         raise GraphError(
-            f"Neo4j stopped answering during {name} ({error}). Run the same command again; "
+            f"Neo4j stopped answering during {name} ({error}). Try the same again; "
             "what was committed is kept."
         ) from error
     except (DriverError, Neo4jError) as error:

@@ -1,5 +1,6 @@
 """The command `shopgraph`: one group for each package that registers the entry point shopgraph.commands."""
 
+import errno
 import sys
 import warnings
 from importlib.metadata import entry_points
@@ -40,14 +41,22 @@ def run() -> None:
     warnings.filterwarnings("ignore", module="torch")
     warnings.filterwarnings("ignore", message="Sparse CSR tensor support is in beta")
     end_with_parent()
-    register()
     try:
+        register()
         app()
     except ShopgraphError as error:
         err.print(f"[bold red]error:[/] {escape(str(error))}", highlight=False)
         if "--json" in sys.argv:
             emit_json({"error": str(error)})  # for whoever reads it, be it the command that started this one
         sys.exit(error.exit_code)
+    except OSError as error:
+        if error.filename is None and error.errno != errno.ENOSPC:
+            raise
+        where = f": {error.filename}" if error.filename else ""
+        err.print(f"[bold red]error:[/] {escape(f'{error.strerror}{where}')}", highlight=False)
+        sys.exit(1)
+    except KeyboardInterrupt:  # where no command had begun
+        sys.exit(130)
 
 
 if __name__ == "__main__":

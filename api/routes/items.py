@@ -90,7 +90,7 @@ async def _store(judged: list[Judged], keeper: Keeper, writer: Writer) -> list[I
     became = {item.item_id: one for item, one in zip(changes, stored, strict=True)}
     there = [item_id for item_id, one in became.items() if one.status in ("created", "changed")]
     notes = await _describe(there, keeper, writer)
-    keeper.nudge()
+    await keeper.look()
     return [
         item if isinstance(item, ItemResult) else _result(item.item_id, became[item.item_id], notes)
         for item in judged

@@ -30,6 +30,7 @@ T = TypeVar("T")
 log = logging.getLogger("shopgraph.api")
 _Q = load("api")
 POLL_SECONDS = 1.0
+_LOOK = 1.0  # seconds that a write of items waits for it, at most
 _TREND_SECONDS = 60.0  # what shoppers do lately is read again after these, if shoppers did anything
 _COLUMNS_SECONDS = 600.0  # after these, columns are read although their sum is the same
 _PATIENCE = 3.0  # seconds that a transaction is tried again: whoever sent it waits, and may send it again
@@ -62,6 +63,8 @@ class Keeper:
         self._trend_until = 0.0
         self._beside = Beside()
         self.curation = Curation()
+        self._begun = self._ended = 0  # looks at the graph
+        self._looked = asyncio.Condition()
         self.stepped = asyncio.Event()  # set once the graph has been looked at, whatever came of it
 
     @property
@@ -137,13 +140,21 @@ class Keeper:
                 with suppress(TimeoutError):
                     await asyncio.wait_for(self._nudged.wait(), POLL_SECONDS)
 
-    def nudge(self) -> None:
-        """Look at the graph now: this process has written to it."""
+    async def look(self) -> None:
+        """Look at the graph now, since this process has written to it, and wait until it is followed."""
+        wanted = self._begun + 1  # one under way may have looked before the write
         self._nudged.set()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_LOOK), self._looked:
+                await self._looked.wait_for(lambda: self._ended >= wanted)
 
     async def step(self) -> None:
         """Look at the graph once and follow it; a failure is kept for whoever asks and tried again."""
+        self._begun += 1
         await self._watch.do(_GRAPH, self._follow)
+        async with self._looked:
+            self._ended = self._begun
+            self._looked.notify_all()
         await self._follow_words()
         self.stepped.set()
 

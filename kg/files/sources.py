@@ -30,6 +30,7 @@ from kg.files.manifest import Format, Table, read_manifest, suggest
 from kg.files.parquet import read_batches, read_names
 
 CHUNK_ROWS = 50_000
+_UTF_16 = ("\udcff\udcfe", "\udcfe\udcff")  # how its files begin, as bytes that are not UTF-8
 REST = "$rest"  # JSON may have thousands of keys that fit a pattern: they stay one dict a row in this column
 _SUFFIXES: dict[str, Format] = {
     ".csv": "csv", ".tsv": "tsv", ".parquet": "parquet", ".pq": "parquet",
@@ -211,6 +212,10 @@ def _select(known: list[str], wanted: list[Wanted], file: str) -> list[str]:
     Raises:
         ManifestError: one is missing.
     """
+    if not any(name.strip() for name in known):
+        raise ManifestError(f"{file} is empty: it has no columns.")
+    if known[0].startswith(_UTF_16):
+        raise ManifestError(f"{file} is written in UTF-16. Save it as UTF-8.")
     for key, column in wanted:
         if "*" not in column and column not in known:
             near = suggest(column, known)

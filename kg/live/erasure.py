@@ -14,8 +14,8 @@ _Q = load("events")
 def erase(tx: neo4j.ManagedTransaction, user_id: str) -> tuple[dict[str, int], dict[str, int]]:
     """Delete all that is known of a user; returns what there was and what is left, by label or type.
 
-    A digest of the user's id stays with the time, so that neither files nor late messages bring back what
-    happened until then, and of their events the ids.
+    A digest of the user's id stays with the time, or with that of what was dated ahead, so that neither files
+    nor late messages bring back what happened until then; and of their events the ids.
     """
     tx.run(load("ingest").take_turn.text, runId="erasure").consume()
     before = _known_of(tx, user_id)
@@ -25,13 +25,15 @@ def erase(tx: neo4j.ManagedTransaction, user_id: str) -> tuple[dict[str, int], d
 
 
 def erased(tx: neo4j.ManagedTransaction, user_ids: Iterable[str]) -> dict[str, int]:
-    """When those of some users were erased that were, in seconds since 1970: of what came before nothing
-    is taken in."""
+    """Up to when nothing is taken in of those of some users that were erased, in seconds since 1970.
+
+    It is the second before: in that of the erasure itself they may have come back.
+    """
     if not tx.run(_Q.any_erasure.text).single(strict=True)["there"]:
         return {}
     users = {answers.key_of(user_id): user_id for user_id in user_ids}
     rows = tx.run(_Q.erased.text, user_keys=list(users)).data()
-    return {users[row["user_key"]]: row["at"] for row in rows}
+    return {users[row["user_key"]]: row["at"] - 1 for row in rows}
 
 
 def _known_of(tx: neo4j.ManagedTransaction, user_id: str) -> dict[str, int]:

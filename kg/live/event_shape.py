@@ -19,6 +19,7 @@ from kg.live import events
 
 EventType = Literal["view", "cart", "purchase", "rating", "search", "impression"]
 Key = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=KEY_LIMIT)]
+NUL = "a NUL byte"
 _LATEST = timedelta(days=1)  # ahead of our clock, as in files
 
 
@@ -106,10 +107,21 @@ def judged(told: Any, now: datetime) -> events.Event | str:
         told: what was read from JSON.
         now: when it counts as done where it does not say.
     """
+    if holds_nul(told):
+        return NUL
     try:
         return Event.model_validate(told).event(now)
     except ValidationError as error:
         return reason_of(error)
+
+
+def holds_nul(told: Any) -> bool:
+    """Whether a text in what was read from JSON holds a NUL, which is refused in files too."""
+    if isinstance(told, str):
+        return "\0" in told
+    if isinstance(told, dict):
+        return any(map(holds_nul, [*told, *told.values()]))
+    return isinstance(told, list) and any(map(holds_nul, told))
 
 
 def reason_of(error: ValidationError) -> str:

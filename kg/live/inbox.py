@@ -51,7 +51,7 @@ def read_events(sink: Sink, path: Path, *, watching: bool) -> Counter[str]:
         How many were accepted, duplicate, pending and rejected.
 
     Raises:
-        IngestError: there is no such file, or one is damaged.
+        IngestError: there is no such file, or one is damaged; all others were read.
         GraphError: the graph did not take something; the next run goes on with them.
     """
     stop = Stop()
@@ -60,8 +60,16 @@ def read_events(sink: Sink, path: Path, *, watching: bool) -> Counter[str]:
     if watching:
         return watch(sink, path, stop)
     total: Counter[str] = Counter()
-    for file in files_of(path):
-        total += read_file(sink, file, stop, growing=False)
+    damaged = list[str]()
+    files = files_of(path)
+    for file in files:
+        try:
+            total += read_file(sink, file, stop, growing=False)
+        except IngestError as error:
+            damaged.append(str(error))
+    if damaged:
+        rest = f" Of the other files and before it: {told(total)}." if len(files) > 1 else ""
+        raise IngestError(" ".join(damaged) + rest)
     return total
 
 

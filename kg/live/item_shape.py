@@ -8,7 +8,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationErro
 from kg.files.fields import HIGHEST_PRICE
 from kg.files.manifest import Kind
 from kg.live import items
-from kg.live.event_shape import Key, reason_of
+from kg.live.event_shape import NUL, Key, holds_nul, reason_of
 
 Scalar = str | bool | int | float
 
@@ -128,6 +128,8 @@ def judged(told: Sequence[Any], *, whole: bool | None) -> list[items.ItemWrite |
 
 
 def _read(told: Any, shape: type[NamedItem]) -> NamedItem | str:
+    if holds_nul(told):
+        return NUL
     try:
         return shape.model_validate(told)
     except ValidationError as error:

@@ -76,6 +76,8 @@ def checked(raw: Sequence[Row]) -> list[Row | str]:
     Args:
         raw: fields by name; categories are paths, as lists or joined by " > ", attributes a dict.
     """
+    if not raw:
+        return []
     frame = pd.DataFrame(
         {
             name: pd.Series([row.get(name) for row in raw], dtype=object)

@@ -167,6 +167,7 @@ def test_a_thousand_events_at_once_and_no_more(filled: Graph, client: TestClient
     assert (
         sum(row["count"] for n in range(50) for row in filled.read(READ["edges"], user_id=f"u{n}")) == 1_000
     )
+    assert send(client, told("nul", user="a\0")) == [("rejected", "a NUL byte")]
     refused = problem(client.post("/v1/events", json={"events": [*many, told("more")]}))
     assert (refused["status"], refused["errors"][0]["field"]) == (422, "events")
     assert problem(client.post("/v1/events", json={"events": []}))["status"] == 422

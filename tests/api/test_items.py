@@ -113,6 +113,21 @@ def test_the_same_again_changes_nothing_and_other_words_move_it(filled: Graph, c
     assert "new" not in find(client, query="tea", filters={"category": ["Tea"]})
 
 
+def test_what_a_patch_lets_in_again_is_in_the_very_next_answer(client: TestClient) -> None:
+    cheap = {"filters": {"price": {"lte": 1}}, "query": "tea", "kind": "search"}
+    for n in range(4):
+        client.patch(f"/v1/items/tea-{n}", json={"price": 0.5})
+        assert f"tea-{n}" in ids(ask(client, **cheap))
+        client.patch(f"/v1/items/tea-{n}", json={"hidden": True})
+        assert f"tea-{n}" not in ids(ask(client, **cheap))
+        client.patch(f"/v1/items/tea-{n}", json={"hidden": False})
+        assert f"tea-{n}" in ids(ask(client, **cheap))
+
+
+def test_a_title_with_a_nul_byte_is_refused(client: TestClient) -> None:
+    assert "a NUL byte" in problem(client.put("/v1/items/new", json={"title": "a\0b"}))["detail"]
+
+
 def test_a_patch_that_names_nothing_is_refused(client: TestClient) -> None:
     refused = problem(client.patch("/v1/items/tea-3", json={}))
     assert refused["detail"] == "Item 'tea-3': no field is named, so nothing would change"

@@ -40,6 +40,10 @@ def test_what_is_on_sale_can_be_boosted_wanted_and_weighed(client: TestClient) -
             assert item["fields"]["price"] == pytest.approx(item["fields"]["list_price"] / 1.25)
     assert {"rule", "discount"} <= set(answer["intent"]["signals"])
 
+    nobody = ask(client, scenario="home", limit=3, kind="for_you")
+    assert all(item["reasons"] and item["score"] > 0 for item in nobody["items"])
+    assert {"discount", "popularity"} <= set(nobody["intent"]["signals"])
+
     client.patch("/v1/items/tea-0", json={"price": 99.0})
     client.patch("/v1/items/tea-1", json={"list_price": 99.0})
     assert "tea-0" not in ids(ask(client, **body, filters={"on_sale": True}))

@@ -1,5 +1,6 @@
 """The gate lets better models through and none that is broken; training starts from an earlier one."""
 
+import time
 from pathlib import Path
 
 import numpy as np
@@ -293,6 +294,14 @@ def test_training_starts_from_an_earlier_model_and_is_judged_on_what_it_has_not_
     assert first.about.until < about.judged_until < (about.until or 0)
     with pytest.raises(ModelError, match="does not say what it was trained on"):
         train_and_save(data, tmp_path, CONFIG, start=first._replace(about=first.about._replace(until=None)))
+
+
+def test_what_is_dated_ahead_hides_nothing_that_comes_after_training(data: ShopData, tmp_path: Path) -> None:
+    ahead = data.interactions.copy()
+    ahead.loc[ahead["order"].idxmax(), "order"] = int(time.time()) + 80_000
+    about = train_and_save(data._replace(interactions=ahead), tmp_path, CONFIG, "time", ks=(20,))
+    assert about.until is not None
+    assert about.until <= time.time()
 
 
 def test_training_begins_anew_where_all_that_came_since_is_of_newcomers(

@@ -69,6 +69,19 @@ def test_who_was_erased_may_come_back_with_what_they_do_since(
 
 
 @pytest.mark.usefixtures("shop")
+def test_what_was_dated_ahead_is_forgotten_too_and_the_same_second_is_not(graph: Graph) -> None:
+    tomorrow = datetime.fromtimestamp(int(time.time()) + 70_000, UTC)
+    ahead = Event("ahead", "purchase", "u5", "p1", tomorrow)
+    graph.transact("events", partial(store, events=[ahead]))
+    for user in ("u5", "u6"):
+        graph.transact("erasure", partial(erase, user_id=user))
+    now = datetime.now(UTC).replace(microsecond=0)
+    later = [ahead._replace(event_id="again"), Event("since", "purchase", "u6", "p1", now)]
+    assert graph.transact("events", partial(store, events=later)) == ["erased", "accepted"]
+    assert (of(graph, "u5"), of(graph, "u6")) == ([], [("BOUGHT", "p1", 1)])
+
+
+@pytest.mark.usefixtures("shop")
 def test_late_events_of_an_erased_user_are_not_kept(graph: Graph) -> None:
     late = Event("late", "purchase", "u3", "p1", datetime(2026, 1, 1, tzinfo=UTC))
     search = late._replace(event_id="search", type="search", item_id=None, query="tea")

@@ -18,7 +18,7 @@ import pytest
 from kg.checksum import measure
 from kg.driver import Graph
 from kg.errors import IngestError
-from kg.live.inbox import batches, files_of, read_file
+from kg.live.inbox import batches, files_of, read_events, read_file
 from kg.live.streams import Position, Rejects, Sink
 from kg.queries import parse
 from kg.schema import make_keys
@@ -140,6 +140,25 @@ def test_packed_files_are_read_and_one_cut_off_is_said(read: Any, tmp_path: Path
     done = read(file)
     assert sum(done.values()) + 1_000 >= 2_500  # whole batches may have come from the first half
     assert read(file) == {}
+
+
+def test_a_damaged_file_keeps_no_other_from_being_read(shop: Graph, tmp_path: Path) -> None:
+    inbox = tmp_path / "inbox"
+    inbox.mkdir()
+    (inbox / "a.jsonl.gz").write_bytes(gzip.compress(line(1))[:20])
+    (inbox / "b.jsonl").write_bytes(line(2))
+    sink = Sink(shop, Rejects(tmp_path / "bad.csv"), lambda: DEFAULT_ENCODER)
+    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        for read in ("1 accepted", "nothing new"):
+            with pytest.raises(
+                IngestError, match=rf"a\.jsonl\.gz is damaged.* Of the other files .*: {read}\."
+            ):
+                read_events(sink, inbox, watching=False)
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+    wait_for(shop, 1)
 
 
 def test_a_batch_says_where_it_ends(tmp_path: Path) -> None:

@@ -159,6 +159,16 @@ def test_a_missing_column_is_named_with_its_key_and_a_suggestion(tmp_path: Path,
     assert "(did you mean 'item_id'?); there are: item_id, n." in str(error.value)
 
 
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [(b"", "is empty: it has no columns"), ("sku,name\n1,Tea\n".encode("utf-16"), "is written in UTF-16")],
+)
+def test_a_file_that_is_no_table_of_text_is_named(tmp_path: Path, content: bytes, told: str) -> None:
+    (tmp_path / "items.csv").write_bytes(content)
+    with pytest.raises(ManifestError, match=f"items.csv {told}"):
+        read(tmp_path, columns="sku name", files="items.csv")
+
+
 def test_a_glob_without_files_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "items.csv").write_text("id,n\n")
     with pytest.raises(ManifestError, match=r"matches 'item\.csv' \(did you mean 'items\.csv'\?\)"):
