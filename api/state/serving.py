@@ -19,6 +19,7 @@ from api.state.loading import load_snapshot, read_columns
 from api.state.served import Serving, with_encoder
 from api.state.snapshot import Snapshot, with_activity, with_columns
 from api.state.suggesting import Suggesting
+from api.state.turns import Turns
 from api.state.version import Version, version_from
 from api.state.watch import Watch
 from api.suggest import Suggester
@@ -63,8 +64,7 @@ class Keeper:
         self._trend_until = 0.0
         self._beside = Beside()
         self.curation = Curation()
-        self._begun = self._ended = 0  # looks at the graph
-        self._looked = asyncio.Condition()
+        self._looks = Turns()
         self.stepped = asyncio.Event()  # set once the graph has been looked at, whatever came of it
 
     @property
@@ -142,19 +142,13 @@ class Keeper:
 
     async def look(self) -> None:
         """Look at the graph now, since this process has written to it, and wait until it is followed."""
-        wanted = self._begun + 1  # one under way may have looked before the write
         self._nudged.set()
-        with suppress(TimeoutError):
-            async with asyncio.timeout(_LOOK), self._looked:
-                await self._looked.wait_for(lambda: self._ended >= wanted)
+        await self._looks.next(_LOOK)  # one under way may have looked before the write
 
     async def step(self) -> None:
         """Look at the graph once and follow it; a failure is kept for whoever asks and tried again."""
-        self._begun += 1
-        await self._watch.do(_GRAPH, self._follow)
-        async with self._looked:
-            self._ended = self._begun
-            self._looked.notify_all()
+        async with self._looks:
+            await self._watch.do(_GRAPH, self._follow)
         await self._follow_words()
         self.stepped.set()
 

@@ -96,7 +96,8 @@ def test_writes_wait_for_each_other_and_not_for_ever(monkeypatch: pytest.MonkeyP
         return work(None)
 
     monkeypatch.setattr("api.writer.make_keys", lambda _: None)
-    writer = Writer(SimpleNamespace(graph=SimpleNamespace(transact=transact)))  # type: ignore[arg-type]
+    keeper = SimpleNamespace(graph=SimpleNamespace(transact=transact), problem=None)
+    writer = Writer(keeper)  # type: ignore[arg-type]
 
     async def two() -> None:
         first = asyncio.create_task(writer.transact("first", lambda _: "done"))
@@ -104,6 +105,10 @@ def test_writes_wait_for_each_other_and_not_for_ever(monkeypatch: pytest.MonkeyP
         with pytest.raises(ApiError) as refused:
             await writer.transact("second", lambda _: "never")
         assert refused.value.kind == "overloaded"
+        keeper.problem = "Neo4j is gone."
+        with pytest.raises(ApiError, match=r"Neo4j is gone\.") as gone:
+            await writer.transact("third", lambda _: "never")
+        assert gone.value.kind == "graph-unreachable"
         begun_before = asyncio.create_task(writer.transact("begun", lambda _: "too", begun=True))
         await asyncio.sleep(0.2)
         slow.set()

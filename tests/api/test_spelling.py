@@ -1,21 +1,16 @@
 """Errors of spelling in what shoppers type."""
 
-from dataclasses import replace
-
 import pytest
 from fastapi.testclient import TestClient
 from hypothesis import given
 from hypothesis import strategies as st
 
 from api.schemas import RecommendationRequest
-from api.state.columns import columns_from
-from api.state.snapshot import Snapshot
-from api.words.lexicon import Lexicon
 from api.words.spelling import spelled
 from api.words.tokens import split
 from api.words.understand import understand
-from tests.api.arrays import made_up
 from tests.api.test_recommendations import ask, ids
+from tests.api.test_understand import shop
 
 TITLES = [
     "Camera Accessories Kit", "Lens accessory", "Chocolates in a box", "Chocolates, dark", "Razer mouse",
@@ -24,18 +19,7 @@ TITLES = [
 KNOWN = {"cannon", "could", "spare", "mouse"}  # by the encoder
 
 
-def shop() -> Snapshot:
-    rows = [[title, 5.0, True, False, None, None, None, None] for title in TITLES]
-    return replace(
-        made_up(len(TITLES), 1),
-        ids=TITLES,
-        number={title: n for n, title in enumerate(TITLES)},
-        lexicon=Lexicon(TITLES),
-        columns=columns_from(rows),
-    )
-
-
-SHOP = shop()
+SHOP = shop(dict.fromkeys(TITLES, 5.0))
 
 
 @pytest.mark.parametrize(
@@ -62,9 +46,7 @@ def test_what_nobody_writes_so_is_read_as_the_nearest_word_of_the_shop(
 
 
 def test_of_several_as_near_the_one_that_most_titles_have() -> None:
-    titles = ["linen shirt", "liner set", "liner pen"]
-    rows = [[title, 5.0, True, False, None, None, None, None] for title in titles]
-    snapshot = replace(shop(), lexicon=Lexicon(titles), columns=columns_from(rows))
+    snapshot = shop(dict.fromkeys(("linen shirt", "liner set", "liner pen"), 5.0))
     assert spelled("linex", snapshot, KNOWN.__contains__) == {"linex": "liner"}
 
 
@@ -75,7 +57,7 @@ def test_whatever_is_typed_can_be_read(query: str) -> None:
 
 def test_the_rest_of_the_words_is_understood_as_ever() -> None:
     request = RecommendationRequest(query="acessories under $9 not survaillence")
-    found = understand(request, shop(), is_word=KNOWN.__contains__)
+    found = understand(request, SHOP, is_word=KNOWN.__contains__)
     assert found.request.query == "accessories"
     assert found.refused == {"Surveillance camera"}
     assert found.prices is not None
@@ -84,7 +66,7 @@ def test_the_rest_of_the_words_is_understood_as_ever() -> None:
         "No item is written in 'acessories': read as 'accessories'.",
         "No item is written in 'survaillence': read as 'surveillance'.",
     ]
-    assert understand(request, shop()).spelled == {}
+    assert understand(request, SHOP).spelled == {}
 
 
 def test_the_answer_says_how_words_were_read(client: TestClient) -> None:

@@ -33,9 +33,9 @@ GOODS = {
 }
 
 
-def shop() -> Snapshot:
-    titles = list(GOODS)
-    rows = [[t, GOODS[t], True, False, None, t.split()[0], None, None] for t in titles]
+def shop(goods: dict[str, float] = GOODS) -> Snapshot:
+    titles = list(goods)
+    rows = [[t, goods[t], True, False, None, t.split()[0], None, None] for t in titles]
     return replace(
         made_up(len(titles), 1),
         ids=titles,
