@@ -108,7 +108,7 @@ class Staged:
             read = self.counts[kind].read
             if rejected / read > limit:
                 raise IngestError(
-                    f"{rejected:,} of {read:,} rows of {kind} were rejected, more than the {100 * limit:g} % "
+                    f"{rejected:,} of {read:,} rows of {kind} were rejected, more than the {100 * limit:g}% "
                     "that are let through (--max-rejects, where it is an option); nothing was "
                     f"written to the graph. Most common: {reasons}. All of them: {self.rejects}. "
                     "docs/manifest.md tells how to describe columns."

@@ -177,7 +177,8 @@ class Answers:
         if version in self.lived[possible:]:
             self._at = self.lived.index(version, possible)
         else:
-            said = f"{response.status_code} of model {version}"
+            why = response.json().get("detail")
+            said = f"{response.status_code} ({why}) of model {version}"
             self.wrong.append(f"{said}, after {self.lived[self._at]}; live was {self.lived[-1]}")
 
 
