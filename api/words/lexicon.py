@@ -7,7 +7,7 @@ import unicodedata
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from copy import copy
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Any, NamedTuple
 
 import bm25s
@@ -137,12 +137,21 @@ class Lexicon:
         Args:
             word: as `tokens` has it.
         """
-        known = {*self._items, *(other for segment in self._segments for other in segment.places)}
-        alike = [other for other in known if other[:1] == word[:1] and other.isalpha()]
+        newer = {other for segment in self._segments for other in segment.places} - self._items.keys()
+        alike = [*self._beginning[word[:1]], *(w for w in newer if w[:1] == word[:1] and w.isalpha())]
         found = process.extract(word, alike, scorer=OSA.distance, score_cutoff=most, limit=None)
         return [
             other for *_, other in sorted((errors, -self._items[other], other) for other, errors, _ in found)
         ]
+
+    @cached_property
+    def _beginning(self) -> defaultdict[str, list[str]]:
+        """The words of the index by their first letter, those of letters alone."""
+        found: defaultdict[str, list[str]] = defaultdict(list)
+        for word in self._items:
+            if word.isalpha():
+                found[word[0]].append(word)
+        return found
 
     def having(self, word: str) -> Numbers:
         """The items that have a word, as `tokens` has it."""
