@@ -177,9 +177,10 @@ class Answers:
         if version in self.lived[possible:]:
             self._at = self.lived.index(version, possible)
         else:
-            why = response.json().get("detail")
-            said = f"{response.status_code} ({why}) of model {version}"
-            self.wrong.append(f"{said}, after {self.lived[self._at]}; live was {self.lived[-1]}")
+            detail = response.json().get("detail")
+            why = f": {detail}" if detail else ""
+            said = f"{response.status_code} of model {version}, after {self.lived[self._at]}"
+            self.wrong.append(f"{said}; live was {self.lived[-1]}{why}")
 
 
 @contextlib.contextmanager

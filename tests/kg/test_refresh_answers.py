@@ -6,8 +6,10 @@ import pytest
 from tests.bench.bench_kills import Answers
 
 
-def answered(version: str | None, status: int = 200) -> httpx.Response:
-    return httpx.Response(status, json={"model_version": version, "items": []})
+def answered(version: str | None, detail: str = "") -> httpx.Response:
+    if detail:
+        return httpx.Response(503, json={"detail": detail})
+    return httpx.Response(200, json={"model_version": version, "items": []})
 
 
 def test_answers_of_the_live_model_and_for_a_while_of_the_one_before_are_right() -> None:
@@ -25,7 +27,7 @@ def test_answers_of_the_live_model_and_for_a_while_of_the_one_before_are_right()
         ("ab", "ab", answered("a"), "200 of model a, after b; live was b"),
         ("abc", "a", answered("a"), "200 of model a, after a; live was c"),
         ("a", "a", answered("none"), "200 of model none, after a; live was a"),
-        ("a", "a", answered(None, 503), "503 of model None, after a; live was a"),
+        ("a", "a", answered(None, "full"), "503 of model None, after a; live was a: full"),
     ],
 )
 def test_other_answers_are_wrong(lived: str, before: str, response: httpx.Response, said: str) -> None:
