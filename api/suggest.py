@@ -12,11 +12,14 @@ from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
+from rapidfuzz import process
+from rapidfuzz.distance import OSA
 
 from api.entries import Entry, entries_of
 from api.state.columns import Bools
 from api.state.snapshot import Snapshot
 from api.words.needs import Needs
+from api.words.spelling import errors_in
 from api.words.tokens import fold, is_unspaced, join, phrases, split
 
 Places = npt.NDArray[np.int64]
@@ -70,12 +73,16 @@ class Suggester:
         """What may be meant, most shoppers first: texts with the words typed so far, and next keywords.
 
         The last word is completed unless a space follows; a whole word is followed by the next. The other
-        words narrow, in any order, the items that count; one that the shop lacks narrows nothing. "green te"
-        may give "green tea", "green tea leaves" and "Green tea leaves in a tin".
+        words narrow, in any order, the items that count. "green te" may give "green tea", "green tea leaves"
+        and "Green tea leaves in a tin". A word that the shop lacks is read as its nearest, and left out where
+        none is near.
         """
-        words = split(typed)
+        written, whole = split(typed), typed[-1:].isspace()
+        words = [self._nearest(w, whole or n < len(written)) for n, w in enumerate(written, 1)]
+        unfinished = bool(words) and not whole and words[-1] != ""
+        words = [word for word in words if word]
         found: list[Entry] = []
-        if words and not typed[-1].isspace():
+        if unfinished:
             places = self._beginning(fold(words[-1]))
             together = places[self._holding(words[:-1])[self._entry[places]]]
             found += self._top(together if together.size else places, limit)
@@ -86,6 +93,21 @@ class Suggester:
             found += [*self._top(places, limit), *self._keywords(words, self._after(places), limit)]
         return sorted(_distinct(found, typed), key=_most_bought)[:limit]
 
+    def _nearest(self, word: str, whole: bool) -> str:
+        """The word, or the shop's word or beginning of one that is read in its place; "" if none is near."""
+        folded = fold(word)
+        if folded in self._number or (not whole and self._beginning(folded).size):
+            return word
+        if (most := errors_in(folded)) == 0:
+            return ""
+        size = len(folded)
+        ends = (None,) if whole else range(size - 1, size + 2)
+        low, high = bisect_left(self._words, folded[0]), bisect_left(self._words, folded[0] + _LAST)
+        near = {other[:end] for other in self._words[low:high] for end in ends}
+        found = process.extract(folded, near, scorer=OSA.distance, score_cutoff=most, limit=None)
+        ranked = [(errors, -self._beginning(other).size, other) for other, errors, _ in found]
+        return min(ranked, default=(0, 0, ""))[2]
+
     def _seldom_last(self) -> Bools:
         """Words such as "for" that hardly ever end a phrase, so that a keyword should not end with them."""
         times = np.diff(self._starts)
@@ -93,13 +115,12 @@ class Suggester:
         return np.asarray(ends + 1 < _SELDOM * times)
 
     def _holding(self, words: Sequence[str]) -> Bools:
-        """Which entries hold the words, leaving out words that no entry holds."""
+        """Which entries hold the words."""
         holding = np.ones(len(self._entries), dtype=np.bool_)
         for word in words:
-            if (number := self._number.get(fold(word))) is not None:
-                has = np.zeros_like(holding)
-                has[self._entry[self._of_word(number)]] = True
-                holding &= has
+            has = np.zeros_like(holding)
+            has[self._entry[self._of_word(self._number[fold(word)])]] = True
+            holding &= has
         return holding
 
     def _beginning(self, prefix: str) -> Places:
@@ -127,8 +148,8 @@ class Suggester:
         Args:
             places: in the order of the words there.
         """
-        numbers = [self._number.get(fold(word), _PAUSE) for word in done]
-        typed = [self._written[n] if n != _PAUSE else w.lower() for n, w in zip(numbers, done, strict=True)]
+        numbers = [self._number[fold(word)] for word in done]
+        typed = [self._written[n] for n in numbers]
         near = self._best(places[self._text[places - 1] == numbers[-1]] if done else places, numbers, limit)
         far = self._best(places, [*numbers, *(n for n, _ in near)], limit - len(near))
         found = (self._keyword(typed, some) for _, some in (*near, *far))
@@ -139,7 +160,7 @@ class Suggester:
         words = self._text[places]
         worth = np.bincount(words, self._worth[places], len(self._words))
         worth[~self._telling] = 0
-        worth[[n for n in without if n != _PAUSE]] = 0
+        worth[list(without)] = 0
         known = np.flatnonzero(worth)
         best = known[np.argsort(-worth[known], kind="stable")[:limit]]
         first, last = np.searchsorted(words, best), np.searchsorted(words, best, "right")

@@ -13,7 +13,7 @@ import pandas as pd
 from kg.columns import RELATIONSHIP_OF
 from kg.driver import Graph
 from kg.encoder import cached_vectors
-from kg.errors import GraphError
+from kg.errors import GraphError, IngestError
 from kg.queries import load
 from kg.settings import DEFAULT_ENCODER, Settings
 from kg.text import compose
@@ -100,7 +100,7 @@ def from_folder(folder: Path, manifest: Path | None, settings: Settings) -> Shop
 
     Raises:
         ManifestError: there is no shop.toml for the folder, or it is wrong.
-        IngestError: too many rows are bad.
+        IngestError: too many rows are bad, or nothing tells of interactions.
         EncoderError: the encoder cannot be loaded.
     """
     from kg.files.sources import find_manifest
@@ -112,6 +112,8 @@ def from_folder(folder: Path, manifest: Path | None, settings: Settings) -> Shop
     items = _item_frame(rows)
     number = pd.Series(np.arange(len(items)), index=items["item_id"])
     events = staged.table("interactions")
+    if events.empty:  # not after all texts were encoded
+        raise IngestError(f"{folder} has no interactions: shop.toml names their files as [[interactions]]")
     user, users = pd.factorize(events["user_id"], sort=True)
     events = events.assign(user=user, item=number[events["item_id"]].to_numpy())
     relations = staged.table("relations")

@@ -35,7 +35,7 @@ class SuggestResponse(BaseModel):
     """Suggestions for what is typed."""
 
     suggestions: list[Suggestion] = Field(
-        description="The most bought first.",
+        description="The most bought first. A word that the shop lacks is read as its nearest.",
         examples=[[{"text": "green tea", "kind": "keyword", "items": 12}]],
     )
     took_ms: float = Field(description="Time spent in the API, in milliseconds.", examples=[0.8])

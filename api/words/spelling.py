@@ -26,7 +26,7 @@ def spelled(query: str, snapshot: Snapshot, is_word: IsWord) -> dict[str, str]:
     found = {}
     for typed in dict.fromkeys(split(query)):
         word = fold(typed)
-        if len(word) < _LEAST or not word.isalpha() or snapshot.lexicon.known(word):
+        if not errors_in(word) or snapshot.lexicon.known(word):
             continue
         stem, *more = tokens(word)  # several where the script has no spaces
         if not more and not is_word(word) and not is_word(stem) and (right := _nearest(word, stem, snapshot)):
@@ -34,8 +34,15 @@ def spelled(query: str, snapshot: Snapshot, is_word: IsWord) -> dict[str, str]:
     return found
 
 
+def errors_in(word: str) -> int:
+    """How many letters of a word may be wrong: none of a short one, or where it is not of letters alone."""
+    if len(word) < _LEAST or not word.isalpha():
+        return 0
+    return 2 if len(word) >= _LONG else 1
+
+
 def _nearest(word: str, stem: str, snapshot: Snapshot) -> str | None:
-    most = 2 if len(word) >= _LONG else 1
+    most = errors_in(word)
     forms: Counter[str] = Counter()
     for near in snapshot.lexicon.near(stem, most + 1)[:_NEAR]:
         forms += _forms(near, snapshot)

@@ -49,8 +49,32 @@ def test_a_finished_word_is_followed_by_the_next(suggester: Suggester) -> None:
 def test_words_narrow_in_any_order_and_unknown_ones_narrow_nothing(suggester: Suggester) -> None:
     assert texts(suggester, "leaves bl") == ["Black tea leaves"]
     assert texts(suggester, "tea gre")[0] == "tea green tea"
-    assert texts(suggester, "xyzzy gre")[0] == "xyzzy green tea"
+    assert texts(suggester, "xyzzy gre") == texts(suggester, "gre")
     assert texts(suggester, "xyzzy ") == texts(suggester, "   ") == texts(suggester, "qqq") == []
+
+
+@pytest.mark.parametrize(
+    ("typed", "meant"),
+    [
+        ("leavs ", "leaves "),
+        ("laeves bl", "leaves bl"),
+        ("leaaves gre", "leaves gre"),
+        ("tea graen", "tea green"),
+        ("borelais", "borealis"),
+        ("Boraeli", "boreali"),  # not finished
+        ("brullé", "brulé"),
+        ("boreblis tea", "borealis tea"),
+    ],
+)
+def test_errors_of_spelling_are_read_as_the_nearest_word(
+    typed: str, meant: str, suggester: Suggester
+) -> None:
+    assert texts(suggester, typed) == texts(suggester, meant) != []
+
+
+@pytest.mark.parametrize("typed", ["tae", "grxxn", "l3aves", "boxyzlis"])
+def test_what_is_near_to_no_word_or_too_short_is_none(typed: str, suggester: Suggester) -> None:
+    assert texts(suggester, typed) == []
 
 
 def test_a_word_of_other_items_is_completed_without_making_up_a_keyword(suggester: Suggester) -> None:
