@@ -7,7 +7,9 @@
 // returns: model (str), sizes ([int]): items with a vector, categories, brands, searches
 OPTIONAL MATCH (i:Item)
 WHERE i.textEmbedding IS NOT NULL
-WITH count(i) AS items, max(i.textModel) AS model
+WITH i.textModel AS model, count(i) AS items
+ORDER BY items DESC, model
+LIMIT 1
 RETURN model,
        [items, COUNT { (:Category) }, COUNT { (:Brand) }, COUNT { (:Event {type: 'search'}) }] AS sizes
 

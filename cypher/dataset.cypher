@@ -30,3 +30,4 @@ ORDER BY userId
 MATCH (a:Item)-[r]->(b:Item)
 WHERE r.relation IS NOT NULL
 RETURN r.relation AS relation, type(r) AS kind, a.itemId AS source, b.itemId AS target
+ORDER BY relation, kind, source, target

@@ -7,9 +7,13 @@
 // returns: user_id (str), searches ([[int, str]]), bought ([[str, [int]]]): item id, times
 MATCH (e:Event {type: 'search'})
 WHERE e.query IS NOT NULL AND e.userId IS NOT NULL
+WITH e
+ORDER BY e.at, e.eventId
 WITH e.userId AS user_id, collect([e.at.epochSeconds, e.query]) AS searches
 MATCH (:User {userId: user_id})-[r:BOUGHT]->(i:Item)
 WHERE r.times IS NOT NULL
+WITH user_id, searches, i, r
+ORDER BY i.itemId
 RETURN user_id, searches, collect([i.itemId, r.times]) AS bought
 ORDER BY user_id
 
@@ -17,8 +21,10 @@ ORDER BY user_id
 // What the shop's files say that shoppers were after, with the items that satisfied it.
 // params:
 // returns: intent_id (str), text (str), items ([str])
-MATCH (t:Intent)-[:SATISFIED_BY]->(i:Item)
+MATCH (t:Intent)-[r:SATISFIED_BY]->(i:Item)
 WHERE coalesce(t.source, 'declared') <> 'mined' AND t.text IS NOT NULL
+WITH t, i
+ORDER BY r.position, i.itemId
 RETURN t.intentId AS intent_id, t.text AS text, collect(i.itemId) AS items
 ORDER BY intent_id
 

@@ -188,7 +188,7 @@ CREATE RANGE INDEX replayable_time IF NOT EXISTS
 FOR (a:Replayable) ON (a.at)
 
 // name: erasure_key
-// One node an erased user, by a digest, for ten minutes.
+// One node an erased user, by a digest, for good.
 // params:
 // returns: nothing
 CREATE CONSTRAINT erasure_key IF NOT EXISTS

@@ -22,7 +22,7 @@ def check(graph: Graph) -> list[Violation]:
     """Run every invariant; an empty list means that the graph is sound."""
     violations = []
     for query in load("check"):
-        found = [row["what"] for row in graph.stream(query, **_params(graph, query))]
+        found = sorted(row["what"] for row in graph.stream(query, **_params(graph, query)))
         violations.append((query.name.split(".")[1], query.doc, found))
     violations.append(
         ("missing_constraints", "Every key is a unique constraint.", _missing_constraints(graph))

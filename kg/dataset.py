@@ -151,7 +151,9 @@ def _shop(
     }
     for name in sorted(str(c) for c in events.columns if str(c).startswith("split_")):
         columns[name] = events[name]
-    frame = pd.DataFrame(columns).sort_values(["user", "order", "item"], kind="stable", ignore_index=True)
+    frame = pd.DataFrame(columns).sort_values(
+        ["user", "order", "item", "type", "basket"], kind="stable", ignore_index=True
+    )
     return ShopData(
         items,
         users,

@@ -56,7 +56,7 @@ class Encoder:
             self.model.half()
         # Twice as fast where the processor has it; cosine to float32 above 0.9999.
         self._bf16 = device == "cpu" and fast_bfloat16(device)
-        short = folder.name if folder and name != DEFAULT else name.replace("/", "--")
+        short = short_name(name)
         self.name = f"{short}@{digest[:8]}" if digest else short  # other weights, other name: encoded again
 
     @property
@@ -100,6 +100,12 @@ class Encoder:
         for _, alike in sorted(by_length.items()):
             for start in range(0, len(alike), _BATCH):
                 yield alike[start : start + _BATCH]
+
+
+def short_name(name: str) -> str:
+    """What an encoder's vectors are said to be of, before the @ and the digest of its weights."""
+    path = Path(name).expanduser()
+    return path.resolve().name if name != DEFAULT and path.is_dir() else name.replace("/", "--")
 
 
 def cached_vectors(encoder_name: str, texts: Sequence[str], folder: Path) -> npt.NDArray[np.float32]:

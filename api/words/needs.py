@@ -112,7 +112,7 @@ def _vectors(rows: Sequence[Row]) -> dict[str, Vectors]:
 
 def _need(told: Sequence[Any], closeness: float, snapshot: Snapshot) -> Need | None:
     intent_id, text, support, satisfied = told
-    weights = {snapshot.number[i]: float(w) for i, w in satisfied if i in snapshot.number and w > 0}
+    weights = {snapshot.number[i]: float(w) for i, w in sorted(satisfied) if i in snapshot.number and w > 0}
     if not weights:
         return None
     values = np.array(list(weights.values()))

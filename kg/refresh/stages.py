@@ -12,6 +12,7 @@ from kg import counts as counted
 from kg.build import DEFAULTS
 from kg.check import check as violations_of
 from kg.console import say
+from kg.encoder import short_name
 from kg.errors import RefreshError
 from kg.files.staging import Staged, remove_others
 from kg.ingest import Report
@@ -81,7 +82,8 @@ def encode(job: Job) -> Done:
         text = compose(row)
         models.add(row["textModel"])
         waiting += row["textHash"] != (text_hash(text) if text else None)
-    other = any(m is not None and not m.startswith(_short(job.settings.encoder)) for m in models)
+    mine = short_name(job.settings.encoder)
+    other = any(m is not None and m.partition("@")[0] != mine for m in models)
     if not waiting and not other:
         return Done({"encoded": 0})
     done = job.command("graph", "encode")
@@ -232,11 +234,3 @@ def _is_here(job: Job, version: str) -> bool:
 
 def _elsewhere(job: Job, version: str) -> str:
     return f"model {version} was trained elsewhere: its files are not in {job.settings.home / 'models'}"
-
-
-def _short(encoder: str) -> str:
-    return (
-        encoder.rstrip("/").rpartition("/")[2]
-        if encoder.startswith(("/", ".", "~"))
-        else encoder.replace("/", "--")
-    )

@@ -3,7 +3,7 @@ import pytest
 
 from kg.dataset import from_graph
 from kg.encode import encode_items
-from kg.encoder import Encoder, cached_vectors
+from kg.encoder import DEFAULT, Encoder, cached_vectors, short_name
 from kg.errors import EncoderError, GraphError
 from kg.settings import Settings
 from tests.kg import shop
@@ -72,3 +72,12 @@ def test_cached_vectors_are_made_once(tmp_path):
     stamp = file.stat().st_mtime_ns
     assert np.array_equal(cached_vectors("all-MiniLM-L6-v2", ["lamp", "", "lamp"], tmp_path), first)
     assert file.stat().st_mtime_ns == stamp
+
+
+def test_vectors_are_named_alike_before_and_after_the_encoder_is_loaded(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Encoder().model.save(str(tmp_path / "models" / "mine"))
+    names = ["models/mine", "models/mine/", str(tmp_path / "models" / "mine"), DEFAULT]
+    assert [short_name(name) for name in names] == [Encoder(name).name.partition("@")[0] for name in names]
+    assert short_name("models/mine") == "mine"
+    assert short_name("someone/bge-small") == "someone--bge-small"
