@@ -8,12 +8,11 @@ import numpy as np
 
 from api.ranking.signals import Seed, SeedType
 from api.state.snapshot import Snapshot
-from kg.columns import RELATIONSHIP_OF
+from kg.columns import TYPE_OF
 from kg.driver import Row
 
 MOST_EDGES = 10_000  # of one user; the newest count
 HAD = frozenset({"BOUGHT", "RATED"})  # whoever rates an item has had it, in shops that tell ratings alone
-_EVENT_OF = {relationship: event for event, relationship in RELATIONSHIP_OF.items()}
 
 
 class Past(NamedTuple):
@@ -47,7 +46,7 @@ def weighed(
     """
     heaviest: dict[str, tuple[float, str]] = {}
     for item_id, relationship in events:
-        weight = event_weights[_EVENT_OF[relationship]]
+        weight = event_weights[TYPE_OF[relationship]]
         heaviest[item_id] = max(heaviest.get(item_id, (-1.0, "")), (weight, relationship))
     for age, (item_id, (weight, relationship)) in enumerate(heaviest.items()):
         yield item_id, weight * math.exp(-fade * age), relationship

@@ -48,7 +48,7 @@ def _line(error: dict[str, Any]) -> str:
 
 
 def with_status(error: Exception) -> ApiError:
-    """One of EXPECTED with its status."""
+    """One of EXPECTED, or what the driver says, with its status."""
     match error:
         case ApiError():
             return error

@@ -49,16 +49,10 @@ OPTIONS $options
 DROP INDEX item_embedding IF EXISTS
 
 // name: index_size
-// Vector size and state of the index over item texts; no row when there is none.
+// Vector size of the index over item texts; no row when there is none.
 // params:
-// returns: size (int), state (str)
+// returns: size (int)
 SHOW INDEXES
-YIELD name, state, options
+YIELD name, options
 WHERE name = 'item_embedding'
-RETURN options['indexConfig']['vector.dimensions'] AS size, state
-
-// name: await_indexes
-// Wait until every index is online.
-// params: seconds (int)
-// returns: nothing
-CALL db.awaitIndexes($seconds)
+RETURN options['indexConfig']['vector.dimensions'] AS size

@@ -36,9 +36,9 @@ RETURN i.itemId AS itemId
 // name: last_run
 // The newest ingest run of a shop.
 // params: source (str)
-// returns: runId, fingerprint, watermark, counts, ended (bool)
+// returns: runId, fingerprint, watermark, ended (bool)
 MATCH (r:Refresh {stage: 'ingest', source: $source})
-RETURN r.runId AS runId, r.fingerprint AS fingerprint, r.watermark AS watermark, r.counts AS counts,
+RETURN r.runId AS runId, r.fingerprint AS fingerprint, r.watermark AS watermark,
        r.endedAt IS NOT NULL AS ended
 ORDER BY r.startedAt DESC, runId DESC
 LIMIT 1
@@ -57,13 +57,6 @@ SET r.stage = 'ingest', r.source = $source, r.fingerprint = $fingerprint, r.lang
 // returns: nothing
 MATCH (r:Refresh {runId: $runId})
 SET r.watermark = $watermark
-
-// name: end_run
-// Note that a run has ended and what it did.
-// params: runId (str), counts (str, JSON)
-// returns: nothing
-MATCH (r:Refresh {runId: $runId})
-SET r.endedAt = datetime(), r.counts = $counts
 
 // name: take_turn
 // Locks one node until the transaction ends, so that two loaders never write a batch at the same time, and

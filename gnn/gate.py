@@ -16,7 +16,7 @@ import pandas as pd
 import scipy.sparse as sp
 
 from gnn.embed_new import forward
-from gnn.evaluation.baselines import RIVALS
+from gnn.evaluation.baselines import QUICK
 from gnn.evaluation.evaluate import (
     Judgement,
     Scorer,
@@ -92,7 +92,7 @@ def judge(data: ShopData, candidate: SavedModel, twin: SavedModel, live: SavedMo
         return refused(name, other, why)
     past = data._replace(interactions=known)
     serving, judging = _scorer(past, candidate), _scorer(past, twin)
-    against = _scorer(past, live) if live else RIVALS["popularity"](pairs(data, known))
+    against = _scorer(past, live) if live else QUICK["popularity"](pairs(data, known))
     mine, theirs, served_lists = (_found(scorer, judged) for scorer in (judging, against, serving))
     segments = slices(data, parts, {MAIN: judged}, _CATEGORIES)
     whole = Slice("overall", np.arange(n_users), None)

@@ -10,7 +10,7 @@ import pandas as pd
 from gnn.checkpoint import Checkpoint
 from gnn.config import TrainConfig
 from gnn.distributed import from_first
-from gnn.evaluation.baselines import RIVALS
+from gnn.evaluation.baselines import EASE_ITEMS, QUICK
 from gnn.evaluation.evaluate import Table, evaluate
 from gnn.evaluation.judgements import pairs, test_judgement, valid_judgement
 from gnn.split import SINCE, Split, split
@@ -117,12 +117,12 @@ def fit_twice(
 def _metrics(data: ShopData, parts: Split, judged: Fitted, ks: Sequence[int]) -> dict[str, Table]:
     """The model's and its rivals' on the test part."""
     tables = {"gnn": evaluate(judged.scorer, test_judgement(data, parts), ks)}
-    for name in RIVALS:
+    for name in QUICK:
         if name == "ease" and len(data.items) > _EASE_ITEMS:
-            say(f"EASE is left out: {len(data.items):,} items; `gnn benchmark` runs it up to 60,000")
+            say(f"EASE is left out: {len(data.items):,} items; `gnn benchmark` runs it up to {EASE_ITEMS:,}")
             continue
         say(f"rival {name}")
-        tables[name] = evaluate(RIVALS[name](pairs(data, parts.fitting)), test_judgement(data, parts), ks)
+        tables[name] = evaluate(QUICK[name](pairs(data, parts.fitting)), test_judgement(data, parts), ks)
     return tables
 
 

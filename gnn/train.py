@@ -55,8 +55,6 @@ class Fitted(NamedTuple):
     epochs: int  # the epoch that they are from
     curve: list[Epoch]
     relation_weights: dict[str, tuple[float, float]]  # relation -> context and target tower's weight
-    seconds: float  # since this process began
-    cpu_seconds: float
     earlier: float  # seconds of the epochs that an interrupted run had done before
 
     @property
@@ -91,7 +89,6 @@ def fit(
     Raises:
         ModelError: no user has two items, or the loss is no longer a number.
     """
-    started, cpu = time.monotonic(), time.process_time()
     device = training_device()
     fast = config.precision == "auto" and fast_bfloat16(device.type)
     dtype = torch.bfloat16 if fast else torch.float32
@@ -169,8 +166,6 @@ def fit(
         best.epoch,
         curve,
         {name: (w[0], w[1]) for name, w in zip(relations.names, weights, strict=True)},
-        time.monotonic() - started,
-        time.process_time() - cpu,
         earlier,
     )
 

@@ -25,13 +25,11 @@ class GraphSum(NamedTuple):
     relationships: dict[str, int]  # by type
 
 
-def checksum(graph: Graph) -> str:
-    """The checksum of all but what the API logs, bookkeeping nodes and the properties in BOOKKEEPING."""
-    return measure(graph).checksum
-
-
 def measure(graph: Graph) -> GraphSum:
-    """The checksum, and how many nodes of each label and relationships of each type it covers."""
+    """The checksum of all but what the API logs, bookkeeping nodes and the properties in BOOKKEEPING.
+
+    With how many nodes of each label and relationships of each type it covers.
+    """
     total = 0
     nodes: Counter[str] = Counter()
     relationships: Counter[str] = Counter()

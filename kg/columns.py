@@ -12,6 +12,8 @@ RELATIONSHIP_OF: Final = {
     "purchase": "BOUGHT",
     "rating": "RATED",
 }
+TYPE_OF: Final = {relationship: kind for kind, relationship in RELATIONSHIP_OF.items()}
+SPLITS: Final = ("train", "valid", "test")  # the later one wins where an edge has events of several
 
 # Staged tables (Parquet, one folder a manifest): column -> Arrow type.
 ITEMS: Final = {

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from kg.columns import RELATIONSHIP_OF
+from kg.columns import TYPE_OF
 from kg.driver import Graph
 from kg.encoder import cached_vectors
 from kg.errors import GraphError, IngestError
@@ -20,7 +20,6 @@ from kg.text import compose
 
 _MAX_REJECTS = 0.05  # the loader's default: training reads no shop that ingest would refuse
 _LISTS = ("items", "types", "times", "baskets", "positions", "weights", "splits")
-_TYPE_OF = {relationship: kind for kind, relationship in RELATIONSHIP_OF.items()}
 
 
 class ShopData(NamedTuple):
@@ -191,7 +190,7 @@ def _events(edges: dict[str, list[Any]], number: dict[str, int]) -> pd.DataFrame
     columns: dict[str, Any] = {
         "user": np.repeat(edges["user"], size),
         "item": np.repeat([number[item] for item in edges["items"]], size),
-        "type": np.repeat([_TYPE_OF[kind] for kind in edges["types"]], size),
+        "type": np.repeat([TYPE_OF[kind] for kind in edges["types"]], size),
         "time": pd.array(list(chain.from_iterable(times)), dtype="Int64"),
         "position": position.repeat(size),
         "basket": pd.Series([b or None for b in chain.from_iterable(baskets)], dtype=object),

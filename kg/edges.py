@@ -6,7 +6,8 @@ baskets that are not known are "" as long as the edge has others that are.
 
 from typing import Any
 
-SPLIT_ORDER = ("train", "valid", "test")  # the later one wins where an edge has events of several
+from kg.columns import SPLITS
+
 Event = tuple[int, str]
 
 
@@ -118,4 +119,4 @@ def events_of(properties: dict[str, Any]) -> list[Event]:
 
 def _later(one: str | None, other: str | None) -> str | None:
     known = [split for split in (one, other) if split is not None]
-    return max(known, key=SPLIT_ORDER.index, default=None)
+    return max(known, key=SPLITS.index, default=None)

@@ -62,7 +62,7 @@ def encode_items(graph: Graph, settings: Settings, *, force: bool = False) -> En
             graph.write(queries.forget, ids=empty)
         _ensure_index(graph, encoder.dim)
         _store(graph, encoder, changed)
-        graph.write(queries.await_indexes, seconds=300)
+        graph.write(load("ingest").await_indexes)
         texts = len({text for _, text in changed})
         run.counts = {"items": items, "encoded": len(changed), "texts": texts}
     return Encoded(

@@ -204,7 +204,7 @@ def load_staged(
         report.step_seconds[step.name] = time.monotonic() - started
     attach_all(graph)
     counts = json.dumps({name: change._asdict() for name, change in report.changes.items()})
-    graph.write(queries.end_run, runId=run_id, counts=counts)
+    graph.write(load("build").end_run, runId=run_id, counts=counts)
 
 
 def _staged_rows(staged: Staged, table: str, start: int, rows: int) -> Iterator[pa.RecordBatch]:

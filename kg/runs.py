@@ -18,7 +18,6 @@ class Run:
     """One run of one stage. Fill `counts` while it goes on."""
 
     def __init__(self, stage: str) -> None:
-        self.stage = stage
         self.run_id = f"{datetime.now(UTC):%Y%m%dT%H%M%S}-{stage}-{token_hex(2)}"
         self.counts: dict[str, Any] = {}
 

@@ -9,16 +9,13 @@ import numpy as np
 from api.evaluation.measure import (
     RANK_LOST,
     Case,
-    Metric,
     Ranking,
     Report,
     System,
     answered,
-    ndcg,
-    recall,
     report,
 )
-from api.evaluation.tasks import Asking
+from api.evaluation.tasks import AT_20, Asking
 from api.reads import Reads
 from api.recommender import prepare, recommend
 from api.schemas import RecommendationRequest
@@ -27,7 +24,6 @@ from kg.console import progress
 
 _ANSWERS: Final = 1_000  # whose reasons are tried
 _LIST: Final = 10  # items of a list whose likeness is judged
-_AT_20: Final[dict[str, Metric]] = {"recall@20": partial(recall, k=20), "ndcg@20": partial(ndcg, k=20)}
 
 
 async def sessions(cases: list[Case], serving: Serving, reads: Reads) -> Report:
@@ -44,7 +40,7 @@ async def sessions(cases: list[Case], serving: Serving, reads: Reads) -> Report:
         "user": lambda c: unseen(c, user_id=c.user_id),
         "session": lambda c: unseen(c, session_items=c.past),
     }
-    return report("sessions", cases, await answered(systems, cases), "session", _AT_20)
+    return report("sessions", cases, await answered(systems, cases), "session", AT_20)
 
 
 async def reach(cases: list[Case], serving: Serving, reads: Reads) -> Report:
@@ -60,7 +56,7 @@ async def reach(cases: list[Case], serving: Serving, reads: Reads) -> Report:
         return float((cosines.sum() - np.trace(cosines)) / max(len(text) * (len(text) - 1), 1))
 
     answers = await answered(systems, cases)
-    found = report("reach", cases, answers, "diversity 0", _AT_20 | {f"likeness@{_LIST}": likeness})
+    found = report("reach", cases, answers, "diversity 0", AT_20 | {f"likeness@{_LIST}": likeness})
     for name, lists in answers.items():
         shown = {item_id for items in lists for item_id in items[:20]}
         found.systems[name]["coverage@20"] = len(shown) / len(snapshot.ids)

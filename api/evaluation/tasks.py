@@ -19,7 +19,7 @@ K: Final = 20
 _USERS: Final = 2_000
 _PAST: Final = 200  # newest items of a user that a session may have
 _Q = load("evaluate")
-_AT_20: Final[dict[str, Metric]] = {"recall@20": partial(recall, k=K), "ndcg@20": partial(ndcg, k=K)}
+AT_20: Final[dict[str, Metric]] = {"recall@20": partial(recall, k=K), "ndcg@20": partial(ndcg, k=K)}
 
 
 class Asking:
@@ -69,7 +69,7 @@ def intent_cases(graph: Graph) -> dict[str, Case]:
 
 def intent_report(cases: list[Case], answers: dict[str, list[Ranking]]) -> Report:
     """Of the answers of `intents`."""
-    return report("intent", cases, answers, "both", _AT_20)
+    return report("intent", cases, answers, "both", AT_20)
 
 
 async def search(graph: Graph, serving: Serving, reads: Reads) -> Report:
@@ -118,7 +118,7 @@ async def history(cases: list[Case], serving: Serving, reads: Reads) -> Report:
         "context": lambda case: ask.items(user_id=case.user_id),
         "both": lambda case: ask.items(query=case.words, user_id=case.user_id),
     }
-    metrics = _AT_20 | {"ndcg@10": partial(ndcg, k=10)}
+    metrics = AT_20 | {"ndcg@10": partial(ndcg, k=10)}
     return report("history", _some(cases), await answered(systems, cases), "both", metrics)
 
 

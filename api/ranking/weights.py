@@ -45,11 +45,6 @@ class KindWeights(BaseModel):
         description="Set where only items with such an edge will do: the kind answered where there are none.",
     )
 
-    @property
-    def only_edges(self) -> bool:
-        """Whether items without an edge are left out."""
-        return self.instead is not None
-
     intents: float = Field(
         3.0,
         description="What the item adds that was chosen most by those who asked in the same words, where an "
@@ -79,6 +74,11 @@ class KindWeights(BaseModel):
         0,
         description="Set where the newest items come first: how many of those that comply are ranked first.",
     )
+
+    @property
+    def only_edges(self) -> bool:
+        """Whether items without an edge are left out."""
+        return self.instead is not None
 
 
 class RankingWeights(BaseModel):

@@ -12,11 +12,15 @@ from api.problems import ApiError
 from api.schemas.answers import Problem
 from api.state.serving import Keeper
 
+
+def problem_response(text: str) -> dict[str, Any]:
+    """A problem document in the OpenAPI document."""
+    schema = {"schema": Problem.model_json_schema()}
+    return {"description": text, "content": {"application/problem+json": schema}}
+
+
 PROBLEMS: dict[int | str, dict[str, Any]] = {
-    status: {
-        "description": text,
-        "content": {"application/problem+json": {"schema": Problem.model_json_schema()}},
-    }
+    status: problem_response(text)
     for status, text in (
         (401, "The key is missing or wrong."),
         (404, "No such item."),

@@ -7,10 +7,9 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Path
 
 from api.problems import bad_field
-from api.routes.guard import KeeperOf, guarded
+from api.routes.guard import KeeperOf, guarded, problem_response
 from api.scenarios.conflicts import conflicts, idle, left_out
 from api.scenarios.store import drop, drop_rule, found, save, save_rule
-from api.schemas.answers import Problem
 from api.schemas.scenarios import Name, NamedScenario, RulePut, ScenarioGone, ScenarioList, ScenarioPut
 from api.state.serving import Keeper
 from api.state.snapshot import Snapshot
@@ -20,10 +19,7 @@ scenarios = APIRouter(**guarded, tags=["scenarios"])
 ScenarioName = Annotated[Name, Path(description="The scenario.", examples=["home"])]
 RuleId = Annotated[Name, Path(description="The rule.", examples=["december-acme"])]
 _CONFLICT: dict[int | str, dict[str, Any]] = {
-    409: {
-        "description": "Rules contradict each other; the document names both. Nothing was saved.",
-        "content": {"application/problem+json": {"schema": Problem.model_json_schema()}},
-    }
+    409: problem_response("Rules contradict each other; the document names both. Nothing was saved.")
 }
 
 

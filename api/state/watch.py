@@ -5,8 +5,8 @@ from collections.abc import Awaitable, Callable
 
 from neo4j.exceptions import DriverError, Neo4jError
 
-from api.problems import ApiError
-from kg.errors import ModelError, ShopgraphError
+from api.problems import ApiError, with_status
+from kg.errors import ShopgraphError
 
 log = logging.getLogger("shopgraph.api")
 
@@ -37,10 +37,8 @@ class Watch:
         """
         try:
             await work()
-        except ModelError as error:
-            self._note(name, ApiError(503, "no-model", str(error)))
         except (ShopgraphError, DriverError, Neo4jError) as error:
-            self._note(name, ApiError(503, "graph-unreachable", str(error)))
+            self._note(name, with_status(error))
         except Exception as error:  # the edge of the watch: logged, told at /readyz, and tried again
             found = ApiError(503, "not-followed", f"The graph cannot be followed: {error!r}. See the log.")
             if self._is_new(name, found):

@@ -126,4 +126,4 @@ def ones(history: sp.csr_matrix) -> sp.csr_matrix:
 
 
 # What `gnn train` compares with: seconds of work, and nothing to install.
-RIVALS = {"popularity": popularity, "item-knn": item_knn, "ease": ease}
+QUICK = {"popularity": popularity, "item-knn": item_knn, "ease": ease}

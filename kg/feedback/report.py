@@ -6,7 +6,7 @@ so; revenue counts every unit. Events are credited where they name the answer an
 
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, get_args
 
 from kg.driver import Graph, Row
 from kg.errors import SettingsError
@@ -14,7 +14,7 @@ from kg.feedback.answers import REPORTED
 from kg.queries import load
 
 By = Literal["scenario", "model", "position"]
-_KINDS: tuple[By, ...] = ("scenario", "model", "position")
+_KINDS: tuple[By, ...] = get_args(By)
 
 
 class Figures(NamedTuple):

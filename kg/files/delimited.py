@@ -76,7 +76,7 @@ def _split(lines: list[str], row: int, width: int, dialect: Dialect, last: bool)
 def _block(records: list[tuple[int, str]], bad: list[Bad], width: int, dialect: Dialect) -> Block:
     records = [(row, text) for row, text in records if text.strip("\r\n")]
     texts = [text for _, text in records]
-    if not _clean("".join(texts)) or max(map(len, texts), default=0) > CELL_LIMIT:
+    if not clean("".join(texts)) or max(map(len, texts), default=0) > CELL_LIMIT:
         kept = []
         for row, text in records:
             reason = _unclean(text, dialect)
@@ -102,7 +102,7 @@ def _parse(texts: list[str], dialect: Dialect) -> list[list[str]]:
     return list(csv.reader(lines, delimiter=dialect.delimiter, quoting=quoting))
 
 
-def _clean(text: str) -> bool:
+def clean(text: str) -> bool:
     """Whether the text is free of NUL and of bytes that could not be decoded."""
     try:
         text.encode("utf-8")
@@ -115,7 +115,7 @@ def _unclean(text: str, dialect: Dialect) -> str | None:
     """Why a record cannot be used, if it cannot."""
     if "\0" in text:
         return "a NUL byte"
-    if not _clean(text):
+    if not clean(text):
         return "broken encoding"
     if len(text) > CELL_LIMIT:
         longest = max(map(len, _parse([text], dialect)[0]))

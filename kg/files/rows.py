@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
-from kg.columns import RELATIONSHIP_OF
+from kg.columns import RELATIONSHIP_OF, SPLITS
 from kg.files.delimited import Bad
 from kg.files.fields import (
     HIGHEST_PRICE,
@@ -27,7 +27,6 @@ from kg.files.fields import read_time as read_seconds
 from kg.files.manifest import Column, Intents, Interactions, Items, Queries, Relations, Table
 from kg.files.sources import REST, Chunk
 
-_SPLITS = ("train", "valid", "test")
 _DAY = 86_400
 _LONG = 3_000  # characters of an intent's or query's words
 
@@ -192,7 +191,7 @@ def _split(raw: pd.DataFrame, column: Column, problems: Problems, name: str) -> 
     """train, valid or test; null where the row belongs to none of them."""
     values = read_text(raw, column, problems, name)
     problems.add(
-        (values.notna() & ~values.isin(_SPLITS)).to_numpy(bool),
+        (values.notna() & ~values.isin(SPLITS)).to_numpy(bool),
         f"{name} is none of train, valid, test",
         values,
     )

@@ -24,7 +24,7 @@ import pandas as pd
 import pyarrow as pa
 
 from kg.errors import IngestError, ManifestError
-from kg.files.delimited import Bad, Dialect, read_blocks, read_header
+from kg.files.delimited import Bad, Dialect, clean, read_blocks, read_header
 from kg.files.jsonfile import Numbered, read_document, read_lines
 from kg.files.manifest import Format, Table, read_manifest, suggest
 from kg.files.parquet import read_batches, read_names
@@ -38,7 +38,8 @@ _SUFFIXES: dict[str, Format] = {
 }  # fmt: skip
 _KG = Path(__file__).resolve().parents[1]
 _EXAMPLES = (_KG.parent / "examples", _KG / "examples")  # in a checkout, in a wheel
-_PACKED = {".gz": gzip.open, ".bz2": bz2.open, ".xz": lzma.open}
+_UNPACK = {".gz": gzip.open, ".bz2": bz2.open, ".xz": lzma.open}
+PACKED = (*_UNPACK, ".zip")
 
 
 class Chunk(NamedTuple):
@@ -179,8 +180,8 @@ def _adjacency(name: str, file: IO[str]) -> Iterator[Chunk]:
     """A user and then their items on a line -> rows of `user` and `item`."""
     numbered = enumerate(file, start=1)
     while lines := list(islice(numbered, 2_000)):
-        good = [(n, line.split()) for n, line in lines if _utf8(line)]
-        bad = [(n, "broken encoding") for n, line in lines if not _utf8(line)]
+        good = [(n, line.split()) for n, line in lines if clean(line)]
+        bad = [(n, "broken encoding") for n, line in lines if not clean(line)]
         pairs = [(n, words[0], item) for n, words in good for item in words[1:]]
         frame = pd.DataFrame(
             {"user": [p[1] for p in pairs], "item": [p[2] for p in pairs]},
@@ -188,14 +189,6 @@ def _adjacency(name: str, file: IO[str]) -> Iterator[Chunk]:
             index=range(len(pairs)),
         )
         yield Chunk(name, np.array([p[0] for p in pairs], np.int64), frame, bad)
-
-
-def _utf8(line: str) -> bool:
-    try:
-        line.encode()
-    except UnicodeEncodeError:
-        return False
-    return "\0" not in line
 
 
 def _expand(known: Iterable[str], wanted: list[Wanted]) -> Iterator[str]:
@@ -228,7 +221,7 @@ def _select(known: list[str], wanted: list[Wanted], file: str) -> list[str]:
 
 
 def _guess(path: Path, key: str) -> Format:
-    suffixes = [s for s in path.suffixes if s not in (*_PACKED, ".zip")]
+    suffixes = [s for s in path.suffixes if s not in PACKED]
     kind = _SUFFIXES.get(suffixes[-1].lower()) if suffixes else None
     if kind is None:
         raise ManifestError(f"{key}: the format of {path.name} is not clear from its name; set 'format'.")
@@ -246,7 +239,7 @@ def unpacked(path: Path) -> Iterator[IO[bytes]]:
             with archive.open(members[0]) as file:
                 yield file
         return
-    unpack: Any = _PACKED.get(path.suffix)
+    unpack: Any = _UNPACK.get(path.suffix)
     with path.open("rb") if unpack is None else unpack(path) as file:
         yield file
 

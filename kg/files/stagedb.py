@@ -14,7 +14,7 @@ import duckdb
 import pandas as pd
 import pyarrow as pa
 
-from kg.columns import INTENTS, INTERACTIONS, ITEMS, QUERIES, RELATIONS
+from kg.columns import INTENTS, INTERACTIONS, ITEMS, QUERIES, RELATIONS, SPLITS
 from kg.files.delimited import Bad
 
 MEMORY = "400MB"
@@ -36,7 +36,6 @@ _REFERS = {  # table -> its columns that name items
     "queries": ("item_id",),
     "intents": ("item_id",),
 }
-_SPLITS = "['train', 'valid', 'test']"
 _EVENTS = """
     SELECT user_id, item_id, type, time, min_by(position, n) AS position,
         min_by(weight, n) AS weight, basket{splits}
@@ -191,9 +190,8 @@ class StageDb:
         Returns the number of duplicate events.
         """
         rows = self._count("raw_interactions")
-        splits = "".join(
-            f", {_SPLITS}[max(list_position({_SPLITS}, {name}))] AS {name}" for name in self.splits
-        )
+        parts = list(SPLITS)
+        splits = "".join(f", {parts}[max(list_position({parts}, {name}))] AS {name}" for name in self.splits)
         buckets = max(1, -(-rows // BUCKET_ROWS))
         for bucket in range(buckets):
             place = {"buckets": buckets, "bucket": bucket}

@@ -13,7 +13,7 @@ from typing import Any, Literal, NamedTuple
 import neo4j
 import pyarrow as pa
 
-from kg.columns import RELATIONSHIP_OF
+from kg.columns import RELATIONSHIP_OF, TYPE_OF
 from kg.driver import Graph
 from kg.live.erasure import erased
 from kg.loading import steps
@@ -140,7 +140,6 @@ def _take_out_said(
 ) -> None:
     """Take out what the edges have already; a larger weight than any message before had is added."""
     queries = load("events")
-    type_of = {relationship: kind for kind, relationship in RELATIONSHIP_OF.items()}
     rows = [
         {
             "user": user, "item": item, "type": kind, "relationship": RELATIONSHIP_OF[kind],
@@ -151,7 +150,7 @@ def _take_out_said(
     ]  # fmt: skip
     raised = []
     for row in tx.run(queries.said.text, rows=rows).data():
-        edge = row["user"], type_of[row["relationship"]], row["item"]
+        edge = row["user"], TYPE_OF[row["relationship"]], row["item"]
         weight = moments[edge].pop((row["time"], row["basket"]))
         if row["weight"] is not None and weight > row["weight"]:
             raised.append({**row, "more": weight - row["weight"]})

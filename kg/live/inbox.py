@@ -18,11 +18,10 @@ from typing import IO, Final, NamedTuple
 from kg.console import say
 from kg.errors import IngestError
 from kg.files.jsonfile import read_record
-from kg.files.sources import damage_told, unpacked
+from kg.files.sources import PACKED, damage_told, unpacked
 from kg.live.streams import BATCH, Batch, Elsewhere, Message, Position, Sink, positions, told
 
 _LINES: Final = {".jsonl", ".ndjson"}
-_PACKED: Final = {".gz", ".bz2", ".xz", ".zip"}
 _BLOCK = 1 << 20  # bytes that are hashed at a time
 POLL = 1.0  # seconds between two looks at a folder
 
@@ -194,6 +193,6 @@ def _look(file: Path) -> _Look | None:
 
 def _fits(file: Path) -> bool:
     suffixes = [suffix.lower() for suffix in file.suffixes]
-    if suffixes and suffixes[-1] in _PACKED:
+    if suffixes and suffixes[-1] in PACKED:
         suffixes.pop()
     return bool(suffixes) and suffixes[-1] in _LINES and not file.name.startswith(".")

@@ -97,7 +97,7 @@ def test_answers_never_mix_two_encoders(graph, home, monkeypatch):
 def test_text_neighbours_are_of_one_encoder(graph):
     graph.write(Q["mixed"])
     graph.write(load("encode").create_index, options=stage.vector_index(2))
-    graph.write(load("encode").await_indexes, seconds=60)
+    graph.write(load("ingest").await_indexes)
     graph.transact("link", lambda tx: link(tx, ["a"]))
     assert graph.read(Q["alike"]) == [{"item": "b"}]
 

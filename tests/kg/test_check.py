@@ -74,7 +74,7 @@ def sound(graph: Graph) -> Graph:
         for n, item in enumerate(shop.ITEMS)
     ]
     graph.write(encode.store, rows=rows, model="test")
-    graph.write(encode.await_indexes, seconds=60)
+    graph.write(load("ingest").await_indexes)
     build_edges(graph)
     return graph
 
