@@ -85,7 +85,7 @@ def split(
             train within each user: at random, or the newest where the test part is the users' newest.
 
             - time: the newest `share` of all interactions is the test part, that before it for validation
-            - leave-one-out: each user's last item, and the one before
+            - leave-one-out: each user's last item, and the one before; what came after is left out
             - random: a `share` of each user's pairs
             - new-items: all interactions of a `share` of the items, and of the other pairs a random `share`
             - new-users: all of a `share` of the users but their first `given` items
@@ -118,7 +118,9 @@ def split(
         part = _by_column(rows[column])
         if not (part == "valid").any():
             later = order_of(rows[part == "test"], rows[part == "train"])
-            part = _hold_out(rows, part, share, seed, "valid", newest=later != Order.NONE)
+            newest = later != Order.NONE
+            part = _hold_out(rows, part, share, seed, "valid", newest=newest)
+            part = _known_before(rows, part, "valid") if newest else part
     else:
         raise ModelError(f"There is no split {name!r}; there are: {', '.join([*BUILT_IN, *columns])}.")
     return _parts(name, rows, part, with_test)
@@ -185,9 +187,25 @@ def _leave_one_out(data: ShopData) -> npt.NDArray[np.object_]:
     first["part"] = np.select(
         [(from_end == 0) & (size >= 3), (from_end == 1) & (size >= 3)], ["test", "valid"], "train"
     )
-    pairs = data.interactions[["user", "item"]]
-    joined = pairs.merge(first, on=["user", "item"], how="left", validate="many_to_one")
-    return joined["part"].to_numpy(object)
+    rows = data.interactions
+    joined = rows[["user", "item"]].merge(first, on=["user", "item"], how="left", validate="many_to_one")
+    part = _known_before(rows, joined["part"].to_numpy(object), "valid")
+    part[_later(rows, part, "test") & (part != "test")] = ""  # in no part: nobody knew of it then
+    return part
+
+
+def _known_before(rows: pd.DataFrame, part: npt.NDArray[np.object_], label: str) -> npt.NDArray[np.object_]:
+    """With repeats of train pairs that come after what their user is asked for in a part moved there.
+
+    They are no targets, since their pairs are known, and the model that is judged on a later part knows them.
+    """
+    return np.where((part == "train") & _later(rows, part, label), label, part).astype(object)
+
+
+def _later(rows: pd.DataFrame, part: npt.NDArray[np.object_], label: str) -> npt.NDArray[np.bool_]:
+    """Which rows come after the first one of their user in a part."""
+    first = rows.loc[part == label].groupby("user")["order"].min()
+    return (rows["order"] > rows["user"].map(first)).to_numpy(bool)
 
 
 def _new_items(rows: pd.DataFrame, share: float, seed: int) -> npt.NDArray[np.object_]:

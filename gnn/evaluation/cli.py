@@ -115,7 +115,7 @@ def tune(
 
 
 def _tables(report: dict[str, Any], ks: list[int]) -> None:
-    from gnn.evaluation.tables import comparison_table, metrics_table, repeat_table, slice_table
+    from gnn.evaluation.tables import comparison_table, metrics_table, repeat_table, slice_table, whole_table
 
     models = report["models"]
     means = {
@@ -127,7 +127,8 @@ def _tables(report: dict[str, Any], ks: list[int]) -> None:
     }
     declared = "with" if report["relations"] else "without"
     title = f"{report['dataset']}, split {report['split']}, {declared} declared relations, %"
-    out.print(metrics_table(title, means, ks, extra))
+    out.print(metrics_table(title, means, ks))
+    out.print(whole_table("order and reach, %; novelty in bits", means, max(ks), extra))
     if report["seeds"] > 1:
         drawn = {name: of for name, of in models.items() if len(of["epochs"]) > 1}
         spread = {

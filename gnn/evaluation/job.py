@@ -38,7 +38,7 @@ class Outcome(NamedTuple):
 
     rankings: dict[str, npt.NDArray[np.int32]]  # judgement -> recommended items, best first, [n_users, k]
     fit_seconds: float  # choosing the epochs and fitting again, an interrupted run included
-    peak_mb: float  # most memory the process held until then, the shop's data included
+    peak_mb: float  # most memory the process held until then, the shop's data and a GPU's included
     epochs: int  # 0 for models without epochs
     curve: list[dict[str, float]]  # of the run that chose the epochs
 
@@ -91,7 +91,7 @@ def run(job: Job) -> Outcome:
     chosen = fit_model(
         job.model, data, parts, checked(kind, job.params, job.model), job.seed, folder=job.folder
     )
-    seconds, peak = time.monotonic() - started + chosen.earlier, peak_mb()
+    seconds, peak = time.monotonic() - started + chosen.earlier, peak_mb() + device_mb()
     judged = test_judgements(data, parts)
     if job.model == FREQUENCY:
         judged = {REPEATS: judged[REPEATS]}
@@ -111,6 +111,13 @@ def peak_mb() -> float:
         return int(line.split()[1]) / 1024
     unit = 1024**2 if sys.platform == "darwin" else 1024
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit
+
+
+def device_mb() -> float:
+    """Most memory of a GPU that this process's tensors have held, in MB; 0 without one."""
+    torch = sys.modules.get("torch")
+    held = torch.cuda.max_memory_allocated() if torch and torch.cuda.is_initialized() else 0
+    return float(held) / 1024**2
 
 
 def main(asked: Path, answered: Path) -> None:

@@ -26,7 +26,7 @@ class Runs:
     def __init__(self, folder: Path, data: ShopData, parts: Split) -> None:
         self.folder = folder
         self.folder.mkdir(parents=True, exist_ok=True)
-        self.about = {"data": fingerprint(data), "split": _rows(parts)}
+        self.about = {"data": fingerprint(data), "split": digests(parts)}
 
     def path(self, row: Planned, seed: int, k: int) -> Path:
         key = self.about | {"model": row.model, "params": row.params, "seed": seed, "k": k}
@@ -40,12 +40,12 @@ class Runs:
         return Outcome.load(path) if path.exists() else None
 
 
-def _rows(parts: Split) -> dict[str, Any]:
+def digests(parts: Split) -> dict[str, Any]:
+    """A split by its name and a digest of each part's rows."""
     frames = {name: part for name, part in parts._asdict().items() if isinstance(part, pd.DataFrame)}
-    digests = {
+    return {"name": parts.name} | {
         name: hashlib.sha256(frame.index.to_numpy().tobytes()).hexdigest() for name, frame in frames.items()
     }
-    return {"name": parts.name} | digests
 
 
 def _code() -> str:

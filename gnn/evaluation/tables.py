@@ -8,33 +8,51 @@ from rich.table import Table as RichTable
 
 from gnn.evaluation.evaluate import Table
 
-SHOWN = ("recall", "ndcg")  # at every k
-SHOWN_LAST = ("hr", "mrr", "coverage")  # at the largest k: the table fits a terminal of 80 columns
+SHOWN = ("recall", "ndcg", "hr")  # at every k
+_REPEATS = ("recall", "ndcg")
+_WHOLE = ("mrr", "map", "coverage", "gini", "novelty")  # at the largest k
 
 
-def metrics_table(
-    title: str,
-    models: Mapping[str, Table],
-    ks: Sequence[int],
-    extra: Mapping[str, Sequence[str]] | None = None,
-) -> RichTable:
-    """One row a model, metrics in percent.
+def metrics_table(title: str, models: Mapping[str, Table], ks: Sequence[int]) -> RichTable:
+    """One row a model: whether what is wanted was found, in percent.
 
     Args:
         models: model -> metric@k -> fraction.
         ks: which k to show.
+    """
+    columns = [f"{metric}@{k}" for k in ks for metric in SHOWN]
+    table = _headed(title, columns)
+    for name, metrics in models.items():
+        table.add_row(name, *(_percent(metrics[column]) for column in columns))
+    return table
+
+
+def whole_table(
+    title: str, models: Mapping[str, Table], k: int, extra: Mapping[str, Sequence[str]]
+) -> RichTable:
+    """One row a model: how early it is found and what the lists do with the catalogue; novelty in bits.
+
+    Args:
         extra: further columns, heading -> a cell a model.
     """
+    table = _headed(title, [*(f"{metric}@{k}" for metric in _WHOLE), *extra])
+    for number, (name, metrics) in enumerate(models.items()):
+        cells = [_percent(metrics[f"{metric}@{k}"]) for metric in _WHOLE[:-1]]
+        cells.append(f"{metrics[f'{_WHOLE[-1]}@{k}']:.1f}")
+        table.add_row(name, *cells, *(column[number] for column in extra.values()))
+    return table
+
+
+def _headed(title: str, columns: Sequence[str]) -> RichTable:
     table = RichTable(title=title)
     table.add_column("model")
-    columns = [f"{metric}@{k}" for k in ks for metric in SHOWN]
-    columns += [f"{metric}@{max(ks)}" for metric in SHOWN_LAST]
-    for column in (*columns, *(extra or {})):
+    for column in columns:
         table.add_column(column.replace("@", "\n@"), justify="right")
-    for number, (name, metrics) in enumerate(models.items()):
-        cells = [f"{100 * metrics[column]:.2f}" for column in columns]
-        table.add_row(name, *cells, *(column[number] for column in (extra or {}).values()))
     return table
+
+
+def _percent(fraction: float) -> str:
+    return f"{100 * fraction:.2f}"
 
 
 def slice_table(slices: Mapping[str, Mapping[str, Mapping[str, Any]]], metric: str) -> RichTable:
@@ -54,7 +72,7 @@ def repeat_table(repeats: Mapping[str, Any], ks: Sequence[int]) -> RichTable:
     """One row a model: what users bought again, ranked within their own history, in percent."""
     title = f"bought again, {repeats['users']:,} users, own history ranked, %"
     table = RichTable(title=title)
-    columns = [f"{metric}@{k}" for k in ks for metric in SHOWN]
+    columns = [f"{metric}@{k}" for k in ks for metric in _REPEATS]
     for column in ("model", *columns):
         table.add_column(column, justify="left" if column == "model" else "right")
     for name, metrics in repeats["models"].items():

@@ -1,5 +1,6 @@
 """`gnn tune`: each model's parameters, chosen on validation by Optuna's TPE, with one budget for all."""
 
+import hashlib
 import json
 import time
 from collections.abc import Mapping, Sequence
@@ -14,6 +15,7 @@ from gnn.evaluation.judgements import valid_judgement
 from gnn.evaluation.params import Search, checked, search_space
 from gnn.evaluation.rivals import VALID_USERS, parameters, try_model
 from gnn.evaluation.rivals_learned import STOP_ON
+from gnn.evaluation.runs import digests
 from gnn.histories import Order
 from gnn.split import Split
 from gnn.store import fingerprint
@@ -83,7 +85,8 @@ def tune(
     spaces = {model: space(model, order=parts.order) for model in models}
     path.parent.mkdir(parents=True, exist_ok=True)
     optuna.logging.set_verbosity(optuna.logging.WARNING)
-    about = f"{fingerprint(data)[:12]}-{parts.name}-{json.dumps(dict(fixed or {}))}-{seed}"
+    rows = hashlib.sha256(json.dumps(digests(parts)).encode()).hexdigest()
+    about = f"{fingerprint(data)[:12]}-{parts.name}-{rows[:12]}-{json.dumps(dict(fixed or {}))}-{seed}"
     found: dict[str, Any] = {
         "split": parts.name,
         "metric": STOP_ON,

@@ -15,12 +15,12 @@ from kg.runs import recorded
 def confident(links: TypedLinks, *, least: float, k: int) -> pd.DataFrame:
     """Each item's `k` best links of each kind with a score of at least `least`, best first.
 
-    A pair is one kind in the direction it is told, the likelier.
+    A pair is of one kind, the likelier, in whichever direction it is told.
     """
     pairs = links.pairs[links.pairs["score"] >= least]
-    pairs = pairs.sort_values(["score", "kind"], ascending=[False, True]).drop_duplicates(
-        ["source", "target"]
-    )
+    pairs = pairs.sort_values(["score", "kind"], ascending=[False, True])
+    ends = [pairs[["source", "target"]].min(axis=1), pairs[["source", "target"]].max(axis=1)]
+    pairs = pairs[pairs["kind"] == pairs.groupby(ends)["kind"].transform("first")]
     pairs = pairs.sort_values(["kind", "source", "score", "target"], ascending=[True, True, False, True])
     return pairs[pairs.groupby(["kind", "source"]).cumcount() < k].reset_index(drop=True)
 

@@ -80,6 +80,21 @@ def test_leave_one_out_takes_the_last_new_item_of_each_user_with_three() -> None
     assert dict(zip(parts.test["user"], parts.test["item"], strict=True)) == last.to_dict()
 
 
+def test_leave_one_out_knows_nothing_that_came_after_what_is_asked_for() -> None:
+    """What was bought again after it is in no history; the test part's has what came after validation's."""
+    data = fake_shop()
+    parts = split(data, "leave-one-out", with_test=True)
+    assert parts.test is not None
+    for known, asked in ((parts.train, parts.valid), (parts.fitting, parts.test)):
+        at = asked.groupby("user")["order"].min()
+        assert not (known["order"] > known["user"].map(at)).any()
+
+    bought = pd.DataFrame({"user": 0, "item": [0, 1, 2, 0, 3, 1], "order": range(6), "type": "purchase"})
+    few = split(data._replace(interactions=bought), "leave-one-out", with_test=True)
+    parts_of = [few.train, few.valid, few.fitting, few.test]
+    assert [list(part["order"]) for part in parts_of if part is not None] == [[0, 1], [2], [0, 1, 2, 3], [4]]
+
+
 def test_a_column_keeps_its_test_part_and_gets_validation_from_train() -> None:
     data = fake_shop()
     parts = split(data, "given", with_test=True)

@@ -111,7 +111,8 @@ def test_other_interactions_than_the_training_part_change_nothing() -> None:
     data = fake_shop()
     parts = split(data, "random")
     alone = data._replace(interactions=parts.train)
-    one, other = fit(data, parts.train, SMALL, epochs=1), fit(alone, parts.train, SMALL, epochs=1)
+    served = Blend(linear=2.4, popularity=0.2, doubt=3.0)
+    one, other = (fit(shop, parts.train, SMALL, epochs=1, blend=served) for shop in (data, alone))
     assert all(torch.equal(tensor, other.tensors[name]) for name, tensor in one.tensors.items())
     assert one.linear.nnz > 0
     assert np.array_equal(one.linear.toarray(), other.linear.toarray())
