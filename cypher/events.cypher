@@ -137,7 +137,10 @@ WITH max(r.lastAt) AS known
 OPTIONAL MATCH (e:Event {userId: $user_id})
 WITH known, max(e.at) AS told
 MERGE (x:Erasure {userKey: $user_key})
-SET x.at = reduce(last = $at, t IN [known, told] | CASE WHEN t >= last THEN t + duration({seconds: 1}) ELSE last END)
+SET x.at = reduce(
+  last = CASE WHEN x.at > $at THEN x.at ELSE $at END,
+  t IN [known, told] | CASE WHEN t >= last THEN t + duration({seconds: 1}) ELSE last END
+)
 WITH x
 CALL () {
   MATCH (e:Event {userId: $user_id})

@@ -27,13 +27,15 @@ DROP INDEX item_gnn_blue IF EXISTS
 DROP INDEX item_gnn_green IF EXISTS
 
 // name: clear
-// Remove a slot's vectors.
-// params: context_property (str), target_property (str)
+// Remove a slot's vectors, and the marks of those that stood in for others.
+// params: slot (str), context_property (str), target_property (str)
 // returns: nothing
 MATCH (i:Item)
-WHERE i[$context_property] IS NOT NULL OR i[$target_property] IS NOT NULL
+WHERE i[$context_property] IS NOT NULL OR i[$target_property] IS NOT NULL OR i.gnnProvisional = $slot
 CALL (i) {
-  SET i[$context_property] = null, i[$target_property] = null
+  SET i[$context_property] = null,
+      i[$target_property] = null,
+      i.gnnProvisional = CASE WHEN i.gnnProvisional <> $slot THEN i.gnnProvisional END
 } IN TRANSACTIONS OF 2000 ROWS
 
 // name: vectors
@@ -98,6 +100,20 @@ RETURN state, populationPercent AS percent
 MATCH (m:Model {slot: $slot})
 WHERE NOT EXISTS { (:Alias {name: 'live'})-[:POINTS_TO]->(m) }
 SET m.slot = null
+
+// name: claim
+// Note who writes into a slot from now on.
+// params: slot (str), owner (str)
+// returns: nothing
+MERGE (l:Lease {name: 'slot ' + $slot})
+SET l.holder = $owner
+
+// name: claimed
+// Who wrote into a slot last.
+// params: slot (str)
+// returns: owner (str)
+MATCH (l:Lease {name: 'slot ' + $slot})
+RETURN l.holder AS owner
 
 // name: trained
 // Note up to when a model knows the interactions, how many there were, and whose text vectors it reads.

@@ -44,6 +44,13 @@ WITH DISTINCT a, m
 CREATE (a)-[:POINTS_TO]->(m)
 RETURN m.version AS version
 
+// name: leave
+// Note that a model was taken back by hand, and for which one.
+// params: version (str), live (str)
+// returns: nothing
+MATCH (m:Model {version: $version})
+SET m.leftFor = $live
+
 // name: compared
 // The running experiment whose sides are two models: their vectors stay where they are until it ends.
 // params:

@@ -289,6 +289,7 @@ RETURN m.version AS version,
          MATCH (g:Gate {live: m.version, publish: false, interactions: interactions, items: items})
          WHERE g.newest = newest OR (g.newest IS NULL AND newest IS NULL)
        } AS refused,
+       EXISTS { (:Model {leftFor: m.version, interactions: interactions}) } AS left,
        m.encoder AS read, encoder
 
 // name: store_gate

@@ -2,7 +2,9 @@
 
 import json
 import time
+from collections.abc import Callable
 from functools import partial
+from secrets import token_hex
 from typing import Any, NamedTuple
 
 import neo4j
@@ -22,6 +24,9 @@ _BATCH = 1_000  # items a transaction: 1,000 x 2 x 256 floats
 _EDGE_ITEMS = 200  # items a transaction that writes their edges: 200 x 50
 _GONE = 0.2  # part of a model's items that may have been deleted since it was trained
 _READING = 1 / 3  # of the time that writing takes is enough to read it: 8 of 60 s on Beauty
+
+
+Into = Callable[[Query, dict[str, Any], neo4j.ManagedTransaction], None]  # writes, while the slot is ours
 
 
 class Written(NamedTuple):
@@ -46,9 +51,10 @@ def write_back(graph: Graph, model: SavedModel, *, timeout: float = 300, hold: b
 
     Raises:
         ModelError: the vectors do not fit the graph or an experiment needs the slot (nothing was written),
-            another run made the slot live meanwhile, or the index does not come online.
+            another run took the slot or made it live meanwhile, or the index does not come online.
     """
     queries, began = load("gnn"), time.monotonic()
+    owner = token_hex(8)
     in_graph = [row["itemId"] for row in graph.read(queries.item_ids)]
     context, target = checked(model, in_graph)
     live = next(iter(graph.read(queries.live)), None)
@@ -56,9 +62,10 @@ def write_back(graph: Graph, model: SavedModel, *, timeout: float = 300, hold: b
     names = vector_properties(slot)
 
     make_keys(graph)
-    graph.transact("freeing a slot", partial(_free, slot=slot))
+    graph.transact("freeing a slot", partial(_free, slot=slot, owner=owner))
+    into = partial(_into, slot, owner)
     graph.write(queries.drop_blue if slot == "blue" else queries.drop_green)
-    graph.write_batched(queries.clear, **names)
+    graph.write_batched(queries.clear, slot=slot, **names)
     graph.write_batched(queries.clear_edges, slot=slot)
     ids = model.about.item_ids
     with progress("item vectors", len(ids)) as advance:
@@ -67,14 +74,14 @@ def write_back(graph: Graph, model: SavedModel, *, timeout: float = 300, hold: b
                 {"item_id": ids[n], "context": context[n].tolist(), "target": target[n].tolist()}
                 for n in range(start, min(start + _BATCH, len(ids)))
             ]
-            graph.transact("vectors", partial(_into, slot, queries.vectors, {"rows": rows, **names}))
+            graph.transact("vectors", partial(into, queries.vectors, {"rows": rows, **names}))
             advance(len(rows))
-    edges = _write_edges(graph, model, slot)
+    edges = _write_edges(graph, model, slot, into)
     graph.write(
         queries.index_blue if slot == "blue" else queries.index_green, options=vector_index(context.shape[1])
     )
     _wait_until_online(graph, f"item_gnn_{slot}", timeout)
-    _hold(graph, model, slot, context.shape[1])
+    _hold(graph, model, slot, context.shape[1], into)
     # So that processes that serve have it at hand when the alias moves.
     time.sleep(_READING * (time.monotonic() - began))
     if not hold:
@@ -84,25 +91,31 @@ def write_back(graph: Graph, model: SavedModel, *, timeout: float = 300, hold: b
     return Written(model.about.version, slot, written, edges, without, live["version"] if live else None)
 
 
-def _free(tx: neo4j.ManagedTransaction, slot: str) -> None:
+def _free(tx: neo4j.ManagedTransaction, slot: str, owner: str) -> None:
     """Nobody may count on the slot's vectors from now on; an experiment that begins at this moment waits."""
     tx.run(load("ingest").take_turn.text, runId="write-back").consume()
     check_not_compared(tx)
-    _into(slot, load("gnn").retire, {"slot": slot}, tx)
+    tx.run(load("gnn").claim.text, slot=slot, owner=owner).consume()
+    _into(slot, owner, load("gnn").retire, {"slot": slot}, tx)
 
 
-def _into(slot: str, query: Query, params: dict[str, Any], tx: neo4j.ManagedTransaction) -> None:
-    """Write into a slot that is idle still: a run that was frozen may find that another one made it live."""
+def _into(slot: str, owner: str, query: Query, params: dict[str, Any], tx: neo4j.ManagedTransaction) -> None:
+    """Write into a slot that is idle and this run's still; one that was frozen may have lost it meanwhile."""
     live = tx.run(load("gnn").live.text).data()
     if live and live[0]["slot"] == slot:
         raise ModelError(
             f"Slot {slot} holds {live[0]['version']}, which was made live meanwhile: nothing is written "
             "over it. Run the command again."
         )
+    if tx.run(load("gnn").claimed.text, slot=slot).data() != [{"owner": owner}]:
+        raise ModelError(
+            f"Another command has begun to write a model into slot {slot}: this one stops, and nothing was "
+            "made live by it. Wait for the other, then run it again."
+        )
     tx.run(query.text, params).consume()
 
 
-def _write_edges(graph: Graph, model: SavedModel, slot: str) -> int:
+def _write_edges(graph: Graph, model: SavedModel, slot: str, into: Into) -> int:
     """LEADS_TO from each item to those whose score it moves; none where they do not count."""
     if not model.about.serving["linear"]:
         return 0
@@ -116,7 +129,7 @@ def _write_edges(graph: Graph, model: SavedModel, slot: str) -> int:
                 ends = [ids[target] for target in linear.indices[some]]
                 rows.append({"item_id": ids[n], "ends": ends, "weights": linear.data[some].tolist()})
             told = {"rows": rows, "slot": slot, "version": model.about.version}
-            graph.transact("edges", partial(_into, slot, load("gnn").edges, told))
+            graph.transact("edges", partial(into, load("gnn").edges, told))
             advance(stop - start)
     return int(linear.nnz)
 
@@ -183,19 +196,19 @@ def _wait_until_online(graph: Graph, index: str, timeout: float) -> None:
     )
 
 
-def _hold(graph: Graph, model: SavedModel, slot: str, dim: int) -> None:
+def _hold(graph: Graph, model: SavedModel, slot: str, dim: int, into: Into) -> None:
     about, queries = model.about, load("gnn")
     known = {"until": about.until, "interactions": about.interactions, "encoder": about.encoder}
     graph.write(queries.trained, version=about.version, **known)
-    graph.write(
-        queries.hold,
-        version=about.version,
-        slot=slot,
-        trained_at=about.trained_at,
-        dim=dim,
-        temperature=float(about.serving["temperature"]),
-        metrics=json.dumps(about.metrics),
-        config=json.dumps(about.config),
-        serving=json.dumps(about.serving),
-        items=len(about.item_ids),
-    )
+    told = {
+        "version": about.version,
+        "slot": slot,
+        "trained_at": about.trained_at,
+        "dim": dim,
+        "temperature": float(about.serving["temperature"]),
+        "metrics": json.dumps(about.metrics),
+        "config": json.dumps(about.config),
+        "serving": json.dumps(about.serving),
+        "items": len(about.item_ids),
+    }
+    graph.transact("holding a model", partial(into, queries.hold, told))

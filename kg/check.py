@@ -6,6 +6,7 @@ from kg.driver import Graph
 from kg.queries import Query, load
 from kg.text import compose, text_hash
 
+STALE = "stale_vectors"
 _SHOWN = 20  # violations of one invariant that are listed
 
 
@@ -27,9 +28,7 @@ def check(graph: Graph) -> list[Violation]:
     violations.append(
         ("missing_constraints", "Every key is a unique constraint.", _missing_constraints(graph))
     )
-    violations.append(
-        ("stale_vectors", "Text vectors belong to the items' present texts.", _stale_vectors(graph))
-    )
+    violations.append((STALE, "Text vectors belong to the items' present texts.", _stale_vectors(graph)))
     return [Violation(name, doc, len(found), found[:_SHOWN]) for name, doc, found in violations if found]
 
 

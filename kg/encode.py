@@ -1,9 +1,12 @@
 """The stage `encode`: item texts become vectors on the item nodes."""
 
+from functools import partial
 from typing import NamedTuple
 
+import neo4j
+
 from kg.console import progress
-from kg.driver import Graph
+from kg.driver import Graph, Row
 from kg.encoder import Encoder
 from kg.errors import GraphError
 from kg.onnx_export import Exported, export
@@ -71,7 +74,6 @@ def encode_items(graph: Graph, settings: Settings, *, force: bool = False) -> En
 
 
 def _store(graph: Graph, encoder: Encoder, changed: list[tuple[str, str]]) -> None:
-    store = load("encode").store
     changed = sorted(changed, key=lambda pair: (len(pair[1]), pair[1]))  # equal texts fall into one window
     with progress("encode items", len(changed)) as advance:
         for start in range(0, len(changed), _WINDOW):
@@ -82,7 +84,17 @@ def _store(graph: Graph, encoder: Encoder, changed: list[tuple[str, str]]) -> No
                 for (item_id, text), vector in zip(window, vectors, strict=True)
             ]
             for first in range(0, len(rows), _BATCH):
-                graph.write(store, rows=rows[first : first + _BATCH], model=encoder.name)
+                some = rows[first : first + _BATCH]
+                graph.transact("text vectors", partial(_store_current, rows=some, model=encoder.name))
+
+
+def _store_current(tx: neo4j.ManagedTransaction, rows: list[Row], model: str) -> None:
+    """Store vectors of texts that are still what they were; who changed one sees to it, or the next run."""
+    tx.run(load("ingest").take_turn.text, runId="texts").consume()
+    ids = [row["itemId"] for row in rows]
+    now = {r["itemId"]: text_hash(compose(r)) for r in tx.run(load("items").texts.text, ids=ids).data()}
+    current = [row for row in rows if now.get(row["itemId"]) == row["textHash"]]
+    tx.run(load("encode").store.text, rows=current, model=model).consume()
 
 
 def _ensure_index(graph: Graph, dim: int) -> None:

@@ -35,6 +35,7 @@ ANALYZERS = {
     "tr": "turkish", "uk": "ukrainian", "zh": "cjk", "ja": "cjk", "ko": "cjk",
 }  # fmt: skip
 _FOLDER = "folder.txt"  # in a staging that was loaded
+_LOADED = "loaded"  # in a staging that was loaded to the end
 OTHER_ANALYZER = "standard-no-stop-words"  # for languages that Lucene has no analyzer of
 
 
@@ -141,6 +142,14 @@ def noted_folder(staged: Staged) -> str | None:
     return path.read_text(encoding="utf-8") if path.is_file() else None
 
 
+def is_loaded(staged: Staged) -> bool:
+    """Whether this very staging was loaded, and not an earlier one of the same files.
+
+    Other rows of them are good once the graph has items that they name.
+    """
+    return not staged.needs_graph or (staged.folder / _LOADED).is_file()
+
+
 def _manifest(folder: Path, manifest: Path | None) -> Path:
     path = find_manifest(folder, manifest)
     if manifest is None and path.parent != folder:
@@ -205,6 +214,7 @@ def load_staged(
     attach_all(graph)
     counts = json.dumps({name: change._asdict() for name, change in report.changes.items()})
     graph.write(load("build").end_run, runId=run_id, counts=counts)
+    (staged.folder / _LOADED).touch()
 
 
 def _staged_rows(staged: Staged, table: str, start: int, rows: int) -> Iterator[pa.RecordBatch]:

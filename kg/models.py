@@ -152,7 +152,11 @@ def rollback(graph: Graph) -> Model:
     before = [m for m in published(graph) if m.slot is not None and not m.live]
     if not before:
         raise ModelError("There is no model to go back to: no other one has its vectors in the graph.")
-    return promote(graph, before[0].version, force=True)
+    left = live_version(graph)
+    model = promote(graph, before[0].version, force=True)
+    if left is not None:  # so that the next refresh does not publish it again
+        graph.write(_Q.leave, version=left, live=model.version)
+    return model
 
 
 def _model(row: Row) -> Model:

@@ -82,5 +82,5 @@ def _system(search: Callable[[str], list[str]]) -> System:
 
 
 def plain(words: str) -> str:
-    """Without what Lucene takes for operators."""
-    return re.sub(r"[^\w\s]", " ", words)
+    """Without what Lucene takes for operators, which are upper case or no letters."""
+    return re.sub(r"[^\w\s]", " ", words).lower()

@@ -80,15 +80,19 @@ async def reasons(cases: list[Case], serving: Serving, reads: Reads) -> Report:
     with progress("reasons", len(tried)) as advance:
         for case in tried:
             answer = await recommend(RecommendationRequest(session_items=list(case.past)), serving, reads)
+            advance()
+            if not answer.items:
+                continue
             first = answer.items[0]
             errors.append(abs(sum(reason.contribution for reason in first.reasons) - first.score))
-            cause = next(reason.item_id for reason in first.reasons if reason.type == "session")
+            cause = next((reason.item_id for reason in first.reasons if reason.type == "session"), None)
+            if cause is None:  # nothing of the past speaks for it
+                continue
             losses, ranks = await _without_each(case.past, first.item_id, serving, reads)
             place = list(case.past).index(str(cause))
             most.append(losses[place] >= losses.max() - 1e-6)
             named.append(ranks[place])
             drawn.append(ranks[rng.integers(len(ranks))])
-            advance()
     systems = {
         "named first": {
             "sinks most": float(np.mean(most)),
@@ -97,7 +101,7 @@ async def reasons(cases: list[Case], serving: Serving, reads: Reads) -> Report:
         },
         "drawn at random": {RANK_LOST: float(np.median(drawn))},
     }
-    return Report("reasons", len(tried), systems, None)
+    return Report("reasons", len(most), systems, None)
 
 
 async def _without_each(

@@ -1,6 +1,7 @@
 """The HTTP route of audiences: as one JSON document, or as JSON lines for large ones."""
 
 import asyncio
+import json
 import time
 from collections.abc import Iterator, Sequence
 from typing import Annotated
@@ -48,7 +49,7 @@ async def audiences(
     """The users whom an item or a need suits best, best first: for launches, campaigns, advertisements.
 
     More than 1,000 come as JSON lines in any case, with the versions in the headers X-Model-Version and
-    X-Graph-Version. Requests are worked on one after another.
+    X-Graph-Version, and the notes as a JSON list in X-Notes. Requests are worked on one after another.
     """
     started = time.perf_counter()
     serving = keeper.serving
@@ -61,6 +62,7 @@ async def audiences(
     version = snapshot.version
     if _LINES in accept or body.limit > _MOST_AS_DOCUMENT:
         headers = {"X-Model-Version": version.model, "X-Graph-Version": version.graph}
+        headers["X-Notes"] = json.dumps(notes)  # in ASCII
         return StreamingResponse(_lines(members, snapshot), media_type=_LINES, headers=headers)
     answer = AudienceResponse(
         model_version=version.model,
@@ -120,7 +122,7 @@ async def _of_words(words: str, serving: Serving) -> tuple[Goal | None, list[str
             raise bad_field("query", words, "words that name what is to be liked; these set conditions alone")
         may = allowed(snapshot, asked.filters, {"refused": understood.refused}).mask
         said = compared(asked.query, encoder.encode, snapshot)
-        notes = [*understood.notes, *([ASTRAY] if meaning(snapshot, words, said).out_of_scope else [])]
+        notes = [*understood.notes, *([ASTRAY] if meaning(snapshot, asked.query, said).out_of_scope else [])]
         goal = goal_of_text(snapshot, said.vector, DEFAULT.words_temperature, may)
         if goal is None and snapshot.target.any():
             raise bad_field("query", words, "conditions that some item meets which the model knows")

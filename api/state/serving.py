@@ -201,6 +201,9 @@ class Keeper:
         elif removed != self._removed and time.monotonic() >= self._rest_until:
             await self._refresh(self._serving)
             self._removed = removed
+            if revision != self._revision:  # the same write may have brought items
+                await self._take_in(self._serving)
+                self._revision = revision
         elif revision != self._revision:
             await self._take_in(self._serving)
             self._revision = revision
@@ -218,6 +221,7 @@ class Keeper:
             return
         if loaded:
             await self._follow_words()
+            gc.unfreeze()  # what was served before may be in a cycle, and go
             gc.collect()
             gc.freeze()  # what stays for long need not be walked again and again while requests wait
         self._mark = mark

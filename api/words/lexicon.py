@@ -162,8 +162,8 @@ class Lexicon:
         return self._scores(dict.fromkeys(self.known(words), 1.0))
 
     def written(self, words: str) -> Bools:
-        """The items that are written in all of some words, bool [n]."""
-        return np.asarray(np.all([self.scores(word) > 0 for word in words.split()], axis=0))
+        """The items that are written in all of some words, also those joined by hyphens, bool [n]."""
+        return np.asarray(np.all([self._scores({word: 1.0}) > 0 for word in tokens(words)], axis=0))
 
     def common(self, amounts: Mapping[int, float]) -> Scores:
         """How much of what some items are written in each item is written in too, [n].

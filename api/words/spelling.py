@@ -7,14 +7,17 @@ from typing import Final
 from rapidfuzz.distance import OSA
 
 from api.state.snapshot import Snapshot
-from api.words.lexicon import tokens
+from api.words.lexicon import Numbers, tokens
 from api.words.tokens import fold, split
 
 IsWord = Callable[[str], bool]
 _LEAST: Final = 5  # letters: shorter ones are near to too many others
 _LONG: Final = 8  # letters from which on two may be wrong
-_NEAR: Final = 20  # words of the shop that are looked at: endings are off, so that one letter more may differ
-_TITLES: Final = 50  # in which it is looked how one is written
+_NEAR: Final = 10  # words of the shop that are looked at: endings are off, so that one letter more may differ
+_ITEMS: Final = 500  # in whose titles it is looked how one is written
+_WORDS: Final = (
+    8  # of a query that are read otherwise at most: each is looked for among all words of the shop
+)
 
 
 def spelled(query: str, snapshot: Snapshot, is_word: IsWord) -> dict[str, str]:
@@ -23,14 +26,19 @@ def spelled(query: str, snapshot: Snapshot, is_word: IsWord) -> dict[str, str]:
     Args:
         is_word: whether the encoder knows a word whole; then it is no error, whatever the shop sells.
     """
-    found = {}
+    found, looked = {}, 0
     for typed in dict.fromkeys(split(query)):
         word = fold(typed)
         if not errors_in(word) or snapshot.lexicon.known(word):
             continue
         stem, *more = tokens(word)  # several where the script has no spaces
-        if not more and not is_word(word) and not is_word(stem) and (right := _nearest(word, stem, snapshot)):
+        if more or is_word(word) or is_word(stem):
+            continue
+        looked += 1
+        if right := _nearest(word, stem, snapshot):
             found[typed] = right
+        if looked == _WORDS:
+            break
     return found
 
 
@@ -42,17 +50,22 @@ def errors_in(word: str) -> int:
 
 
 def _nearest(word: str, stem: str, snapshot: Snapshot) -> str | None:
-    most = errors_in(word)
+    most, lexicon = errors_in(word), snapshot.lexicon
+    found: list[tuple[int, int, str]] = []
+    for near in lexicon.near(stem, most + 1)[:_NEAR]:
+        items = lexicon.having(near)
+        if form := _form(word, near, items, snapshot):
+            found.append((OSA.distance(word, form), -len(items), form))
+    return min(found, default=(0, 0, None))[2]
+
+
+def _form(word: str, stem: str, items: Numbers, snapshot: Snapshot) -> str | None:
+    """How titles write a word so that it is nearest to what was typed: of several the one that most do."""
     forms: Counter[str] = Counter()
-    for near in snapshot.lexicon.near(stem, most + 1)[:_NEAR]:
-        forms += _forms(near, snapshot)
+    for n in items[:_ITEMS]:
+        for form in {fold(w) for w in split(snapshot.columns.titles[n] or "")}:
+            near = OSA.distance(word, form, score_cutoff=errors_in(word)) <= errors_in(word)
+            if near and tokens(form) == [stem]:
+                forms[form] += 1
     ranked = [(OSA.distance(word, form), -titles, form) for form, titles in forms.items()]
-    return next((form for errors, _, form in sorted(ranked) if errors <= most), None)
-
-
-def _forms(stem: str, snapshot: Snapshot) -> Counter[str]:
-    """How titles write a word, and how many of those that were looked at."""
-    titles = (snapshot.columns.titles[n] or "" for n in snapshot.lexicon.having(stem)[:_TITLES])
-    return Counter(
-        form for title in titles for form in {fold(w) for w in split(title) if tokens(w) == [stem]}
-    )
+    return min(ranked, default=(0, 0, None))[2]

@@ -117,11 +117,16 @@ def judged(told: Any, now: datetime) -> events.Event | str:
 
 def holds_nul(told: Any) -> bool:
     """Whether a text in what was read from JSON holds a NUL, which is refused in files too."""
-    if isinstance(told, str):
-        return "\0" in told
-    if isinstance(told, dict):
-        return any(map(holds_nul, [*told, *told.values()]))
-    return isinstance(told, list) and any(map(holds_nul, told))
+    waiting = [told]  # no recursion: a sender decides how deep it is nested
+    while waiting:
+        part = waiting.pop()
+        if isinstance(part, str) and "\0" in part:
+            return True
+        if isinstance(part, dict):
+            waiting += [*part, *part.values()]
+        elif isinstance(part, list):
+            waiting += part
+    return False
 
 
 def reason_of(error: ValidationError) -> str:

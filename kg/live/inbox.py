@@ -23,6 +23,7 @@ from kg.live.streams import BATCH, Batch, Elsewhere, Message, Position, Sink, po
 
 _LINES: Final = {".jsonl", ".ndjson"}
 _BLOCK = 1 << 20  # bytes that are hashed at a time
+_AWAY = 30.0  # seconds until a folder that is gone is looked for again
 POLL = 1.0  # seconds between two looks at a folder
 
 
@@ -79,8 +80,9 @@ def watch(sink: Sink, folder: Path, stop: Stop) -> Counter[str]:
     """
     total: Counter[str] = Counter()
     seen: dict[Path, _Look] = {}  # when a file was last read
+    files = files_of(folder)
     while True:
-        for file in files_of(folder):
+        for file in files:
             look = _look(file)
             if look is None or seen.get(file) == look:
                 continue
@@ -95,6 +97,12 @@ def watch(sink: Sink, folder: Path, stop: Stop) -> Counter[str]:
                 say(f"{file.name}: {told(done)}")
         if stop.wait(POLL):
             return total
+        try:
+            files = files_of(folder)
+        except IngestError as error:  # a folder on another machine may be away for a while
+            say(f"{error} It is looked for again.")
+            files = []
+            stop.wait(_AWAY)
 
 
 def read_file(sink: Sink, file: Path, stop: Stop, *, growing: bool) -> Counter[str]:

@@ -16,7 +16,7 @@ from kg.edges import Event, ends, events_of, later, united, without
 from kg.files.staging import Staged
 from kg.live.erasure import erased
 from kg.live.items import remove
-from kg.queries import load
+from kg.queries import Query, load
 from kg.refresh.delta import lost
 
 _Q, _INGEST = load("refresh"), load("ingest")
@@ -39,16 +39,27 @@ def prune(
     """
     gone: Counter[str] = Counter()
 
+    def turn(table: str, work: Callable[[neo4j.ManagedTransaction], int]) -> int:
+        def run(tx: neo4j.ManagedTransaction) -> int:
+            if check is not None:
+                check(tx)
+            tx.run(_INGEST.take_turn.text, runId="prune").consume()
+            return work(tx)
+
+        done = graph.transact(f"prune {table}", run)
+        gone[table] += done
+        return done
+
     def each(table: str, size: int, work: Callable[[neo4j.ManagedTransaction, list[Row]], int]) -> None:
         for rows in lost(new, old, table, size, others):
 
-            def turn(tx: neo4j.ManagedTransaction, rows: list[Row] = rows) -> int:
-                if check is not None:
-                    check(tx)
-                tx.run(_INGEST.take_turn.text, runId="prune").consume()
+            def some(tx: neo4j.ManagedTransaction, rows: list[Row] = rows) -> int:
                 return work(tx, rows)
 
-            gone[table] += graph.transact(f"prune {table}", turn)
+            turn(table, some)
+
+    def sweep(table: str, query: Query) -> int:
+        return turn(table, lambda tx: tx.run(query.text).consume().counters.nodes_deleted)
 
     each("edges", _BATCH, lambda tx, rows: _edges(tx, rows, new.splits))
     each("relations", _BATCH, _relations)
@@ -56,9 +67,9 @@ def prune(
     each("intents", _BATCH, _intents)
     each("items", _FEW, lambda tx, rows: len(remove(tx, [row["item_id"] for row in rows])))
     each("users", _BATCH, _users)
-    gone["brands"] = graph.write(_Q.drop_brands).nodes_deleted
-    while level := graph.write(_Q.drop_categories).nodes_deleted:
-        gone["categories"] += level
+    sweep("brands", _Q.drop_brands)
+    while sweep("categories", _Q.drop_categories):
+        pass  # a level each time
     return +gone
 
 

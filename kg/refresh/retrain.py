@@ -52,6 +52,8 @@ def reason(graph: Graph, options: Options) -> Reason:
     live, warm = row["version"], told is not None and row["later"] >= _ENOUGH * row["interactions"]
     if row["refused"]:
         return Reason(True, "a model that was trained on this very state was refused", figures, live)
+    if row["left"]:
+        return Reason(True, "a model that knows as much was taken back by hand", figures, live)
     if None not in (row["read"], row["encoder"]) and row["read"] != row["encoder"]:
         return Reason(False, f"the items' texts are encoded by {row['encoder']} now", figures, live)
     if new is None:

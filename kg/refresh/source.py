@@ -8,7 +8,7 @@ from kg.errors import RefreshError, ShrinkError
 from kg.files.manifest import read_manifest
 from kg.files.sources import find_manifest
 from kg.files.staging import Staged, fingerprint_of, finished, stage
-from kg.ingest import Report, item_ids, load_staged, note_folder, noted_folder, prepare
+from kg.ingest import Report, is_loaded, item_ids, load_staged, note_folder, noted_folder, prepare
 from kg.queries import load
 from kg.refresh.delta import changed, rows_of
 from kg.refresh.job import Job, Source
@@ -106,7 +106,7 @@ def guard(source: Source, new: Staged, before: Sequence[Staged], *, allow: bool)
         if number and now < _LEAST * number and not allow:
             raise ShrinkError(
                 f"{source.name} has {now:,} {kind}, it had {number:,}: {1 - now / number:.0%} are gone. "
-                f"Nothing was written or pruned. Is {source.folder} complete? If this is right: "
+                f"Nothing of it was written or pruned. Is {source.folder} complete? If this is right: "
                 "shopgraph refresh --allow-shrink"
             )
 
@@ -116,7 +116,8 @@ def load_changes(job: Job, source: Source, new: Staged, *, full: bool) -> Report
     graph = job.graph
     last = next(iter(graph.read(load("ingest").last_run, source=new.name)), None)
     report = Report(new.name, new.fingerprint, new.rejects, new.counts, {}, new.seconds)
-    if last and last["ended"] and last["fingerprint"] == new.fingerprint and not full:
+    known = last and last["ended"] and last["fingerprint"] == new.fingerprint
+    if known and is_loaded(new) and not full:
         report.already_loaded = True
         return report
     prepare(graph, new.language)
@@ -139,7 +140,8 @@ def _base(job: Job, source: Source, new: Staged) -> Staged | None:
         runs = [run for run in runs if run["fingerprint"] != new.fingerprint or run["ended"]]
     if not runs or not runs[0]["ended"]:
         return None
-    return next((s for s in earlier(job, source, new) if s.fingerprint == runs[0]["fingerprint"]), None)
+    before = (s for s in earlier(job, source, new) if s.fingerprint == runs[0]["fingerprint"])
+    return next(filter(is_loaded, before), None)
 
 
 def _manifest(source: Source) -> Path:

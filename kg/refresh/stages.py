@@ -10,6 +10,7 @@ from typing import Any, Final, NamedTuple
 
 from kg import counts as counted
 from kg.build import DEFAULTS
+from kg.check import STALE
 from kg.check import check as violations_of
 from kg.console import say
 from kg.encoder import short_name
@@ -196,6 +197,9 @@ def check(job: Job) -> Done:
     if not job.unsettled:
         return Done({"checked": False})
     broken = violations_of(job.graph)
+    if any(v.invariant == STALE for v in broken):  # written since `encode`, by whoever cannot encode
+        job.command("graph", "encode")
+        broken = violations_of(job.graph)
     if broken:
         told = "; ".join(f"{v.invariant} ({v.total:,}, for example {v.examples[0]})" for v in broken)
         raise RefreshError(f"The graph is not sound: {told}. See: shopgraph graph check")

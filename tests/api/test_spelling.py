@@ -1,11 +1,14 @@
 """Errors of spelling in what shoppers type."""
 
+from dataclasses import replace
+
 import pytest
 from fastapi.testclient import TestClient
 from hypothesis import given
 from hypothesis import strategies as st
 
 from api.schemas import RecommendationRequest
+from api.words.lexicon import Lexicon
 from api.words.spelling import spelled
 from api.words.tokens import split
 from api.words.understand import understand
@@ -48,6 +51,21 @@ def test_what_nobody_writes_so_is_read_as_the_nearest_word_of_the_shop(
 def test_of_several_as_near_the_one_that_most_titles_have() -> None:
     snapshot = shop(dict.fromkeys(("linen shirt", "liner set", "liner pen"), 5.0))
     assert spelled("linex", snapshot, KNOWN.__contains__) == {"linex": "liner"}
+
+
+def test_titles_tell_how_a_word_is_written_however_many_items_have_it_elsewhere() -> None:
+    many = {f"candle {n}": 5.0 for n in range(51)} | {f"cradle {n}": 5.0 for n in range(500)}
+    assert spelled("crandle", shop(many), KNOWN.__contains__) == {"crandle": "cradle"}
+    titles = [f"thing {n}" for n in range(200)] + ["Accessories one", "Accessories two"]
+    snapshot = replace(
+        shop(dict.fromkeys(titles, 5.0)), lexicon=Lexicon([f"{title} accessories" for title in titles])
+    )
+    assert spelled("accesories", snapshot, KNOWN.__contains__) == {"accesories": "accessories"}
+
+
+def test_of_a_long_query_only_some_words_are_looked_for() -> None:
+    query = " ".join(f"acces{letter}ries" for letter in "abcdefghijklm")
+    assert len(spelled(query, SHOP, KNOWN.__contains__)) == 8
 
 
 @given(st.text())

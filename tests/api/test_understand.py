@@ -289,3 +289,19 @@ def test_a_category_that_the_words_name_is_told_though_no_classifier_learned_it(
     found = told(replace(plain, trained=trained), vector=True, query="tea")
     assert list(found.categories) == ["Tea"]
     assert found.categories["Tea"] > 0.9
+
+
+@pytest.mark.parametrize(
+    ("query", "refused"),
+    [
+        ("cookies without palm-oil", {"Cookies with palm oil"}),
+        ("dress not off-white", {"Off-white dress"}),
+    ],
+)
+def test_words_that_a_hyphen_joins_are_refused_together(query: str, refused: set[str]) -> None:
+    goods = shop(
+        dict.fromkeys(
+            ("Cookies with palm oil", "Cookies with olive oil", "Off-white dress", "White dress"), 5.0
+        )
+    )
+    assert understand(RecommendationRequest(query=query), goods).refused == refused

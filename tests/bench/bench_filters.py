@@ -30,10 +30,11 @@ READ = parse(
 // name: items
 // Every item as the graph has it.
 // params:
-// returns: id, price, stock, brand, categories, attributes
+// returns: id, price, list_price, stock, brand, categories, attributes
 MATCH (i:Item)
 WHERE NOT coalesce(i.hidden, false)
-RETURN i.itemId AS id, i.price AS price, coalesce(i.inStock, true) AS stock, i.brand AS brand,
+RETURN i.itemId AS id, i.price AS price, i.listPrice AS list_price, coalesce(i.inStock, true) AS stock,
+       i.brand AS brand,
        [(i)-[:IN_CATEGORY]->(c) | c.categoryId] AS categories, i.attributes AS attributes
 ORDER BY id
 
@@ -75,6 +76,7 @@ def wrongs(folder: str, manifest: str | None, name: str, examples: int) -> Wrong
                 r["brand"],
                 r["categories"],
                 json.loads(r["attributes"] or "{}"),
+                r["list_price"],
             )
             for r in rows
         ]
@@ -126,6 +128,7 @@ def _filters(items: list[PlainItem]) -> st.SearchStrategy[dict[str, Any]]:
         "brand": st.lists(st.sampled_from([*brands, "nobody"]), max_size=5),
         "price": st.fixed_dictionaries({}, optional={"gte": st.integers(0, 30), "lte": st.integers(0, 30)}),
         "in_stock": st.booleans(),
+        "on_sale": st.booleans(),
         "exclude_item_ids": st.lists(st.sampled_from([item.item_id for item in items]), max_size=9),
     }
     if values:

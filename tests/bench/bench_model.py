@@ -56,14 +56,14 @@ def rows_of(module: str, result: Path, *arguments: str) -> list[Bar]:
 
 def least(bar: str, value: float, limit: float, command: str) -> Bar:
     """A bar that is met from a limit on."""
-    value = round(value, 4)
-    return {"bar": bar, "value": value, "limit": f">= {limit:g}", "ok": value >= limit, "command": command}
+    told = {"bar": bar, "value": round(value, 4), "limit": f">= {limit:g}"}
+    return told | {"ok": value >= limit, "command": command}
 
 
 def most(bar: str, value: float, limit: float, command: str) -> Bar:
     """A bar that is met up to a limit."""
-    value = round(value, 4)
-    return {"bar": bar, "value": value, "limit": f"<= {limit:g}", "ok": value <= limit, "command": command}
+    told = {"bar": bar, "value": round(value, 4), "limit": f"<= {limit:g}"}
+    return told | {"ok": value <= limit, "command": command}
 
 
 def percent(report: dict[str, Any], metric: str, model: str = "gnn") -> float:

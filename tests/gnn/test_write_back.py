@@ -1,6 +1,7 @@
 """Publishing a model, on a real Neo4j."""
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 import scipy.sparse as sp
@@ -67,6 +68,21 @@ ORDER BY slot, source, target
 MATCH (m:Model)
 RETURN m.version AS version, m.slot AS slot, m.dim AS dim, m.temperature AS temperature, m.items AS items
 ORDER BY version
+
+// name: stand_in
+// Mark an item's vector as a stand-in.
+// params: id (str), slot (str)
+// returns: nothing
+MATCH (i:Item {itemId: $id})
+SET i.gnnProvisional = $slot
+
+// name: strange
+// The items with stand-ins.
+// params:
+// returns: id, slot
+MATCH (i:Item)
+WHERE i.gnnProvisional IS NOT NULL
+RETURN i.itemId AS id, i.gnnProvisional AS slot
 
 // name: live
 // What the alias points to.
@@ -237,10 +253,10 @@ def test_a_frozen_write_back_writes_nothing_over_the_model_that_went_live_meanwh
     write_edges = gnn.write_back._write_edges
     newer = model("newer")
 
-    def frozen(graph: Graph, saved: SavedModel, slot: str) -> int:
+    def frozen(*arguments: Any) -> int:
         monkeypatch.setattr("gnn.write_back._write_edges", write_edges)
-        write_back(graph, newer)
-        return write_edges(graph, saved, slot)
+        write_back(shop, newer)
+        return write_edges(*arguments)
 
     monkeypatch.setattr("gnn.write_back._write_edges", frozen)
     with pytest.raises(ModelError, match="Slot blue holds newer, which was made live meanwhile"):
@@ -252,3 +268,30 @@ def test_a_frozen_write_back_writes_nothing_over_the_model_that_went_live_meanwh
 
 def test_slots_take_turns() -> None:
     assert [idle_slot(slot) for slot in (None, "blue", "green")] == ["blue", "green", "blue"]
+
+
+def test_of_two_that_write_into_one_slot_the_first_stops(
+    shop: Graph, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_back(shop, model("v1"))
+    write_edges = gnn.write_back._write_edges
+
+    def frozen(*arguments: Any) -> int:
+        monkeypatch.setattr("gnn.write_back._write_edges", write_edges)
+        write_back(shop, model("other"), hold=True)
+        return write_edges(*arguments)
+
+    monkeypatch.setattr("gnn.write_back._write_edges", frozen)
+    with pytest.raises(ModelError, match="Another command has begun to write a model into slot green"):
+        write_back(shop, model("first"))
+    assert [m["version"] for m in shop.read(Q["models"]) if m["slot"] == "green"] == ["other"]
+    assert shop.read(Q["live"]) == [{"version": "v1"}]
+
+
+def test_what_stood_in_for_a_vector_is_forgotten_with_its_slot(shop: Graph) -> None:
+    write_back(shop, model("v1"))
+    shop.write(Q["stand_in"], id="i7", slot="blue")
+    write_back(shop, model("v2"))
+    assert shop.read(Q["strange"]) == [{"id": "i7", "slot": "blue"}]
+    write_back(shop, model("v3"))
+    assert shop.read(Q["strange"]) == []

@@ -81,3 +81,17 @@ def test_vectors_are_named_alike_before_and_after_the_encoder_is_loaded(tmp_path
     assert [short_name(name) for name in names] == [Encoder(name).name.partition("@")[0] for name in names]
     assert short_name("models/mine") == "mine"
     assert short_name("someone/bge-small") == "someone--bge-small"
+
+
+def test_a_text_that_changes_meanwhile_is_left_to_the_next_run(graph, settings, monkeypatch):
+    shop.write(graph, [{"itemId": "x", "title": "Lamp"}, {"itemId": "y", "title": "Chair"}], [])
+    plain = Encoder.encode
+
+    def slow(self, texts, advance=None):
+        shop.write(graph, [{"itemId": "x", "title": "Sofa"}], [])
+        return plain(self, texts, advance=advance)
+
+    monkeypatch.setattr(Encoder, "encode", slow)
+    encode_items(graph, settings)
+    monkeypatch.undo()
+    assert encode_items(graph, settings).encoded == 1

@@ -91,3 +91,13 @@ def test_late_events_of_an_erased_user_are_not_kept(graph: Graph) -> None:
     assert graph.transact("events", told) == ["erased", "erased", "accepted", "accepted"]
     assert of(graph, "u3") == [("BOUGHT", "p1", 1)]
     assert graph.transact("events", told) == ["erased", "erased", "duplicate", "duplicate"]
+
+
+@pytest.mark.usefixtures("shop")
+def test_erasing_again_takes_nothing_of_an_erasure_back(graph: Graph) -> None:
+    tomorrow = datetime.fromtimestamp(int(time.time()) + 70_000, UTC)
+    ahead = Event("ahead", "purchase", "u5", "p1", tomorrow)
+    graph.transact("events", partial(store, events=[ahead]))
+    for _ in range(2):
+        graph.transact("erasure", partial(erase, user_id="u5"))
+    assert graph.transact("events", partial(store, events=[ahead._replace(event_id="again")])) == ["erased"]

@@ -280,3 +280,13 @@ def test_in_training_an_event_comes_after_what_a_file_put_in_order(shop: Graph) 
     data = from_graph(shop)
     assert data.items["item_id"][data.interactions["item"]].tolist() == ["b", "a", "c"]
     assert not data.has_time
+
+
+@pytest.mark.parametrize("inner", ["", "\0"])
+def test_what_is_nested_deeply_is_judged_as_anything_else(inner: str) -> None:
+    told: Any = inner
+    for _ in range(5_000):
+        told = [told]
+    now = datetime.now(UTC)
+    said = judged({"event_id": "1", "type": "view", "user_id": "u", "item_id": "i", "x": told}, now)
+    assert said == ("a NUL byte" if inner else "there is no field x")

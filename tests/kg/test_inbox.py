@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from threading import Event as Stop
 from typing import Any
@@ -18,6 +19,7 @@ import pytest
 from kg.checksum import measure
 from kg.driver import Graph
 from kg.errors import IngestError
+from kg.live import inbox as inbox_module
 from kg.live.inbox import batches, files_of, read_events, read_file
 from kg.live.streams import Position, Rejects, Sink
 from kg.queries import parse
@@ -246,3 +248,26 @@ def test_a_killed_reader_goes_on_without_loss_or_doubles(shop: Graph, tmp_path: 
     shop.write(READ["items"], n=3)
     assert started(shop, tmp_path, "--events", str(inbox)).wait(120) == 0
     assert measure(shop) == interrupted
+
+
+def test_a_watched_folder_may_be_away_for_a_while(
+    shop: Graph, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(inbox_module, "_AWAY", 0.01)
+    inbox, stop = tmp_path / "inbox", Stop()
+    inbox.mkdir()
+    sink = Sink(shop, Rejects(tmp_path / "bad.csv"), lambda: DEFAULT_ENCODER)
+    with ThreadPoolExecutor(1) as pool:
+        watching = pool.submit(inbox_module.watch, sink, inbox, stop)
+        time.sleep(0.5)
+        inbox.rename(tmp_path / "away")
+        time.sleep(1.5)
+        (tmp_path / "away" / "a.jsonl").write_bytes(line(1))
+        (tmp_path / "away").rename(inbox)
+        try:
+            wait_for(shop, 1)
+        finally:
+            stop.set()
+        assert watching.result() == {"accepted": 1}
+    with pytest.raises(IngestError, match="no file or folder"):
+        inbox_module.watch(sink, tmp_path / "nowhere", stop)

@@ -2,6 +2,7 @@
 
 import shutil
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -185,3 +186,22 @@ RETURN i.itemId AS id
 """,
     )
     assert [row["id"] for row in graph.read(shown["hidden"])] == ["p7"]
+
+
+def test_rows_of_an_item_that_comes_by_the_api_are_loaded_then(
+    graph: Graph, shop: Path, tmp_path: Path
+) -> None:
+    """Though the files are what they were, and also when they change before the next refresh."""
+    remember(graph, shop, None)
+    sales = read_csv(shop / "sales.csv")
+    rows = [["u1", item, "purchase", 1_700_900_000, 1, f"r-{item}", "train"] for item in ("x", "y")]
+    write_csv(shop / "sales.csv", SALES, [*sales, *rows])
+    run(graph, tmp_path / "home", LOADED)
+    for come, files in (((), sales), (("x",), sales), (("y",), sales[:-1])):
+        new = [ItemWrite({"item_id": item, "title": item}, whole=True) for item in come]
+        graph.transact("items", partial(store, items=new))
+        write_csv(shop / "sales.csv", SALES, [*files, *rows])
+        run(graph, tmp_path / "home", LOADED)
+        bought = {r["item"] for r in graph.read(Q["edges"]) if r["user"] == "u1"}
+        assert bought >= set(come)
+        assert "y" in come or "y" not in bought

@@ -10,7 +10,7 @@ import pytest
 
 from kg.driver import Graph
 from kg.encode import vector_index
-from kg.models import live_version
+from kg.models import live_version, rollback
 from kg.queries import load, parse
 from kg.refresh import drift
 from kg.refresh.job import Done, Job, Options
@@ -302,3 +302,16 @@ def test_only_a_candidate_that_passes_both_questions_is_published(
     asked_for += ["api gate w"] if gate and live else []
     asked_for += ["gnn write-back w --hold"] if published else []
     assert asked == asked_for
+
+
+def test_a_model_that_was_taken_back_is_not_published_again_as_it_was(graph: Graph) -> None:
+    graph.write(Q["buy"], times=[1, 2, 3])
+    go_live(graph, items=3, interactions=1)
+    graph.write(load("gnn").trained, version="w", until=3, interactions=3, encoder="one")
+    hold(graph, "w", "green", items=3)
+    graph.write(load("models").promote, version="w")
+    assert rollback(graph).version == "v"
+    why = reason(graph, Options())
+    assert (why.skip, why.text) == (True, "a model that knows as much was taken back by hand")
+    graph.write(Q["buy"], times=[1, 2, 3, 4])
+    assert not reason(graph, Options()).skip
