@@ -1,9 +1,11 @@
 """An API process follows the graph: items that change, models that go live."""
 
 import time
-from typing import Any
+import weakref
+from typing import Any, cast
 
 import pytest
+from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
 from api.state import challenger, serving
@@ -160,3 +162,14 @@ def test_broken_vectors_are_refused_and_the_old_model_goes_on(
 
     assert (answer["model_version"], ids(answer)) == ("model-1", before)
     assert client.get("/readyz").json()["model_version"] == "model-1"
+
+
+def test_what_was_served_before_goes_when_the_graph_was_built_anew(client: TestClient, filled: Graph) -> None:
+    """Also what refers to itself, as the words do, though what stays is kept from the collector."""
+    keeper = cast("FastAPI", client.app).state.keeper
+    assert client.get("/v1/suggest", params={"q": "te"}).json()["suggestions"]
+    before = weakref.ref(keeper.suggester)
+    shop.finish_refresh(filled, "run-2")
+    wait_for(lambda: ask(client, user_id="u1")["graph_version"] == "run-2", seconds=60)
+    shop.finish_refresh(filled, "run-3")  # the words may have been sorted a moment after the first
+    wait_for(lambda: before() is None, seconds=60)
