@@ -160,10 +160,9 @@ def frozen(year: Year, weeks: range) -> dict[int, list[float]]:
     return {week: recalls(answers, year.new_to(week)) for week in weeks}
 
 
-def measured(last: int) -> dict[str, dict[int, list[float]]]:
+def measured(year: Year, last: int) -> dict[str, dict[int, list[float]]]:
     """Recall by way and week."""
     items = HOME / "journey" / "items.parquet"
-    year = load_year(HOME / "journey")
     weeks = range(FIRST, min(last, year.weeks))
     fresh, live = HOME / "fresh", HOME / "live"
     if not live.is_dir():
@@ -177,9 +176,11 @@ def measured(last: int) -> dict[str, dict[int, list[float]]]:
     return {"fresh": retrained, "live": untrained, "frozen": still}
 
 
-def bars_of(found: Mapping[str, Mapping[int, list[float]]], command: str) -> list[dict[str, Any]]:
-    """What each way reaches, and whether the fresh one beats the frozen one."""
+def bars_of(found: Mapping[str, Mapping[int, list[float]]], year: Year, command: str) -> list[dict[str, Any]]:
+    """What each way reaches, and whether the fresh one beats the frozen one: p by household."""
     whole = {name: np.concatenate([np.array(r) for r in weeks.values()]) for name, weeks in found.items()}
+    users = np.concatenate([sorted(year.new_to(week)) for week in found["fresh"]])
+    by_user = pd.DataFrame(whole).groupby(users).mean()
     bars: list[dict[str, Any]] = [
         {
             "bar": f"7 Recall@20, {NAMES[name]}",
@@ -192,7 +193,7 @@ def bars_of(found: Mapping[str, Mapping[int, list[float]]], command: str) -> lis
         for name, values in whole.items()
     ]
     for other in ("frozen", "live"):
-        p = p_value(whole["fresh"], whole[other])
+        p = p_value(by_user["fresh"].to_numpy(), by_user[other].to_numpy())
         gain = float(whole["fresh"].mean() / whole[other].mean())
         bars.append(
             {
@@ -232,9 +233,10 @@ def main() -> int:
     parser.add_argument("--last", type=int, default=52, help="stop after this week")
     options = parser.parse_args()
     HOME.mkdir(parents=True, exist_ok=True)
-    found = measured(options.last)
+    year = load_year(HOME / "journey")
+    found = measured(year, options.last)
     draw(found)
-    bars = bars_of(found, "python -m tests.bench.bench_year")
+    bars = bars_of(found, year, "python -m tests.bench.bench_year")
     RESULT.write_text(json.dumps(bars, indent=1) + "\n")
     for bar in bars:
         out.print(f"{'ok  ' if bar['ok'] else 'miss'} {bar['bar']}: {bar['value']}", highlight=False)
