@@ -81,7 +81,7 @@ def test_answers_never_mix_two_encoders(graph, home, monkeypatch):
     monkeypatch.setattr(stage, "_BATCH", 1)
     for stored, expected in ((1, ("all-MiniLM-L6-v2", 3)), (2, ("tuned-1", 3))):
         with monkeypatch.context() as cut_off:
-            cut_off.setattr(graph, "write", ending_after(graph.write, stored))
+            cut_off.setattr(stage, "_store_current", ending_after(stage._store_current, stored))
             with pytest.raises(KeyboardInterrupt):
                 encode_items(graph, Settings(home=home))
         assert in_step(graph, home) == expected
@@ -102,15 +102,14 @@ def test_text_neighbours_are_of_one_encoder(graph):
     assert graph.read(Q["alike"]) == [{"item": "b"}]
 
 
-def ending_after(write, stored):
-    """A write that is killed once so many vectors are stored."""
+def ending_after(store, stored):
+    """A store that is killed once so many vectors are in it."""
     left = [stored]
 
-    def limited(query, **params):
-        if query.name == "encode.store":
-            if not left[0]:
-                raise KeyboardInterrupt
-            left[0] -= 1
-        return write(query, **params)
+    def limited(tx, **params):
+        if not left[0]:
+            raise KeyboardInterrupt
+        left[0] -= 1
+        return store(tx, **params)
 
     return limited
