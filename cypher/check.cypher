@@ -47,6 +47,16 @@ WITH u, i, type(r) AS kind, count(*) AS times
 WHERE times > 1
 RETURN kind + ' from ' + u.userId + ' to ' + i.itemId + ' stands ' + times + ' times' AS what
 
+// name: parallel_links
+// At most one edge a type, source, relation and slot from an item to another.
+// params:
+// returns: what
+MATCH (a:Item)-[r]->(b:Item)
+WITH a, b, type(r) AS kind, r.source AS source, r.relation AS relation, r.slot AS slot, count(*) AS times
+WHERE times > 1
+RETURN kind + ' from ' + coalesce(a.itemId, 'nobody') + ' to ' + coalesce(b.itemId, 'nobody')
+       + ' stands ' + times + ' times' AS what
+
 // name: edges_without_source
 // Every derived edge says where it came from.
 // params:

@@ -28,6 +28,11 @@ BROKEN = [
     ("self_edges", f"{TEA} CREATE (i)-[:SIMILAR_TO {{source: ''}}]->(i)", "SIMILAR_TO of item tea to itself"),
     ("parallel_edges", f"{ANN} CREATE (u)-[:BOUGHT {{count: 1}}]->(i)", "from ann to tea stands 2 times"),
     (
+        "parallel_links",
+        f"{TEA}-[r:BOUGHT_WITH]->(b) CREATE (i)-[:BOUGHT_WITH {{source: r.source}}]->(b)",
+        "BOUGHT_WITH from tea to mug stands 2 times",
+    ),
+    (
         "edges_without_source",
         f"{TEA}-[r:BOUGHT_WITH]->() REMOVE r.source",
         "BOUGHT_WITH from tea to mug has no",
