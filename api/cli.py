@@ -124,6 +124,8 @@ def export(
 ) -> None:
     """Write every user's recommendations to a Parquet file, as the API answers them.
 
+    All of them are of the live model, also while an experiment compares it with another one.
+
     Example: shopgraph api export --out newsletter.parquet --limit 20 --scenario newsletter
     """
     from api.export import export as write
