@@ -106,8 +106,9 @@ def test_the_validation_part_is_trained_on_unless_it_is_told_as_history_only() -
     assert torch.equal(train_alone.tensors["target"], blind.tensors["target"])
     chosen = train_alone.blend  # also how new items count, which shows in their targets
     expected = fit(data, parts.train, config, order=parts.order, epochs=1, blend=chosen).tensors["target"]
-    assert torch.equal(train_alone.tensors["target"], expected)
-    assert not torch.equal(both.tensors["target"], expected)
+    # A new item's target is added up in another order where a validation part judges.
+    torch.testing.assert_close(train_alone.tensors["target"], expected, rtol=0, atol=1e-6)
+    assert not torch.allclose(both.tensors["target"], expected, atol=1e-2)
 
 
 def test_epochs_are_chosen_on_validation_and_the_curve_says_so() -> None:
