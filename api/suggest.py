@@ -26,6 +26,9 @@ Places = npt.NDArray[np.int64]
 _PAUSE = -1  # stands where a phrase ends
 _LONGEST = 4  # words that a keyword may add to what was typed
 _SELDOM = 0.03  # on Beauty: of 0.001, for 0.001, nail 0.003, argan 0.02; dry 0.10, oil 0.36
+_SOUGHT = (
+    4  # words that the shop lacks, the last ones, whose nearest is sought: each costs a millisecond or more
+)
 _CACHED = 4_096  # what was typed most recently: short beginnings fit most and come again and again
 _LAST = "\U0010ffff"
 
@@ -78,7 +81,11 @@ class Suggester:
         none is near.
         """
         written, whole = split(typed), typed[-1:].isspace()
-        words = [self._nearest(w, whole or n < len(written)) for n, w in enumerate(written, 1)]
+        done = [True] * (len(written) - 1) + [whole]
+        lacking = [n for n, word in enumerate(written) if not self._has(word, done[n])]
+        words = list(written)
+        for n in lacking:
+            words[n] = self._nearest(words[n], done[n]) if n in lacking[-_SOUGHT:] else ""
         unfinished = bool(words) and not whole and words[-1] != ""
         words = [word for word in words if word]
         found: list[Entry] = []
@@ -93,11 +100,14 @@ class Suggester:
             found += [*self._top(places, limit), *self._keywords(words, self._after(places), limit)]
         return sorted(_distinct(found, typed), key=_most_bought)[:limit]
 
-    def _nearest(self, word: str, whole: bool) -> str:
-        """The word, or the shop's word or beginning of one that is read in its place; "" if none is near."""
+    def _has(self, word: str, whole: bool) -> bool:
+        """Whether an entry has the word, or one that begins so."""
         folded = fold(word)
-        if folded in self._number or (not whole and self._beginning(folded).size):
-            return word
+        return folded in self._number or (not whole and bool(self._beginning(folded).size))
+
+    def _nearest(self, word: str, whole: bool) -> str:
+        """The shop's word, or beginning of one, in place of one that it lacks; "" if none is near."""
+        folded = fold(word)
         if (most := errors_in(folded)) == 0:
             return ""
         size = len(folded)

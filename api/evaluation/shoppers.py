@@ -21,6 +21,7 @@ from api.recommender import prepare, recommend
 from api.schemas import RecommendationRequest
 from api.state.served import Serving
 from kg.console import progress
+from kg.errors import ModelError
 
 _ANSWERS: Final = 1_000  # whose reasons are tried
 _LIST: Final = 10  # items of a list whose likeness is judged
@@ -93,6 +94,8 @@ async def reasons(cases: list[Case], serving: Serving, reads: Reads) -> Report:
             most.append(losses[place] >= losses.max() - 1e-6)
             named.append(ranks[place])
             drawn.append(ranks[rng.integers(len(ranks))])
+    if not most:
+        raise ModelError("No answer to a session hangs on its past, so there are no reasons to judge.")
     systems = {
         "named first": {
             "sinks most": float(np.mean(most)),

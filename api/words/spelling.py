@@ -15,9 +15,7 @@ _LEAST: Final = 5  # letters: shorter ones are near to too many others
 _LONG: Final = 8  # letters from which on two may be wrong
 _NEAR: Final = 10  # words of the shop that are looked at: endings are off, so that one letter more may differ
 _ITEMS: Final = 500  # in whose titles it is looked how one is written
-_WORDS: Final = (
-    8  # of a query that are read otherwise at most: each is looked for among all words of the shop
-)
+_WORDS: Final = 8  # of a query that are read otherwise at most: each is sought among all of the shop
 
 
 def spelled(query: str, snapshot: Snapshot, is_word: IsWord) -> dict[str, str]:

@@ -97,7 +97,7 @@ def test_writes_wait_for_each_other_and_not_for_ever(monkeypatch: pytest.MonkeyP
 
     monkeypatch.setattr("api.writer.make_keys", lambda _: None)
     keeper = SimpleNamespace(graph=SimpleNamespace(transact=transact), problem=None)
-    writer = Writer(keeper)  # type: ignore[arg-type]
+    writer = Writer(keeper)  # type: ignore[arg-type]  # a stand-in for the keeper
 
     async def two() -> None:
         first = asyncio.create_task(writer.transact("first", lambda _: "done"))

@@ -72,6 +72,12 @@ def test_errors_of_spelling_are_read_as_the_nearest_word(
     assert texts(suggester, typed) == texts(suggester, meant) != []
 
 
+def test_of_many_words_that_the_shop_lacks_the_last_are_read(suggester: Suggester) -> None:
+    typed = "graen " + "qqqqqq " * 4
+    assert texts(suggester, f"{typed}leav") == texts(suggester, "leav") != []
+    assert texts(suggester, "graen qqqqqq leav") == texts(suggester, "green leav") != texts(suggester, "leav")
+
+
 @pytest.mark.parametrize("typed", ["tae", "grxxn", "l3aves", "boxyzlis"])
 def test_what_is_near_to_no_word_or_too_short_is_none(typed: str, suggester: Suggester) -> None:
     assert texts(suggester, typed) == []
